@@ -1,0 +1,317 @@
+//! Registration of clients and of their secrets.
+
+use jiff::Timestamp;
+use oauth::Secret;
+use storage::Transaction;
+use storage::audit::AuditEvent;
+
+use super::{Administration, Change, Error, validation};
+use crate::registration::{
+    AssertionAudience, Client, ClientAuthenticationMethod, GrantType, Rights,
+};
+use crate::store::clients::{self, ClientSecret, NewSecret};
+use crate::store::{identifier, revocations};
+
+/// A client to be registered.
+#[derive(Debug, Clone)]
+pub struct NewClient {
+    /// `None` makes one.
+    pub client_id: Option<String>,
+    /// Shown on the consent page.
+    pub name: String,
+    /// The one method it may authenticate with.
+    pub authentication: ClientAuthenticationMethod,
+    /// The audience its assertions carry.
+    pub assertion_audience: AssertionAudience,
+    /// Grants it may use; none for a client that only introspects.
+    pub grant_types: Vec<GrantType>,
+    /// `https`, or `http` on a loopback address (RFC 8252 section 7.3).
+    pub redirect_uris: Vec<String>,
+    /// RFC 6749 section 3.3; empty only without grants.
+    pub scope: String,
+    /// Audiences of registered resource servers.
+    pub audiences: Vec<String>,
+    /// What its tokens reach.
+    pub rights: Rights,
+    /// A JWK set, for `private_key_jwt`.
+    pub jwks: Option<String>,
+    /// Instead of `jwks`.
+    pub jwks_uri: Option<String>,
+    /// Overrides the server's setting.
+    pub access_token_lifetime_s: Option<i64>,
+    /// For the operator.
+    pub note: Option<String>,
+}
+
+/// A secret to be made.
+#[derive(Debug, Clone)]
+pub struct NewClientSecret {
+    /// For the operator.
+    pub name: String,
+    /// From when on it is refused.
+    pub expires: Option<Timestamp>,
+}
+
+impl Administration {
+    /// Registers a client. One with a secret is given its first; it is shown here and never again.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::Exists`].
+    pub async fn add_client(
+        &self,
+        new: NewClient,
+        secret: NewClientSecret,
+    ) -> Result<(Client, Option<Secret>), Error> {
+        let client = self.client_of(new).await?;
+        let made = match client.authentication {
+            ClientAuthenticationMethod::ClientSecretBasic
+            | ClientAuthenticationMethod::ClientSecretPost => {
+                Some(self.make_secret(&client.client_id, secret)?)
+            }
+            ClientAuthenticationMethod::None | ClientAuthenticationMethod::PrivateKeyJwt => None,
+        };
+        let (stored, shown) = made.unzip();
+        let change = Add {
+            client: client.clone(),
+            secret: stored,
+        };
+        self.act(self.client_event("client.add", &client.client_id), change)
+            .await?;
+        Ok((client, shown))
+    }
+
+    /// Gives a registered client a new registration in place of the old one; all rules hold for the
+    /// result. Its secrets and whether it is disabled stay.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NotFound`].
+    pub async fn replace_client(&self, new: NewClient) -> Result<Client, Error> {
+        let client = self.client_of(new).await?;
+        let event = self.client_event("client.replace", &client.client_id);
+        self.act(event, Replace(client.clone())).await?;
+        self.client(&client.client_id).await
+    }
+
+    /// All clients.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn clients(&self) -> Result<Vec<Client>, Error> {
+        Ok(clients::all(&self.db).await?)
+    }
+
+    /// One client.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn client(&self, client_id: &str) -> Result<Client, Error> {
+        clients::find(&self.db, client_id)
+            .await?
+            .ok_or(Error::NotFound("client"))
+    }
+
+    /// Disables a client, and with it at once all its tokens; or enables it again, which brings back
+    /// the tokens that have not expired.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn set_client_disabled(&self, client_id: &str, disabled: bool) -> Result<(), Error> {
+        let action = if disabled {
+            "client.disable"
+        } else {
+            "client.enable"
+        };
+        let change = SetDisabled {
+            client_id: client_id.to_owned(),
+            disabled,
+        };
+        self.act(self.client_event(action, client_id), change).await
+    }
+
+    /// Removes a client with its secrets and tokens.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::InUse`] while a resource server introspects as it.
+    pub async fn delete_client(&self, client_id: &str) -> Result<(), Error> {
+        let change = Delete {
+            client_id: client_id.to_owned(),
+            now: self.clock.now(),
+        };
+        self.act(self.client_event("client.delete", client_id), change)
+            .await
+    }
+
+    /// The secrets of a client without their values.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn client_secrets(&self, client_id: &str) -> Result<Vec<ClientSecret>, Error> {
+        Ok(clients::secrets(&self.db, client_id).await?)
+    }
+
+    /// Makes one more secret, so that the old one can be removed after the client has changed over.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] for a client that authenticates otherwise.
+    pub async fn add_client_secret(
+        &self,
+        client_id: &str,
+        new: NewClientSecret,
+    ) -> Result<(ClientSecret, Secret), Error> {
+        let client = self.client(client_id).await?;
+        if !matches!(
+            client.authentication,
+            ClientAuthenticationMethod::ClientSecretBasic
+                | ClientAuthenticationMethod::ClientSecretPost
+        ) {
+            return Err(Error::invalid(
+                "authentication",
+                "the client does not use a secret",
+            ));
+        }
+        let (stored, shown) = self.make_secret(client_id, new)?;
+        let listed = stored.secret.clone();
+        self.act(
+            self.client_event("client.secret.add", client_id),
+            AddSecret(stored),
+        )
+        .await?;
+        Ok((listed, shown))
+    }
+
+    /// Removes a secret; it is refused at once.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn delete_client_secret(&self, client_id: &str, id: &str) -> Result<(), Error> {
+        let change = DeleteSecret {
+            client_id: client_id.to_owned(),
+            id: id.to_owned(),
+        };
+        self.act(self.client_event("client.secret.delete", client_id), change)
+            .await
+    }
+
+    async fn client_of(&self, new: NewClient) -> Result<Client, Error> {
+        let client_id = new
+            .client_id
+            .clone()
+            .unwrap_or_else(|| format!("c-{}", identifier(&self.random)));
+        validation::client(self, &client_id, new).await
+    }
+
+    fn make_secret(
+        &self,
+        client_id: &str,
+        new: NewClientSecret,
+    ) -> Result<(NewSecret, Secret), Error> {
+        validation::text("secret name", &new.name)?;
+        let shown = Secret::generate(&self.random);
+        let stored = NewSecret {
+            secret: ClientSecret {
+                id: identifier(&self.random),
+                name: new.name,
+                created: self.clock.now(),
+                expires: new.expires,
+            },
+            client_id: client_id.to_owned(),
+            hash: shown.hash(),
+        };
+        Ok((stored, shown))
+    }
+
+    fn client_event(&self, action: &str, client_id: &str) -> AuditEvent {
+        AuditEvent {
+            client_id: Some(client_id.to_owned()),
+            ..self.event(action)
+        }
+    }
+}
+
+struct Add {
+    client: Client,
+    secret: Option<NewSecret>,
+}
+
+impl Change for Add {
+    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        if !clients::insert(tx, &self.client).await? {
+            return Ok(Err(Error::Exists("client")));
+        }
+        if let Some(secret) = &self.secret {
+            clients::insert_secret(tx, secret).await?;
+        }
+        Ok(Ok(()))
+    }
+}
+
+struct Replace(Client);
+
+impl Change for Replace {
+    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        Ok(found(clients::replace(tx, &self.0).await?, "client"))
+    }
+}
+
+struct SetDisabled {
+    client_id: String,
+    disabled: bool,
+}
+
+impl Change for SetDisabled {
+    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        Ok(found(
+            clients::set_disabled(tx, &self.client_id, self.disabled).await?,
+            "client",
+        ))
+    }
+}
+
+struct Delete {
+    client_id: String,
+    now: Timestamp,
+}
+
+impl Change for Delete {
+    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        if clients::introspects(tx, &self.client_id).await? {
+            return Ok(Err(Error::InUse(
+                "a resource server introspects as this client",
+            )));
+        }
+        // Revoked too, so that a client registered later under this id does not inherit them.
+        revocations::revoke_client(tx, &self.client_id, self.now).await?;
+        Ok(found(clients::delete(tx, &self.client_id).await?, "client"))
+    }
+}
+
+struct AddSecret(NewSecret);
+
+impl Change for AddSecret {
+    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        clients::insert_secret(tx, &self.0).await?;
+        Ok(Ok(()))
+    }
+}
+
+struct DeleteSecret {
+    client_id: String,
+    id: String,
+}
+
+impl Change for DeleteSecret {
+    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        Ok(found(
+            clients::delete_secret(tx, &self.client_id, &self.id).await?,
+            "client secret",
+        ))
+    }
+}
+
+fn found(found: bool, what: &'static str) -> Result<(), Error> {
+    if found {
+        Ok(())
+    } else {
+        Err(Error::NotFound(what))
+    }
+}

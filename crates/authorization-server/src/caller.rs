@@ -1,0 +1,31 @@
+//! Who sent a request, for audit rows: the peer's address and the front's request id.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+
+/// The origin of a request. Only the connection's own peer address counts: a forwarding header is
+/// whatever the sender likes (RFC 9700 section 4.13).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Caller {
+    pub(crate) source_address: Option<String>,
+    pub(crate) request_id: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let request_id = parts
+            .headers
+            .get("x-request-id")
+            .and_then(|value| value.to_str().ok());
+        Ok(Self {
+            source_address: peer.map(|ConnectInfo(address)| address.ip().to_string()),
+            request_id: request_id.map(str::to_owned),
+        })
+    }
+}

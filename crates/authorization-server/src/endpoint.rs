@@ -1,0 +1,171 @@
+//! What the token, introspection and revocation endpoints have in common: a posted form in, an
+//! uncached JSON answer or an RFC 6749 section 5.2 error out.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use oauth::{Error, ErrorCode, Parameters};
+
+use crate::AuthorizationServer;
+
+/// A form posted to an endpoint, not authenticated yet.
+pub(crate) struct PostedForm {
+    pub(crate) headers: HeaderMap,
+    pub(crate) parameters: Parameters,
+}
+
+impl FromRequest<AuthorizationServer> for PostedForm {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, server: &AuthorizationServer) -> Result<Self, Failure> {
+        // RFC 6749 section 2.3.1: parameters (and above all credentials) never come in the URI, where
+        // they end up in logs.
+        if request.uri().query().is_some() {
+            return Err(Failure::invalid_request(
+                "parameters belong in the body, not in the URI",
+            ));
+        }
+        let headers = request.headers().clone();
+        if !is_form(&headers) {
+            return Err(Failure::invalid_request(
+                "the content type must be application/x-www-form-urlencoded",
+            ));
+        }
+        let body = Bytes::from_request(request, server)
+            .await
+            .map_err(|rejection| Failure::Unreadable(rejection.status()))?;
+        let parameters = Parameters::parse(&body)?;
+        Ok(Self {
+            headers,
+            parameters,
+        })
+    }
+}
+
+/// Whether the content type is that of a form.
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+    let mut all = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (all.next(), all.next()) else {
+        return false;
+    };
+    let essence = value
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    essence
+        .trim()
+        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Why a request gets no answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The error of its RFC.
+    Refused(Error),
+    /// As above, 401 with a challenge because HTTP Basic was tried (RFC 6749 section 5.2).
+    BasicRefused(Error),
+    /// The body is too large or broke off.
+    Unreadable(StatusCode),
+    /// The database; the caller should come back.
+    Unavailable(storage::Error),
+}
+
+impl Failure {
+    pub(crate) fn invalid_request(description: &'static str) -> Self {
+        Self::Refused(Error::new(ErrorCode::InvalidRequest, description))
+    }
+
+    /// What an audit row says.
+    pub(crate) fn error(&self) -> Error {
+        match self {
+            Self::Refused(error) | Self::BasicRefused(error) => error.clone(),
+            Self::Unreadable(_) => {
+                Error::new(ErrorCode::InvalidRequest, "the body could not be read")
+            }
+            Self::Unavailable(_) => Error::new(
+                ErrorCode::TemporarilyUnavailable,
+                "the request could not be completed; try again",
+            ),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<storage::Error> for Failure {
+    fn from(error: storage::Error) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let error = self.error();
+        let status = match &self {
+            Self::Unreadable(status) => *status,
+            Self::Unavailable(cause) => {
+                tracing::error!(error = %cause, "storage");
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Refused(_) | Self::BasicRefused(_) => {
+                StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::BAD_REQUEST)
+            }
+        };
+        let body = serde_json::json!({
+            "error": error.code().as_str(),
+            "error_description": error.description(),
+        });
+        let mut response = uncached(status, &body);
+        match self {
+            Self::BasicRefused(_) => {
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, BASIC);
+            }
+            Self::Unavailable(_) => {
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::Refused(_) | Self::Unreadable(_) => {}
+        }
+        response
+    }
+}
+
+/// A JSON answer that no cache may keep (RFC 6749 section 5.1).
+pub(crate) fn uncached(status: StatusCode, body: &impl serde::Serialize) -> Response {
+    let mut response = json(status, body);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// A JSON answer that may be kept for a while: metadata and public keys.
+pub(crate) fn cached(body: &impl serde::Serialize) -> Response {
+    let mut response = json(StatusCode::OK, body);
+    response.headers_mut().insert(header::CACHE_CONTROL, CACHE);
+    response
+}
+
+fn json(status: StatusCode, body: &impl serde::Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(bytes) => (status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// A new key is published this long before it signs, and endpoints move seldom.
+const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
+const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"authorization server\"");

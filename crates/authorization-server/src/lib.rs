@@ -1,0 +1,186 @@
+//! Role: authenticates the resource owner, issues tokens, answers introspection.
+//!
+//! | path | module | what |
+//! |---|---|---|
+//! | `GET /.well-known/oauth-authorization-server` | `metadata` | RFC 8414 |
+//! | `GET POST /oauth2/authorize` | `authorize` | RFC 6749 section 4.1.1 |
+//! | `GET POST /login`, `/consent` | `login`, `consent` | pages for people |
+//! | `POST /oauth2/token` | `token` | RFC 6749 section 3.2 |
+//! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
+//! | `POST /oauth2/revoke` | `revocation` | RFC 7009 |
+//! | `GET /oauth2/jwks` | `jwks` | RFC 7517 section 5 |
+//! | `GET /assets/...` | `pages` | style sheet |
+//!
+//! State is [`AuthorizationServer`]. Nothing that decides is cached: every answer reads the tables,
+//! so that what a shell command or another node changed holds at once.
+
+pub mod administration;
+mod audience;
+mod audit;
+mod authorize;
+mod caller;
+mod cleanup;
+mod client_authentication;
+mod config;
+mod consent;
+mod endpoint;
+mod grants;
+mod introspection;
+mod jwks;
+mod login;
+mod metadata;
+mod pages;
+mod password;
+mod registration;
+mod remote_jwks;
+mod resource_owner;
+mod revocation;
+mod session;
+mod store;
+mod throttle;
+mod token;
+
+#[cfg(test)]
+mod testing;
+
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use oauth::Random;
+use oauth::jose::SigningKey;
+use outbound::Outbound;
+use storage::{Clock, Db, Migration, Migrations};
+
+pub use config::{Config, Lifetimes, Limits};
+pub use registration::{
+    AssertionAudience, Client, ClientAuthenticationMethod, GrantType, OrganizationAccess,
+    ResourceOwner, ResourceServerEntry, Rights,
+};
+
+/// The tables of this role.
+pub static MIGRATIONS: Migrations = Migrations {
+    name: "authorization-server",
+    steps: &[Migration {
+        version: 1,
+        title: "authorization server",
+        sqlite: include_str!("../migrations/sqlite/0001_authorization_server.sql"),
+        postgres: include_str!("../migrations/postgres/0001_authorization_server.sql"),
+    }],
+};
+
+/// What the role needs from outside itself.
+#[derive(Clone)]
+pub struct Environment {
+    /// The database, opened with [`MIGRATIONS`].
+    pub db: Db,
+    /// The only clock that this role reads.
+    pub clock: Clock,
+    /// The only randomness that this role uses.
+    pub random: Random,
+    /// Fetches the `jwks_uri` of clients that registered one.
+    pub outbound: Outbound,
+}
+
+/// The server's keys; the binary loads them.
+pub struct Keys {
+    /// Published at `/oauth2/jwks`.
+    pub signing: Vec<SigningKey>,
+    /// Derives the successor of a refresh token; must be the same on every node and after a restart.
+    pub refresh_hmac: hmac::Key,
+}
+
+/// The role's state; cheap to clone.
+#[derive(Clone)]
+pub struct AuthorizationServer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    environment: Environment,
+    config: Config,
+    issuer: String,
+    keys: Keys,
+    remote_jwks: remote_jwks::RemoteJwks,
+    people: resource_owner::People,
+}
+
+impl AuthorizationServer {
+    /// Puts the role together; opens nothing and starts nothing.
+    #[must_use]
+    pub fn new(environment: Environment, config: Config, keys: Keys) -> Self {
+        let issuer = config.issuer_text();
+        let remote_jwks = remote_jwks::RemoteJwks::new(environment.outbound.clone());
+        let people = resource_owner::People::new(&config);
+        Self {
+            inner: Arc::new(Inner {
+                environment,
+                config,
+                issuer,
+                keys,
+                remote_jwks,
+                people,
+            }),
+        }
+    }
+
+    /// The routes of all endpoints, to be mounted at the root of the party's origin.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .merge(token::routes())
+            .merge(introspection::routes())
+            .merge(revocation::routes())
+            .merge(metadata::routes())
+            .merge(jwks::routes())
+            .merge(authorize::routes())
+            .merge(login::routes())
+            .merge(consent::routes())
+            .merge(pages::routes())
+            .layer(DefaultBodyLimit::max(self.config().limits.form_bytes))
+            .with_state(self.clone())
+    }
+
+    /// The issuer identifier as published (RFC 8414 section 2): no trailing slash after a bare origin.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.inner.issuer
+    }
+
+    /// The database, for the readiness check.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.inner.environment.db
+    }
+
+    /// The settings it was made with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.inner.environment.clock
+    }
+
+    pub(crate) fn random(&self) -> &Random {
+        &self.inner.environment.random
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.inner.keys
+    }
+
+    pub(crate) fn remote_jwks(&self) -> &remote_jwks::RemoteJwks {
+        &self.inner.remote_jwks
+    }
+
+    pub(crate) fn people(&self) -> &resource_owner::People {
+        &self.inner.people
+    }
+
+    /// The absolute address of one of our endpoints, for instance `endpoint("/oauth2/token")`.
+    pub(crate) fn endpoint(&self, path: &str) -> String {
+        format!("{}{path}", self.inner.issuer)
+    }
+}

@@ -1,0 +1,146 @@
+//! Passwords: argon2id (RFC 9106), and what may be chosen (NIST SP 800-63B section 5.1.1).
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
+use oauth::{Random, Secret};
+use subtle::ConstantTimeEq as _;
+
+/// Memory of one hash: reused, because one buffer per call took memory to gigabytes under load.
+pub(crate) struct Buffer(Vec<Block>);
+
+impl Buffer {
+    pub(crate) fn new() -> Self {
+        Self(vec![Block::new(); MEMORY_KIB as usize])
+    }
+}
+
+/// Hashes a password into a PHC string.
+pub(crate) fn hash(password: &Secret, random: &Random, buffer: &mut Buffer) -> Option<String> {
+    let salt = random.bytes::<SALT>();
+    let hash = derive(password, &salt, PARAMETERS, buffer)?;
+    let (memory, passes, lanes) = PARAMETERS;
+    let encode = |bytes: &[u8]| BASE64_STANDARD_NO_PAD.encode(bytes);
+    Some(format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${}${}", encode(&salt), encode(&hash)))
+}
+
+/// Whether the password is the one of a PHC string. A string that cannot be read is nobody's.
+pub(crate) fn verify(password: &Secret, stored: &str, buffer: &mut Buffer) -> bool {
+    let Some((parameters, salt, expected)) = parse(stored) else { return false };
+    derive(password, &salt, parameters, buffer).is_some_and(|found| found.ct_eq(&expected).into())
+}
+
+/// A stored hash that no password fits: unknown names cost the same work as known ones.
+pub(crate) fn dummy() -> String {
+    let (memory, passes, lanes) = PARAMETERS;
+    let encode = |bytes: &[u8]| BASE64_STANDARD_NO_PAD.encode(bytes);
+    format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${}${}", encode(&[0; SALT]), encode(&[0; HASH]))
+}
+
+/// Whether a password may be chosen.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub(crate) fn check(password: &Secret, username: &str) -> Result<(), &'static str> {
+    let text = password.expose();
+    let length = text.chars().count();
+    if length < LEAST {
+        return Err("must have at least 15 characters");
+    }
+    if length > MOST {
+        return Err("must have at most 128 characters");
+    }
+    let folded = text.to_lowercase();
+    let first = folded.chars().next().unwrap_or_default();
+    let repeated = folded.chars().all(|c| c == first);
+    if repeated || folded.contains(&username.to_lowercase()) || COMMON.iter().any(|common| folded.contains(common)) {
+        return Err("is too easy to guess: it holds the username, a common password or one character repeated");
+    }
+    Ok(())
+}
+
+/// A password of 120 random bits, in groups that can be read out: `mulop-datir-…`.
+#[must_use]
+pub fn generate(random: &Random) -> Secret {
+    let letter = |choices: &[u8; 16], bits: u8| char::from(choices.get(usize::from(bits & 15)).copied().unwrap_or(b'b'));
+    let mut text = String::new();
+    for (index, byte) in random.bytes::<15>().into_iter().enumerate() {
+        if index > 0 && index % 3 == 0 {
+            text.push('-');
+        }
+        text.push(letter(b"bdfghjklmnprstvz", byte >> 4));
+        text.push(letter(b"aeiouy1234567890", byte));
+    }
+    Secret::received(text)
+}
+
+type Parsed = ((u32, u32, u32), Vec<u8>, Vec<u8>);
+
+fn parse(stored: &str) -> Option<Parsed> {
+    let rest = stored.strip_prefix("$argon2id$v=19$")?;
+    let mut parts = rest.split('$');
+    let mut numbers = parts.next()?.split(',').map(|pair| pair.get(2..).and_then(|number| number.parse().ok()));
+    let parameters = (numbers.next()??, numbers.next()??, numbers.next()??);
+    let mut bytes = || BASE64_STANDARD_NO_PAD.decode(parts.next()?).ok();
+    Some((parameters, bytes()?, bytes()?))
+}
+
+fn derive(password: &Secret, salt: &[u8], (memory, passes, lanes): (u32, u32, u32), buffer: &mut Buffer) -> Option<[u8; HASH]> {
+    let parameters = Params::new(memory, passes, lanes, Some(HASH)).ok()?;
+    let mut hash = [0; HASH];
+    let blocks = buffer.0.get_mut(..parameters.block_count())?;
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
+        .hash_password_into_with_memory(password.expose().as_bytes(), salt, &mut hash, blocks)
+        .ok()?;
+    Some(hash)
+}
+
+/// 19 MiB, two passes, one lane: the second of the parameters that OWASP recommends as equal.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PARAMETERS: (u32, u32, u32) = (MEMORY_KIB, 2, 1);
+const SALT: usize = 16;
+const HASH: usize = 32;
+/// SP 800-63B: a password that is the only factor.
+const LEAST: usize = 15;
+const MOST: usize = 128;
+/// Long ones that length alone would let through.
+const COMMON: &[&str] = &[
+    "passwordpassword", "correcthorsebatterystaple", "123456789012345", "qwertyuiopasdfg", "letmeinletmein",
+    "iloveyouiloveyou", "administrator123", "welcomewelcome", "changemechangeme", "abcdefghijklmno",
+];
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_hash_verifies_its_own_password_only() {
+        let mut buffer = Buffer::new();
+        let stored = hash(&Secret::received("a long password é".to_owned()), &Random::system(), &mut buffer).unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(verify(&Secret::received("a long password é".to_owned()), &stored, &mut buffer));
+        assert!(!verify(&Secret::received("a long password e".to_owned()), &stored, &mut buffer));
+        for broken in ["", "$argon2id$v=19$", "$argon2i$v=19$m=19456,t=2,p=1$AAAA$AAAA", &stored[..60]] {
+            assert!(!verify(&Secret::received("a long password é".to_owned()), broken, &mut buffer));
+        }
+        assert!(!verify(&Secret::received(String::new()), &dummy(), &mut buffer));
+    }
+
+    #[test]
+    fn what_may_be_chosen() {
+        let chosen = |text: &str| check(&Secret::received(text.to_owned()), "r.smith");
+        assert!(chosen("the moss grows slowly").is_ok());
+        assert!(chosen(&"ab".repeat(64)).is_ok());
+        for refused in ["fourteen chars", "", &"a".repeat(20), &"ab".repeat(65), "r.smith is my name", "PasswordPassword1"] {
+            assert!(chosen(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_generated_password_may_be_chosen() {
+        let password = generate(&Random::system());
+        assert_eq!(password.expose().len(), 34);
+        assert!(check(&password, "r.smith").is_ok());
+    }
+}

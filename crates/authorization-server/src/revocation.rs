@@ -1,0 +1,145 @@
+//! Token revocation (RFC 7009).
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use jiff::Timestamp;
+use oauth::{Error, ErrorCode, Secret, SecretHash};
+use storage::audit::{AuditEvent, Outcome};
+use storage::{Transaction, Work};
+
+use crate::AuthorizationServer;
+use crate::audit;
+use crate::caller::Caller;
+use crate::client_authentication::authenticate;
+use crate::endpoint::{Failure, PostedForm, uncached};
+use crate::store::assertions::{self, Assertion};
+use crate::store::revocations;
+use crate::token::replayed;
+
+pub(crate) fn routes() -> Router<AuthorizationServer> {
+    Router::new().route("/oauth2/revoke", post(revoke))
+}
+
+async fn revoke(
+    State(server): State<AuthorizationServer>,
+    caller: Caller,
+    form: Result<PostedForm, Failure>,
+) -> Response {
+    let answer = match form {
+        Ok(form) => answer(&server, &caller, &form).await,
+        Err(failure) => Err(server.deny(&caller, ACTION, failure.into()).await),
+    };
+    match answer {
+        Ok(()) => uncached(StatusCode::OK, &serde_json::json!({})),
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn answer(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    form: &PostedForm,
+) -> Result<(), Failure> {
+    let authenticated = match authenticate(server, form).await {
+        Ok(authenticated) => authenticated,
+        Err(rejected) => return Err(server.deny(caller, ACTION, rejected).await),
+    };
+    let (client, assertion) = authenticated.into_parts();
+    let token = form
+        .parameters
+        .require("token")
+        .map(|token| Secret::received(token.to_owned()).hash());
+    let event = AuditEvent {
+        client_id: Some(client.client_id.clone()),
+        organization: client.rights.organization,
+        token_id: token.as_ref().ok().map(SecretHash::short),
+        ..audit::event(server, caller, ACTION, Outcome::Allowed)
+    };
+    let now = server.clock().now();
+    let work = Revoke {
+        assertion,
+        client_id: client.client_id,
+        token,
+        now,
+        event,
+    };
+    // RFC 7009 section 2.2: 200 only once it is so; a database that failed has answered 503 by now.
+    Ok(server.db().write(work).await??)
+}
+
+/// One revocation. `token_type_hint` is not looked at: both tables are searched (RFC 7009 section 2.1).
+struct Revoke {
+    assertion: Option<Assertion>,
+    client_id: String,
+    token: Result<SecretHash, Error>,
+    now: Timestamp,
+    event: AuditEvent,
+}
+
+impl Work for Revoke {
+    type Output = Result<(), Error>;
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<Self::Output, storage::Error> {
+        let outcome = self.decide(tx).await?;
+        let mut event = self.event.clone();
+        if let Err(error) = &outcome {
+            event.outcome = Outcome::Denied;
+            event.reason = Some(audit::reason(error));
+        }
+        tx.audit(&event).await?;
+        Ok(outcome)
+    }
+}
+
+impl Revoke {
+    async fn decide(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        if let Some(assertion) = &self.assertion
+            && !assertions::record(tx, assertion).await?
+        {
+            return Ok(Err(replayed()));
+        }
+        match &self.token {
+            Ok(hash) => self.end(tx, hash).await,
+            Err(error) => Ok(Err(error.clone())),
+        }
+    }
+
+    /// An access token ends alone, a refresh token with its family (RFC 7009 section 2.1). An unknown
+    /// token is as good as revoked (section 2.2); somebody else's is refused (section 2.1).
+    async fn end(
+        &self,
+        tx: &mut Transaction<'_>,
+        hash: &SecretHash,
+    ) -> Result<Result<(), Error>, storage::Error> {
+        if let Some((owner, family_id)) = revocations::owner_of_refresh(tx, hash).await? {
+            if owner != self.client_id {
+                return Ok(Err(not_yours()));
+            }
+            revocations::revoke_family(tx, &family_id, self.now).await?;
+            return Ok(Ok(()));
+        }
+        match revocations::owner_of_access(tx, hash).await? {
+            Some(owner) if owner != self.client_id => Ok(Err(not_yours())),
+            Some(_) => {
+                revocations::revoke_access(tx, &self.client_id, hash, self.now).await?;
+                Ok(Ok(()))
+            }
+            None => Ok(Ok(())),
+        }
+    }
+}
+
+fn not_yours() -> Error {
+    Error::new(
+        ErrorCode::InvalidGrant,
+        "the token was issued to another client",
+    )
+}
+
+const ACTION: &str = "token.revoke";
+
+#[cfg(test)]
+mod tests;

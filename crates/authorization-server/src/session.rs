@@ -1,0 +1,175 @@
+//! Browsers: what is bound to one, and who is signed in with it.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use oauth::{Secret, SecretHash};
+use storage::{Error, Transaction, Work};
+use subtle::ConstantTimeEq as _;
+
+use crate::audit::event;
+use crate::caller::Caller;
+use crate::resource_owner::AuthenticatedResourceOwner;
+use crate::store::sessions::{self, StoredSession};
+use crate::store::users;
+use crate::{AuthorizationServer, ResourceOwner};
+
+/// One browser, known by a random cookie. Authorization requests and CSRF tokens are bound to it, so that
+/// nobody can plant a request of his own in somebody else's browser.
+pub(crate) struct Browser {
+    secret: Secret,
+    is_new: bool,
+}
+
+impl Browser {
+    /// The browser of a request, or a new one.
+    pub(crate) fn of(server: &AuthorizationServer, headers: &HeaderMap) -> Self {
+        match cookie(headers, &Self::name(server)) {
+            Some(secret) => Self { secret, is_new: false },
+            None => Self { secret: Secret::generate(server.random()), is_new: true },
+        }
+    }
+
+    pub(crate) fn hash(&self) -> SecretHash {
+        self.secret.hash()
+    }
+
+    /// The `Set-Cookie` that a new browser needs.
+    pub(crate) fn set_cookie(&self, server: &AuthorizationServer) -> Option<HeaderValue> {
+        self.is_new.then(|| set_cookie(&Self::name(server), self.secret.expose()))
+    }
+
+    /// The synchroniser token of the pages of one request: only this browser's pages hold it.
+    pub(crate) fn csrf_token(&self, request: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.expose().as_bytes());
+        let tag = hmac::sign(&key, format!("csrf {request}").as_bytes());
+        BASE64_URL_SAFE_NO_PAD.encode(tag)
+    }
+
+    pub(crate) fn is_csrf_token(&self, request: &str, token: &str) -> bool {
+        self.csrf_token(request).as_bytes().ct_eq(token.as_bytes()).into()
+    }
+
+    fn name(server: &AuthorizationServer) -> String {
+        server.config().cookie_name.replace("-session", "-browser")
+    }
+}
+
+/// Someone who is signed in.
+pub(crate) struct Session {
+    pub(crate) owner: ResourceOwner,
+    pub(crate) auth_time: Timestamp,
+    pub(crate) hash: SecretHash,
+}
+
+/// The session of a request: not idle for too long, not too old, and of a person who is not disabled.
+pub(crate) async fn current(server: &AuthorizationServer, headers: &HeaderMap) -> Result<Option<Session>, Error> {
+    let Some(secret) = cookie(headers, &server.config().cookie_name) else { return Ok(None) };
+    let hash = secret.hash();
+    let Some(stored) = sessions::find(server.db(), &hash).await? else { return Ok(None) };
+    let now = server.clock().now();
+    if now >= stored.expires || now >= stored.last_used + server.config().lifetimes.session_idle {
+        return Ok(None);
+    }
+    let Some(owner) = users::find(server.db(), &stored.user_id).await? else { return Ok(None) };
+    if owner.disabled {
+        return Ok(None);
+    }
+    server.db().write(Touch(hash, now)).await?;
+    Ok(Some(Session { owner, auth_time: stored.auth_time, hash }))
+}
+
+/// Signs a person in: a session of its own in place of whatever the browser had before (a cookie that was
+/// planted before the sign-in opens nothing after it). Answers the `Set-Cookie`.
+pub(crate) async fn begin(
+    server: &AuthorizationServer,
+    owner: &AuthenticatedResourceOwner,
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Result<HeaderValue, Error> {
+    let now = server.clock().now();
+    let secret = Secret::generate(server.random());
+    let mut audit = event(server, caller, "login", storage::Outcome::Allowed);
+    audit.subject = Some(owner.owner().id.clone());
+    audit.organization.clone_from(&owner.owner().rights.organization);
+    let work = Begin {
+        hash: secret.hash(),
+        before: cookie(headers, &server.config().cookie_name).map(|before| before.hash()),
+        session: StoredSession {
+            user_id: owner.owner().id.clone(),
+            auth_time: now,
+            last_used: now,
+            expires: now + server.config().lifetimes.session_absolute,
+        },
+        audit,
+    };
+    server.db().write(work).await?;
+    Ok(set_cookie(&server.config().cookie_name, secret.expose()))
+}
+
+/// Signs out: the session is gone and the cookie is taken back.
+pub(crate) async fn end(server: &AuthorizationServer, session: &Session, caller: &Caller) -> Result<HeaderValue, Error> {
+    let mut audit = event(server, caller, "logout", storage::Outcome::Allowed);
+    audit.subject = Some(session.owner.id.clone());
+    server.db().write(End(session.hash, audit)).await?;
+    let name = &server.config().cookie_name;
+    Ok(HeaderValue::from_str(&format!("{name}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"))
+        .unwrap_or_else(|_| HeaderValue::from_static("")))
+}
+
+struct Begin {
+    hash: SecretHash,
+    before: Option<SecretHash>,
+    session: StoredSession,
+    audit: storage::AuditEvent,
+}
+
+impl Work for Begin {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        if let Some(before) = &self.before {
+            sessions::delete(tx, before).await?;
+        }
+        sessions::insert(tx, &self.hash, &self.session).await?;
+        tx.audit(&self.audit).await
+    }
+}
+
+struct Touch(SecretHash, Timestamp);
+
+impl Work for Touch {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        sessions::touch(tx, &self.0, self.1).await
+    }
+}
+
+struct End(SecretHash, storage::AuditEvent);
+
+impl Work for End {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        sessions::delete(tx, &self.0).await?;
+        tx.audit(&self.1).await
+    }
+}
+
+/// The value of a cookie that is there exactly once: with two of a name one was planted.
+fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(found, _)| *found == name).map(|(_, value)| value);
+    let value = values.next().filter(|value| (1..=100).contains(&value.len()))?;
+    values.next().is_none().then(|| Secret::received(value.to_owned()))
+}
+
+/// `__Host-` demands Secure and Path=/ and forbids Domain: no other host can set it.
+fn set_cookie(name: &str, value: &str) -> HeaderValue {
+    HeaderValue::from_str(&format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax"))
+        .unwrap_or_else(|_| HeaderValue::from_static(""))
+}

@@ -1,0 +1,81 @@
+//! Table `authorization_request`: what was asked for, while the person signs in and decides.
+
+use jiff::Timestamp;
+use oauth::{Scope, SecretHash};
+use storage::{Db, Error, Row, Transaction};
+
+use super::{list, list_text, scope};
+
+/// A validated authorization request.
+#[derive(Clone, Debug)]
+pub(crate) struct AuthorizationRequest {
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    pub(crate) scope: Scope,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) code_challenge: String,
+    /// `prompt=login`: a session from before the request does not count.
+    pub(crate) created: Timestamp,
+    pub(crate) fresh_login: bool,
+    pub(crate) expires: Timestamp,
+}
+
+/// A request of this browser that has not expired; another browser's handle opens nothing.
+pub(crate) async fn find(
+    db: &Db,
+    request: &SecretHash,
+    browser: &SecretHash,
+    now: Timestamp,
+) -> Result<Option<AuthorizationRequest>, Error> {
+    let parameters = [request.as_bytes().as_slice().into(), browser.as_bytes().as_slice().into(), now.into()];
+    db.find(FIND, &parameters, read).await
+}
+
+pub(crate) async fn insert(
+    tx: &mut Transaction<'_>,
+    hash: &SecretHash,
+    browser: &SecretHash,
+    request: &AuthorizationRequest,
+) -> Result<(), Error> {
+    let parameters = [
+        hash.as_bytes().as_slice().into(),
+        browser.as_bytes().as_slice().into(),
+        request.client_id.as_str().into(),
+        request.redirect_uri.as_str().into(),
+        request.scope.to_string().into(),
+        list_text(&request.audiences).into(),
+        request.state.as_deref().into(),
+        request.code_challenge.as_str().into(),
+        request.fresh_login.into(),
+        request.created.into(),
+        request.expires.into(),
+    ];
+    tx.execute(INSERT, &parameters).await.map(|_| ())
+}
+
+/// Takes a request away, once: `false` when it was taken before.
+pub(crate) async fn consume(tx: &mut Transaction<'_>, hash: &SecretHash) -> Result<bool, Error> {
+    Ok(tx.execute(CONSUME, &[hash.as_bytes().as_slice().into()]).await? == 1)
+}
+
+fn read(row: &Row<'_>) -> Result<AuthorizationRequest, Error> {
+    Ok(AuthorizationRequest {
+        client_id: row.text(0)?,
+        redirect_uri: row.text(1)?,
+        scope: scope(&row.text(2)?)?,
+        audiences: list(&row.text(3)?)?,
+        state: row.optional_text(4)?,
+        code_challenge: row.text(5)?,
+        fresh_login: row.boolean(6)?,
+        created: row.timestamp(7)?,
+        expires: row.timestamp(8)?,
+    })
+}
+
+const FIND: &str = "SELECT client_id, redirect_uri, scope, audiences, state, code_challenge, fresh_login, created_ms, \
+    expires_ms FROM authorization_request WHERE request_hash = $1 AND browser_hash = $2 AND expires_ms > $3";
+const INSERT: &str = "INSERT INTO authorization_request (request_hash, browser_hash, client_id, redirect_uri, scope, \
+    audiences, state, code_challenge, fresh_login, created_ms, expires_ms) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const CONSUME: &str = "DELETE FROM authorization_request WHERE request_hash = $1";

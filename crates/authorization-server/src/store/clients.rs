@@ -1,0 +1,231 @@
+//! Tables `client` and `client_secret`.
+
+use jiff::{SignedDuration, Timestamp};
+use oauth::SecretHash;
+use storage::{Db, Error, Row, Transaction, Value};
+
+use super::{list, list_text, rights, scope, unreadable};
+use crate::registration::{AssertionAudience, Client, ClientAuthenticationMethod, GrantType};
+
+/// A secret as it is listed: never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientSecret {
+    /// Its id, for revocation.
+    pub id: String,
+    /// What the operator called it.
+    pub name: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// From when on it is refused.
+    pub expires: Option<Timestamp>,
+}
+
+/// A secret to be stored.
+#[derive(Debug, Clone)]
+pub(crate) struct NewSecret {
+    pub(crate) secret: ClientSecret,
+    pub(crate) client_id: String,
+    pub(crate) hash: SecretHash,
+}
+
+/// Finds a client, disabled or not.
+pub(crate) async fn find(db: &Db, client_id: &str) -> Result<Option<Client>, Error> {
+    // A registered id never holds NUL, and a text column cannot be asked for it.
+    if client_id.contains('\0') {
+        return Ok(None);
+    }
+    db.find(FIND, &[client_id.into()], read).await
+}
+
+/// All clients by id.
+pub(crate) async fn all(db: &Db) -> Result<Vec<Client>, Error> {
+    db.select(ALL, vec![], read).await
+}
+
+/// Whether the client has this secret, and that one has not expired. An unknown client costs the same
+/// lookup as a wrong secret. Looking the SHA-256 up in an index leaks nothing about a secret of 256 bits.
+pub(crate) async fn has_secret(
+    db: &Db,
+    client_id: &str,
+    hash: &SecretHash,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    if client_id.contains('\0') {
+        return Ok(false);
+    }
+    let parameters = [
+        client_id.into(),
+        hash.as_bytes().as_slice().into(),
+        now.into(),
+    ];
+    Ok(db
+        .find(HAS_SECRET, &parameters, |row| row.text(0))
+        .await?
+        .is_some())
+}
+
+/// The client's secrets without their values.
+pub(crate) async fn secrets(db: &Db, client_id: &str) -> Result<Vec<ClientSecret>, Error> {
+    db.select(SECRETS, vec![client_id.into()], |row| {
+        Ok(ClientSecret {
+            id: row.text(0)?,
+            name: row.text(1)?,
+            created: row.timestamp(2)?,
+            expires: row.optional_timestamp(3)?,
+        })
+    })
+    .await
+}
+
+/// Adds a client; `false` if the id is taken.
+pub(crate) async fn insert(tx: &mut Transaction<'_>, client: &Client) -> Result<bool, Error> {
+    let mut parameters = columns(client);
+    parameters.extend([client.disabled.into(), client.created.into()]);
+    Ok(tx.execute(INSERT, &parameters).await? == 1)
+}
+
+/// Rewrites a client apart from its secrets, its state and its date; `false` if there is none.
+pub(crate) async fn replace(tx: &mut Transaction<'_>, client: &Client) -> Result<bool, Error> {
+    let mut parameters = columns(client);
+    // The statement names the key last.
+    parameters.rotate_left(1);
+    Ok(tx.execute(REPLACE, &parameters).await? == 1)
+}
+
+fn columns(client: &Client) -> Vec<Value> {
+    let lifetime = client
+        .access_token_lifetime
+        .map(|lifetime| lifetime.as_secs());
+    let grants: Vec<String> = client
+        .grant_types
+        .iter()
+        .map(|grant| grant.as_str().to_owned())
+        .collect();
+    vec![
+        client.client_id.as_str().into(),
+        client.name.as_str().into(),
+        client.authentication.as_str().into(),
+        client.assertion_audience.as_str().into(),
+        list_text(&grants).into(),
+        list_text(&client.redirect_uris).into(),
+        client.scope.to_string().into(),
+        list_text(&client.audiences).into(),
+        client.rights.organization.clone().into(),
+        client.rights.organization_access.as_str().into(),
+        list_text(&client.rights.jurisdictions).into(),
+        list_text(&client.rights.record_types).into(),
+        client.jwks.clone().into(),
+        client.jwks_uri.clone().into(),
+        lifetime.into(),
+        client.note.clone().into(),
+    ]
+}
+
+/// Enables or disables a client; `false` if there is none.
+pub(crate) async fn set_disabled(
+    tx: &mut Transaction<'_>,
+    client_id: &str,
+    disabled: bool,
+) -> Result<bool, Error> {
+    Ok(tx
+        .execute(SET_DISABLED, &[disabled.into(), client_id.into()])
+        .await?
+        == 1)
+}
+
+/// Removes a client with its secrets; `false` if there is none.
+pub(crate) async fn delete(tx: &mut Transaction<'_>, client_id: &str) -> Result<bool, Error> {
+    Ok(tx.execute(DELETE, &[client_id.into()]).await? == 1)
+}
+
+/// Whether a resource server introspects as this client.
+pub(crate) async fn introspects(tx: &mut Transaction<'_>, client_id: &str) -> Result<bool, Error> {
+    Ok(tx
+        .find(INTROSPECTS, &[client_id.into()], |row| row.text(0))
+        .await?
+        .is_some())
+}
+
+/// Adds a secret.
+pub(crate) async fn insert_secret(tx: &mut Transaction<'_>, new: &NewSecret) -> Result<(), Error> {
+    let parameters: [Value; 6] = [
+        new.secret.id.as_str().into(),
+        new.client_id.as_str().into(),
+        new.secret.name.as_str().into(),
+        new.hash.as_bytes().as_slice().into(),
+        new.secret.created.into(),
+        new.secret.expires.into(),
+    ];
+    tx.execute(INSERT_SECRET, &parameters).await?;
+    Ok(())
+}
+
+/// Removes a secret; `false` if the client has none of that id.
+pub(crate) async fn delete_secret(
+    tx: &mut Transaction<'_>,
+    client_id: &str,
+    id: &str,
+) -> Result<bool, Error> {
+    Ok(tx
+        .execute(DELETE_SECRET, &[client_id.into(), id.into()])
+        .await?
+        == 1)
+}
+
+fn read(row: &Row<'_>) -> Result<Client, Error> {
+    Ok(Client {
+        client_id: row.text(0)?,
+        name: row.text(1)?,
+        authentication: ClientAuthenticationMethod::parse(&row.text(2)?)
+            .ok_or_else(|| unreadable("client.authentication"))?,
+        assertion_audience: AssertionAudience::parse(&row.text(3)?)
+            .ok_or_else(|| unreadable("client.assertion_audience"))?,
+        grant_types: grant_types(&row.text(4)?)?,
+        redirect_uris: list(&row.text(5)?)?,
+        scope: scope(&row.text(6)?)?,
+        audiences: list(&row.text(7)?)?,
+        rights: rights(row, 8)?,
+        jwks: row.optional_text(12)?,
+        jwks_uri: row.optional_text(13)?,
+        access_token_lifetime: row.optional_integer(14)?.map(SignedDuration::from_secs),
+        disabled: row.boolean(15)?,
+        note: row.optional_text(16)?,
+        created: row.timestamp(17)?,
+    })
+}
+
+fn grant_types(text: &str) -> Result<Vec<GrantType>, Error> {
+    list(text)?
+        .iter()
+        .map(|name| GrantType::parse(name).ok_or_else(|| unreadable("client.grant_types")))
+        .collect()
+}
+
+const FIND: &str = "SELECT client_id, name, authentication, assertion_audience, grant_types, \
+    redirect_uris, scope, audiences, organization, organization_access, jurisdictions, record_types, \
+    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms \
+    FROM client WHERE client_id = $1";
+const ALL: &str = "SELECT client_id, name, authentication, assertion_audience, grant_types, \
+    redirect_uris, scope, audiences, organization, organization_access, jurisdictions, record_types, \
+    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms \
+    FROM client ORDER BY client_id";
+const HAS_SECRET: &str = "SELECT id FROM client_secret WHERE client_id = $1 AND secret_hash = $2 \
+    AND (expires_ms IS NULL OR expires_ms > $3)";
+const SECRETS: &str = "SELECT id, name, created_ms, expires_ms FROM client_secret \
+    WHERE client_id = $1 ORDER BY created_ms, id";
+const INSERT: &str = "INSERT INTO client (client_id, name, authentication, assertion_audience, \
+    grant_types, redirect_uris, scope, audiences, organization, organization_access, jurisdictions, \
+    record_types, jwks, jwks_uri, access_token_lifetime_s, note, disabled, created_ms) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+    ON CONFLICT DO NOTHING";
+const REPLACE: &str = "UPDATE client SET name = $1, authentication = $2, assertion_audience = $3, \
+    grant_types = $4, redirect_uris = $5, scope = $6, audiences = $7, organization = $8, \
+    organization_access = $9, jurisdictions = $10, record_types = $11, jwks = $12, jwks_uri = $13, \
+    access_token_lifetime_s = $14, note = $15 WHERE client_id = $16";
+const SET_DISABLED: &str = "UPDATE client SET disabled = $1 WHERE client_id = $2";
+const DELETE: &str = "DELETE FROM client WHERE client_id = $1";
+const INTROSPECTS: &str =
+    "SELECT audience FROM resource_server WHERE introspection_client_id = $1 LIMIT 1";
+const INSERT_SECRET: &str = "INSERT INTO client_secret (id, client_id, name, secret_hash, \
+    created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6)";
+const DELETE_SECRET: &str = "DELETE FROM client_secret WHERE client_id = $1 AND id = $2";

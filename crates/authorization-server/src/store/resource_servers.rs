@@ -1,0 +1,71 @@
+//! Table `resource_server`.
+
+use storage::{Db, Error, Row, Transaction};
+
+use crate::registration::ResourceServerEntry;
+
+/// Finds the resource server of an audience.
+pub(crate) async fn find(db: &Db, audience: &str) -> Result<Option<ResourceServerEntry>, Error> {
+    db.find(FIND, &[audience.into()], read).await
+}
+
+/// All resource servers by audience.
+pub(crate) async fn all(db: &Db) -> Result<Vec<ResourceServerEntry>, Error> {
+    db.select(ALL, vec![], read).await
+}
+
+/// The audiences that a client introspects for; empty if it is no introspection client. One row, so
+/// that it stays a point read: a URL holds no space.
+pub(crate) async fn audiences_of(db: &Db, client_id: &str) -> Result<Vec<String>, Error> {
+    let joined = db
+        .find(AUDIENCES_OF, &[client_id.into()], |row| {
+            row.optional_text(0)
+        })
+        .await?
+        .flatten();
+    Ok(joined
+        .unwrap_or_default()
+        .split_ascii_whitespace()
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Adds a resource server; `false` if the audience is taken.
+pub(crate) async fn insert(
+    tx: &mut Transaction<'_>,
+    entry: &ResourceServerEntry,
+) -> Result<bool, Error> {
+    let parameters = [
+        entry.audience.as_str().into(),
+        entry.name.as_str().into(),
+        entry.introspection_client_id.as_str().into(),
+        entry.organization.as_str().into(),
+        entry.created.into(),
+    ];
+    Ok(tx.execute(INSERT, &parameters).await? == 1)
+}
+
+/// Removes a resource server; `false` if there is none.
+pub(crate) async fn delete(tx: &mut Transaction<'_>, audience: &str) -> Result<bool, Error> {
+    Ok(tx.execute(DELETE, &[audience.into()]).await? == 1)
+}
+
+fn read(row: &Row<'_>) -> Result<ResourceServerEntry, Error> {
+    Ok(ResourceServerEntry {
+        audience: row.text(0)?,
+        name: row.text(1)?,
+        introspection_client_id: row.text(2)?,
+        organization: row.text(3)?,
+        created: row.timestamp(4)?,
+    })
+}
+
+const FIND: &str = "SELECT audience, name, introspection_client_id, organization, created_ms \
+    FROM resource_server WHERE audience = $1";
+const ALL: &str = "SELECT audience, name, introspection_client_id, organization, created_ms \
+    FROM resource_server ORDER BY audience";
+const AUDIENCES_OF: &str = "SELECT string_agg(audience, ' ') FROM resource_server \
+    WHERE introspection_client_id = $1";
+const INSERT: &str = "INSERT INTO resource_server (audience, name, introspection_client_id, \
+    organization, created_ms) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+const DELETE: &str = "DELETE FROM resource_server WHERE audience = $1";

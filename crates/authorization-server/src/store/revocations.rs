@@ -1,0 +1,209 @@
+//! Everything that ends tokens before their time, and the list that operators choose from.
+
+use jiff::Timestamp;
+use oauth::{Scope, SecretHash};
+use storage::{Db, Error, Row, Transaction, Value};
+
+use super::{hexadecimal, list, scope};
+
+/// An access token as it is listed: never its value.
+#[derive(Debug, Clone)]
+pub struct TokenEntry {
+    /// Half of its SHA-256 in hexadecimal; its first 8 digits are the audit's `token_id`.
+    pub id: String,
+    /// What it belongs to, if a person consented to it.
+    pub family_id: Option<String>,
+    /// Issued to.
+    pub client_id: String,
+    /// On whose behalf, if a person's.
+    pub user_id: Option<String>,
+    /// Granted.
+    pub scope: Scope,
+    /// Where it counts.
+    pub audiences: Vec<String>,
+    /// From.
+    pub issued: Timestamp,
+    /// Until.
+    pub expires: Timestamp,
+    /// Whether it was revoked, alone or with its family.
+    pub revoked: bool,
+}
+
+/// Revokes one access token of this client; `false` if there is none such that was not revoked yet.
+pub(crate) async fn revoke_access(
+    tx: &mut Transaction<'_>,
+    client_id: &str,
+    hash: &SecretHash,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let parameters = [
+        now.into(),
+        hash.as_bytes().as_slice().into(),
+        client_id.into(),
+    ];
+    Ok(tx.execute(REVOKE_ACCESS, &parameters).await? == 1)
+}
+
+/// The client and family of a refresh token (RFC 7009 section 2.1 ends the whole grant).
+pub(crate) async fn owner_of_refresh(
+    tx: &mut Transaction<'_>,
+    hash: &SecretHash,
+) -> Result<Option<(String, String)>, Error> {
+    let parameters = [hash.as_bytes().as_slice().into()];
+    tx.find(OWNER_OF_REFRESH, &parameters, |row| {
+        Ok((row.text(0)?, row.text(1)?))
+    })
+    .await
+}
+
+/// The client of an access token.
+pub(crate) async fn owner_of_access(
+    tx: &mut Transaction<'_>,
+    hash: &SecretHash,
+) -> Result<Option<String>, Error> {
+    tx.find(
+        OWNER_OF_ACCESS,
+        &[hash.as_bytes().as_slice().into()],
+        |row| row.text(0),
+    )
+    .await
+}
+
+/// Revokes a family: all its access and refresh tokens; `false` if it was revoked or is not there.
+pub(crate) async fn revoke_family(
+    tx: &mut Transaction<'_>,
+    family_id: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    Ok(tx
+        .execute(REVOKE_FAMILY, &[now.into(), family_id.into()])
+        .await?
+        == 1)
+}
+
+/// Revokes whatever a user's consent led to. Codes come first: a redemption that runs at the same
+/// time holds the code's row, so that by the time we come to the families its family is there.
+pub(crate) async fn revoke_user(
+    tx: &mut Transaction<'_>,
+    user_id: &str,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let parameters: [Value; 2] = [now.into(), user_id.into()];
+    tx.execute(CODES_OF_USER, &parameters).await?;
+    tx.execute(FAMILIES_OF_USER, &parameters).await
+}
+
+/// Revokes whatever was issued to a client.
+pub(crate) async fn revoke_client(
+    tx: &mut Transaction<'_>,
+    client_id: &str,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let parameters: [Value; 2] = [now.into(), client_id.into()];
+    tx.execute(CODES_OF_CLIENT, &parameters).await?;
+    tx.execute(FAMILIES_OF_CLIENT, &parameters).await?;
+    tx.execute(ACCESS_OF_CLIENT, &parameters).await
+}
+
+/// Revokes the one access token whose hash starts with these bytes; `false` if there is none or more
+/// than one.
+pub(crate) async fn revoke_by_id(
+    tx: &mut Transaction<'_>,
+    id: &[u8],
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let (low, high) = range_of(id);
+    let found = tx
+        .select(ACCESS_IN_RANGE, &[low.into(), high.into()], |row| {
+            row.bytes(0)
+        })
+        .await?;
+    let [hash] = found.as_slice() else {
+        return Ok(false);
+    };
+    Ok(tx
+        .execute(REVOKE_ACCESS_ROW, &[now.into(), hash.as_slice().into()])
+        .await?
+        == 1)
+}
+
+/// Access tokens that have not expired, newest first.
+pub(crate) async fn unexpired(
+    db: &Db,
+    now: Timestamp,
+    client_id: Option<&str>,
+    user_id: Option<&str>,
+) -> Result<Vec<TokenEntry>, Error> {
+    let mut sql = UNEXPIRED.to_owned();
+    let mut parameters: Vec<Value> = vec![now.into()];
+    for (column, wanted) in [
+        (" AND t.client_id = $", client_id),
+        (" AND t.user_id = $", user_id),
+    ] {
+        if let Some(wanted) = wanted {
+            parameters.push(wanted.into());
+            sql.push_str(column);
+            sql.push_str(&parameters.len().to_string());
+        }
+    }
+    sql.push_str(" ORDER BY t.issued_ms DESC, t.token_hash LIMIT 1000");
+    db.select(sql, parameters, read_entry).await
+}
+
+fn read_entry(row: &Row<'_>) -> Result<TokenEntry, Error> {
+    let hash = row.bytes(0)?;
+    Ok(TokenEntry {
+        id: id_of(&hash),
+        family_id: row.optional_text(1)?,
+        client_id: row.text(2)?,
+        user_id: row.optional_text(3)?,
+        scope: scope(&row.text(4)?)?,
+        audiences: list(&row.text(5)?)?,
+        issued: row.timestamp(6)?,
+        expires: row.timestamp(7)?,
+        revoked: row.optional_timestamp(8)?.is_some() || row.optional_timestamp(9)?.is_some(),
+    })
+}
+
+/// How a token is called where it is listed and in `jti`.
+pub(crate) fn id_of(hash: &[u8]) -> String {
+    hexadecimal(hash.get(..ID_BYTES).unwrap_or(hash))
+}
+
+fn range_of(prefix: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let padded = |fill: u8| {
+        let mut bytes = prefix.to_vec();
+        bytes.resize(HASH_BYTES.max(prefix.len()), fill);
+        bytes
+    };
+    (padded(0), padded(u8::MAX))
+}
+
+/// Bytes of a hash that an id shows.
+const ID_BYTES: usize = 16;
+const HASH_BYTES: usize = 32;
+
+const REVOKE_ACCESS: &str = "UPDATE access_token SET revoked_ms = $1 \
+    WHERE token_hash = $2 AND client_id = $3 AND revoked_ms IS NULL";
+const REVOKE_ACCESS_ROW: &str =
+    "UPDATE access_token SET revoked_ms = $1 WHERE token_hash = $2 AND revoked_ms IS NULL";
+const OWNER_OF_REFRESH: &str = "SELECT f.client_id, f.id FROM refresh_token r \
+    JOIN token_family f ON f.id = r.family_id WHERE r.token_hash = $1";
+const OWNER_OF_ACCESS: &str = "SELECT client_id FROM access_token WHERE token_hash = $1";
+const REVOKE_FAMILY: &str =
+    "UPDATE token_family SET revoked_ms = $1 WHERE id = $2 AND revoked_ms IS NULL";
+const CODES_OF_USER: &str =
+    "UPDATE authorization_code SET used_ms = $1 WHERE user_id = $2 AND used_ms IS NULL";
+const FAMILIES_OF_USER: &str =
+    "UPDATE token_family SET revoked_ms = $1 WHERE user_id = $2 AND revoked_ms IS NULL";
+const CODES_OF_CLIENT: &str =
+    "UPDATE authorization_code SET used_ms = $1 WHERE client_id = $2 AND used_ms IS NULL";
+const FAMILIES_OF_CLIENT: &str =
+    "UPDATE token_family SET revoked_ms = $1 WHERE client_id = $2 AND revoked_ms IS NULL";
+const ACCESS_OF_CLIENT: &str =
+    "UPDATE access_token SET revoked_ms = $1 WHERE client_id = $2 AND revoked_ms IS NULL";
+const ACCESS_IN_RANGE: &str =
+    "SELECT token_hash FROM access_token WHERE token_hash >= $1 AND token_hash <= $2 LIMIT 2";
+const UNEXPIRED: &str = "SELECT t.token_hash, t.family_id, t.client_id, t.user_id, t.scope, \
+    t.audiences, t.issued_ms, t.expires_ms, t.revoked_ms, f.revoked_ms FROM access_token t \
+    LEFT JOIN token_family f ON f.id = t.family_id WHERE t.expires_ms > $1";

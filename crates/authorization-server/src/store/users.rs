@@ -1,0 +1,95 @@
+//! Table `resource_owner`.
+
+use jiff::Timestamp;
+use storage::{Db, Error, Row, Transaction};
+
+use super::{list_text, rights, scope};
+use crate::ResourceOwner;
+
+/// A person with the password's hash.
+pub(crate) struct StoredUser {
+    pub(crate) owner: ResourceOwner,
+    pub(crate) password_hash: String,
+}
+
+pub(crate) async fn find_by_username(db: &Db, username: &str) -> Result<Option<StoredUser>, Error> {
+    db.find(BY_USERNAME, &[username.into()], read).await
+}
+
+pub(crate) async fn find(db: &Db, id: &str) -> Result<Option<ResourceOwner>, Error> {
+    Ok(db.find(BY_ID, &[id.into()], read).await?.map(|user| user.owner))
+}
+
+pub(crate) async fn all(db: &Db) -> Result<Vec<ResourceOwner>, Error> {
+    db.select(ALL, Vec::new(), |row| Ok(read(row)?.owner)).await
+}
+
+/// `false` when the name is taken.
+pub(crate) async fn insert(tx: &mut Transaction<'_>, owner: &ResourceOwner, password_hash: &str) -> Result<bool, Error> {
+    let parameters = [
+        owner.id.as_str().into(),
+        owner.username.as_str().into(),
+        password_hash.into(),
+        owner.role.as_str().into(),
+        owner.scope.to_string().into(),
+        owner.rights.organization.as_deref().into(),
+        owner.rights.organization_access.as_str().into(),
+        list_text(&owner.rights.jurisdictions).into(),
+        list_text(&owner.rights.record_types).into(),
+        owner.disabled.into(),
+        owner.note.as_deref().into(),
+        owner.created.into(),
+        owner.created.into(),
+    ];
+    Ok(tx.execute(INSERT, &parameters).await? == 1)
+}
+
+/// `false` when there is none such.
+pub(crate) async fn set_disabled(tx: &mut Transaction<'_>, id: &str, disabled: bool) -> Result<bool, Error> {
+    Ok(tx.execute(SET_DISABLED, &[disabled.into(), id.into()]).await? == 1)
+}
+
+/// `false` when there is none such.
+pub(crate) async fn set_password(tx: &mut Transaction<'_>, id: &str, hash: &str, now: Timestamp) -> Result<bool, Error> {
+    Ok(tx.execute(SET_PASSWORD, &[hash.into(), now.into(), id.into()]).await? == 1)
+}
+
+/// `false` when there is none such.
+pub(crate) async fn delete(tx: &mut Transaction<'_>, id: &str) -> Result<bool, Error> {
+    Ok(tx.execute(DELETE, &[id.into()]).await? == 1)
+}
+
+fn read(row: &Row<'_>) -> Result<StoredUser, Error> {
+    Ok(StoredUser {
+        password_hash: row.text(2)?,
+        owner: ResourceOwner {
+            id: row.text(0)?,
+            username: row.text(1)?,
+            role: row.text(3)?,
+            scope: scope(&row.text(4)?)?,
+            rights: rights(row, 5)?,
+            disabled: row.boolean(9)?,
+            note: row.optional_text(10)?,
+            created: row.timestamp(11)?,
+        },
+    })
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, username, password_hash, role, scope, organization, organization_access, jurisdictions, ",
+            "record_types, disabled, note, created_ms FROM resource_owner ",
+            $rest
+        )
+    };
+}
+const BY_USERNAME: &str = select!("WHERE username = $1");
+const BY_ID: &str = select!("WHERE id = $1");
+const ALL: &str = select!("ORDER BY username");
+const INSERT: &str = "INSERT INTO resource_owner (id, username, password_hash, role, scope, organization, \
+    organization_access, jurisdictions, record_types, disabled, note, created_ms, password_changed_ms) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
+const SET_DISABLED: &str = "UPDATE resource_owner SET disabled = $1 WHERE id = $2";
+const SET_PASSWORD: &str = "UPDATE resource_owner SET password_hash = $1, password_changed_ms = $2 WHERE id = $3";
+const DELETE: &str = "DELETE FROM resource_owner WHERE id = $1";

@@ -1,0 +1,195 @@
+//! Token endpoint (RFC 6749 section 3.2).
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use oauth::{Error, ErrorCode, Secret, TokenResponse};
+use storage::audit::{AuditEvent, Outcome};
+use storage::{Transaction, Work};
+
+use crate::AuthorizationServer;
+use crate::audit;
+use crate::caller::Caller;
+use crate::client_authentication::{Rejected, authenticate};
+use crate::endpoint::{Failure, PostedForm, uncached};
+use crate::grants::{self, Grant, Granted};
+use crate::store::assertions::{self, Assertion};
+
+pub(crate) fn routes() -> Router<AuthorizationServer> {
+    Router::new().route("/oauth2/token", post(token))
+}
+
+async fn token(
+    State(server): State<AuthorizationServer>,
+    caller: Caller,
+    form: Result<PostedForm, Failure>,
+) -> Response {
+    let answer = match form {
+        Ok(form) => answer(&server, &caller, &form).await,
+        Err(failure) => Err(server.deny(&caller, ACTION, failure.into()).await),
+    };
+    let outcome = if answer.is_ok() { "issued" } else { "refused" };
+    metrics::counter!("authorization_server_token_requests",
+        "party" => server.config().party.clone(), "outcome" => outcome)
+    .increment(1);
+    match answer {
+        Ok(response) => uncached(StatusCode::OK, &response),
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn answer(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    form: &PostedForm,
+) -> Result<TokenResponse, Failure> {
+    let authenticated = match authenticate(server, form).await {
+        Ok(authenticated) => authenticated,
+        Err(rejected) => return Err(server.deny(caller, ACTION, rejected).await),
+    };
+    let prepared = grants::prepare(server, authenticated.client(), &form.parameters);
+    let (client, assertion) = authenticated.into_parts();
+    let (grant, secrets) = match prepared {
+        Ok(prepared) => (
+            Ok(prepared.grant),
+            Some((prepared.access_token, prepared.refresh_token)),
+        ),
+        Err(error) => (Err(error), None),
+    };
+    let token_id = secrets.as_ref().map(|(access, _)| access.hash().short());
+    let event = AuditEvent {
+        client_id: Some(client.client_id),
+        organization: client.rights.organization,
+        token_id,
+        ..audit::event(server, caller, ACTION, Outcome::Allowed)
+    };
+    let granted = server
+        .db()
+        .write(Redeem {
+            assertion,
+            grant,
+            event,
+        })
+        .await??;
+    // Always there: nothing is granted that was not prepared.
+    let (access_token, refresh_token) = secrets.ok_or_else(replayed)?;
+    Ok(response(&access_token, refresh_token.as_ref(), &granted))
+}
+
+fn response(access: &Secret, refresh: Option<&Secret>, granted: &Granted) -> TokenResponse {
+    TokenResponse {
+        access_token: access.expose().to_owned(),
+        token_type: "Bearer".to_owned(),
+        expires_in: Some(granted.lifetime.as_secs().unsigned_abs()),
+        refresh_token: refresh
+            .filter(|_| granted.refreshable)
+            .map(|it| it.expose().to_owned()),
+        scope: Some(granted.scope.to_string()),
+    }
+}
+
+/// One token request, decided and recorded in one transaction. The assertion comes first and on every
+/// path, refused or not (RFC 7523 section 3): a request that failed for its scope must not leave an
+/// assertion that somebody else could send again.
+struct Redeem {
+    assertion: Option<Assertion>,
+    grant: Result<Grant, Error>,
+    event: AuditEvent,
+}
+
+impl Work for Redeem {
+    type Output = Result<Granted, Error>;
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<Self::Output, storage::Error> {
+        let outcome = self.decide(tx).await?;
+        let event = match &outcome {
+            Ok(granted) => AuditEvent {
+                subject: Some(granted.subject.clone()),
+                ..self.event.clone()
+            },
+            Err(error) => AuditEvent {
+                outcome: Outcome::Denied,
+                reason: Some(audit::reason(error)),
+                token_id: None,
+                ..self.event.clone()
+            },
+        };
+        tx.audit(&event).await?;
+        Ok(outcome)
+    }
+}
+
+impl Redeem {
+    async fn decide(
+        &self,
+        tx: &mut Transaction<'_>,
+    ) -> Result<Result<Granted, Error>, storage::Error> {
+        if let Some(assertion) = &self.assertion
+            && !assertions::record(tx, assertion).await?
+        {
+            return Ok(Err(replayed()));
+        }
+        match &self.grant {
+            Ok(grant) => grant.redeem(tx).await,
+            Err(error) => Ok(Err(error.clone())),
+        }
+    }
+}
+
+impl AuthorizationServer {
+    /// Records a denial of an unauthenticated request; what cannot be recorded is answered 503.
+    pub(crate) async fn deny(&self, caller: &Caller, action: &str, rejected: Rejected) -> Failure {
+        if let Failure::Unavailable(_) = rejected.failure {
+            return rejected.failure;
+        }
+        let event = AuditEvent {
+            client_id: rejected.client_id,
+            ..audit::denial(self, caller, action, &rejected.failure.error())
+        };
+        match self
+            .db()
+            .write(Deny {
+                assertion: rejected.assertion,
+                event,
+            })
+            .await
+        {
+            Ok(()) => rejected.failure,
+            Err(error) => error.into(),
+        }
+    }
+
+    /// A new access token: its prefix tells resource servers which issuer to ask.
+    pub(crate) fn access_token(&self) -> Secret {
+        Secret::access_token(&self.config().token_prefix, self.random())
+    }
+}
+
+/// A denial before the request was looked at: its audit row and the assertion that it may have used up.
+struct Deny {
+    assertion: Option<Assertion>,
+    event: AuditEvent,
+}
+
+impl Work for Deny {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), storage::Error> {
+        if let Some(assertion) = &self.assertion {
+            assertions::record(tx, assertion).await?;
+        }
+        tx.audit(&self.event).await
+    }
+}
+
+/// The answer to an assertion that was used before.
+pub(crate) fn replayed() -> Error {
+    Error::new(ErrorCode::InvalidClient, "client authentication failed")
+}
+
+const ACTION: &str = "token.issue";
+
+#[cfg(test)]
+mod tests;

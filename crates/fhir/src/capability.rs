@@ -1,0 +1,144 @@
+//! The CapabilityStatement (FHIR R4 capabilitystatement), said from one place.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::ResourceType;
+use crate::search::type_parameter;
+
+/// What differs from server to server. Endpoints that are not known are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapabilityInput {
+    /// The FHIR base URL.
+    pub fhir_base: String,
+    /// The authorization endpoint of the issuer that this server trusts.
+    pub authorize_url: Option<String>,
+    /// Its token endpoint.
+    pub token_url: Option<String>,
+    /// Its introspection endpoint.
+    pub introspect_url: Option<String>,
+    /// Its revocation endpoint.
+    pub revoke_url: Option<String>,
+    /// Since when the statement holds: the start of the server.
+    pub date: Timestamp,
+    /// Of the software.
+    pub version: String,
+}
+
+/// The statement.
+#[must_use]
+pub fn statement(input: &CapabilityInput) -> Value {
+    json!({
+        "resourceType": "CapabilityStatement",
+        "url": format!("{}/metadata", input.fhir_base.trim_end_matches('/')),
+        "version": input.version,
+        "name": "Vitalgate",
+        "title": "Birth and fetal death records",
+        "status": "active",
+        "date": format!("{:.0}", input.date),
+        "kind": "instance",
+        "software": { "name": "vitalgate", "version": input.version },
+        "implementation": {
+            "description": "Exchange of birth and fetal death reports (BFDR) under OAuth 2.0",
+            "url": input.fhir_base,
+        },
+        "fhirVersion": "4.0.1",
+        "format": ["json", "application/fhir+json"],
+        "rest": [{
+            "mode": "server",
+            "security": security(input),
+            "resource": [bundle(), composition()],
+        }],
+    })
+}
+
+/// SMART App Launch 2.2, section 3.1: some clients find the endpoints here only.
+fn security(input: &CapabilityInput) -> Value {
+    let endpoints = [
+        ("authorize", &input.authorize_url),
+        ("token", &input.token_url),
+        ("introspect", &input.introspect_url),
+        ("revoke", &input.revoke_url),
+    ];
+    let endpoints: Vec<Value> = endpoints
+        .into_iter()
+        .filter_map(|(name, url)| Some(json!({ "url": name, "valueUri": url.as_ref()? })))
+        .collect();
+    let mut security = json!({
+        "cors": false,
+        "service": [{
+            "coding": [{
+                "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                "code": "SMART-on-FHIR",
+            }],
+            "text": "OAuth 2.0 (RFC 6749) with SMART scopes; every token is introspected (RFC 7662)",
+        }],
+        "description": "Every request but this one needs a bearer token (RFC 6750).",
+    });
+    // FHIR has no empty arrays.
+    if !endpoints.is_empty()
+        && let Some(members) = security.as_object_mut()
+    {
+        let extension = json!([{ "url": OAUTH_URIS, "extension": endpoints }]);
+        members.insert("extension".to_owned(), extension);
+    }
+    security
+}
+
+fn bundle() -> Value {
+    json!({
+        "type": "Bundle",
+        "documentation": "A record, handed out as it was received but for id and meta.",
+        "interaction": [{ "code": "read" }, { "code": "create" }, { "code": "search-type" }],
+        "versioning": "versioned",
+        "readHistory": false,
+        "updateCreate": false,
+        "conditionalCreate": true,
+        "conditionalRead": "not-supported",
+        "conditionalUpdate": false,
+        "conditionalDelete": "not-supported",
+        "searchParam": search_parameters(ResourceType::Bundle),
+        "operation": [{
+            "name": "original",
+            "definition": "urn:vitalgate:operation:original",
+            "documentation": "GET Bundle/{id}/$original: the received bytes, untouched.",
+        }],
+    })
+}
+
+fn composition() -> Value {
+    json!({
+        "type": "Composition",
+        "documentation": "The Composition of a document; its id is the Bundle's.",
+        "interaction": [{ "code": "read" }, { "code": "search-type" }],
+        "versioning": "versioned",
+        "readHistory": false,
+        "searchParam": search_parameters(ResourceType::Composition),
+        "operation": [{
+            "name": "document",
+            "definition": "http://hl7.org/fhir/OperationDefinition/Composition-document",
+            "documentation": "GET, by Composition/{id} or by the parameters id or identifier.",
+        }],
+    })
+}
+
+fn search_parameters(resource_type: ResourceType) -> Value {
+    json!([
+        {
+            "name": "identifier",
+            "type": "token",
+            "documentation": "Identifier of the record: system|value, value, |value",
+        },
+        {
+            "name": type_parameter(resource_type),
+            "type": "token",
+            "documentation": "Type of the document's Composition",
+        },
+        { "name": "_id", "type": "token" },
+    ])
+}
+
+const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
+
+#[cfg(test)]
+mod tests;

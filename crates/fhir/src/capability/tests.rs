@@ -1,0 +1,92 @@
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use super::*;
+use crate::{Interaction, search};
+
+fn input() -> CapabilityInput {
+    CapabilityInput {
+        fhir_base: "https://ehr.example/fhir".to_owned(),
+        authorize_url: Some("https://vro.example/oauth2/authorize".to_owned()),
+        token_url: Some("https://vro.example/oauth2/token".to_owned()),
+        introspect_url: None,
+        revoke_url: None,
+        date: "2026-11-23T12:00:00.5Z".parse().unwrap(),
+        version: "0.1.0".to_owned(),
+    }
+}
+
+#[test]
+fn it_says_what_r4_requires() {
+    let statement = statement(&input());
+    for (member, expected) in [
+        ("resourceType", "CapabilityStatement"),
+        ("status", "active"),
+        ("kind", "instance"),
+        ("fhirVersion", "4.0.1"),
+        ("date", "2026-11-23T12:00:00Z"),
+    ] {
+        assert_eq!(statement[member], expected);
+    }
+    assert_eq!(
+        statement["implementation"]["url"],
+        "https://ehr.example/fhir"
+    );
+    assert!(
+        statement["format"]
+            .as_array()
+            .unwrap()
+            .contains(&"json".into())
+    );
+}
+
+#[test]
+fn it_says_where_tokens_come_from() {
+    let security = &statement(&input())["rest"][0]["security"];
+    assert_eq!(security["service"][0]["coding"][0]["code"], "SMART-on-FHIR");
+    let extension = &security["extension"][0];
+    assert_eq!(extension["url"], OAUTH_URIS);
+    assert_eq!(
+        extension["extension"],
+        json!([
+            { "url": "authorize", "valueUri": "https://vro.example/oauth2/authorize" },
+            { "url": "token", "valueUri": "https://vro.example/oauth2/token" },
+        ])
+    );
+    let unknown = CapabilityInput {
+        authorize_url: None,
+        token_url: None,
+        ..input()
+    };
+    let security = &statement(&unknown)["rest"][0]["security"];
+    assert!(security.is_object() && security.get("extension").is_none());
+}
+
+/// What is said is what the requests of this crate can do.
+#[test]
+fn every_search_parameter_said_is_understood() {
+    let statement = statement(&input());
+    for resource in statement["rest"][0]["resource"].as_array().unwrap() {
+        let name = resource["type"].as_str().unwrap();
+        let resource_type = ResourceType::parse(name).unwrap();
+        for parameter in resource["searchParam"].as_array().unwrap() {
+            let query = format!("{}=a", parameter["name"].as_str().unwrap());
+            let parameters = search::Parameters::parse(resource_type, &query).unwrap();
+            assert!(parameters.unsupported.is_empty(), "{name} {query}");
+        }
+        for interaction in resource["interaction"].as_array().unwrap() {
+            let (method, path) = match interaction["code"].as_str().unwrap() {
+                "create" => ("POST", name.to_owned()),
+                "search-type" => ("GET", name.to_owned()),
+                _ => ("GET", format!("{name}/1")),
+            };
+            assert!(
+                Interaction::parse(method, &path, None).is_ok(),
+                "{method} {path}"
+            );
+        }
+        for operation in resource["operation"].as_array().unwrap() {
+            let path = format!("{name}/1/${}", operation["name"].as_str().unwrap());
+            assert!(Interaction::parse("GET", &path, None).is_ok(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! What leaves the server: FHIR answers with their headers, and an OperationOutcome on every error.
+
+use axum::body::Body;
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use fhir::{Issue, IssueCode, OperationOutcome};
+use oauth::{BearerChallenge, ErrorCode, Permission};
+
+use crate::access_decision::{Asked, Denial};
+use crate::bearer::BearerError;
+use crate::introspect::Refusal;
+use crate::store::record::RecordHead;
+
+/// A request that is not done, with everything the caller and the audit are told.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    issue: Box<Issue>,
+    challenge: Option<String>,
+    allow: Option<&'static str>,
+    /// What the audit says: static text, never content.
+    pub(crate) reason: &'static str,
+    /// The record that was in the way, for the audit only: the answer may not betray it.
+    pub(crate) about: Option<Box<RecordHead>>,
+}
+
+impl Failure {
+    /// A failure of one issue.
+    pub(crate) fn new(status: StatusCode, code: IssueCode, reason: &'static str) -> Self {
+        Self::detailed(status, Issue::error(code, reason), reason)
+    }
+
+    /// A failure whose issue says more (a place in the caller's own input) than the audit may keep.
+    pub(crate) fn detailed(status: StatusCode, issue: Issue, reason: &'static str) -> Self {
+        Self {
+            status,
+            issue: Box::new(issue),
+            challenge: None,
+            allow: None,
+            reason,
+            about: None,
+        }
+    }
+
+    /// Something of ours is out of order: 503, come again.
+    pub(crate) fn unavailable(reason: &'static str) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            IssueCode::Transient,
+            reason,
+        )
+    }
+
+    /// No such record, as far as this token can know (404).
+    pub(crate) fn not_found(reason: &'static str) -> Self {
+        let issue = Issue::error(IssueCode::NotFound, "no such record");
+        Self::detailed(StatusCode::NOT_FOUND, issue, reason)
+    }
+
+    /// RFC 6750 section 3.1: 403 `insufficient_scope`.
+    pub(crate) fn forbidden(denial: Denial, asked: Asked<'_>) -> Self {
+        let scope = matches!(denial, Denial::InsufficientScope).then(|| {
+            format!(
+                "system/{}.{}",
+                asked.resource_type,
+                letter(asked.permission)
+            )
+        });
+        let challenge = challenge(ErrorCode::InsufficientScope, denial.text(), scope);
+        let failure = Self::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, denial.text());
+        Self {
+            challenge: Some(challenge),
+            ..failure
+        }
+    }
+
+    /// The record that the failure is about.
+    pub(crate) fn about(mut self, head: RecordHead) -> Self {
+        self.about = Some(Box::new(head));
+        self
+    }
+}
+
+/// A method, path or parameter that is not offered.
+impl From<fhir::Refusal> for Failure {
+    fn from(refusal: fhir::Refusal) -> Self {
+        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let failure = Self::detailed(status, refusal.issue, "the interaction is not offered");
+        Self {
+            allow: refusal.allow,
+            ..failure
+        }
+    }
+}
+
+/// Every trouble of the database is the same to the caller: nothing is known, nothing was done.
+impl From<storage::Error> for Failure {
+    fn from(error: storage::Error) -> Self {
+        tracing::error!("storage: {error}");
+        Self::unavailable("storage is unavailable")
+    }
+}
+
+impl From<BearerError> for Failure {
+    fn from(error: BearerError) -> Self {
+        let (status, code, text, challenge) = match error {
+            BearerError::Missing => {
+                let text = "an access token is required";
+                // RFC 6750 section 3.1: without authentication no error code.
+                (
+                    StatusCode::UNAUTHORIZED,
+                    IssueCode::Login,
+                    text,
+                    "Bearer".to_owned(),
+                )
+            }
+            BearerError::Malformed => {
+                let text = "the request must carry one access token, in its Authorization header";
+                let challenge = challenge(ErrorCode::InvalidRequest, text, None);
+                (StatusCode::BAD_REQUEST, IssueCode::Invalid, text, challenge)
+            }
+            BearerError::Unusable => {
+                let text = "the access token is too long or malformed";
+                let challenge = challenge(ErrorCode::InvalidToken, text, None);
+                (StatusCode::UNAUTHORIZED, IssueCode::Login, text, challenge)
+            }
+        };
+        Self {
+            challenge: Some(challenge),
+            ..Self::new(status, code, text)
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Token(text) => {
+                let failure = Self::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text);
+                Self {
+                    challenge: Some(challenge(ErrorCode::InvalidToken, text, None)),
+                    ..failure
+                }
+            }
+            // The caller learns that it is not its fault, and nothing about our credentials.
+            Refusal::Issuer(reason) | Refusal::OwnCredential(reason) => {
+                let text = "the token cannot be checked now";
+                let issue = Issue::error(IssueCode::Transient, text);
+                Self::detailed(StatusCode::SERVICE_UNAVAILABLE, issue, reason)
+            }
+        }
+    }
+}
+
+/// How SMART scopes of version 2 write a permission.
+fn letter(permission: Permission) -> char {
+    match permission {
+        Permission::Create => 'c',
+        Permission::Read => 'r',
+        Permission::Update => 'u',
+        Permission::Delete => 'd',
+        Permission::Search => 's',
+    }
+}
+
+fn challenge(error: ErrorCode, text: &str, scope: Option<String>) -> String {
+    BearerChallenge {
+        error: Some(error),
+        error_description: Some(text.to_owned()),
+        scope,
+        ..BearerChallenge::default()
+    }
+    .to_string()
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let outcome = OperationOutcome::from(*self.issue).to_json();
+        let mut response = fhir_json(self.status, outcome);
+        if let Some(challenge) = self.challenge {
+            set(&mut response, WWW_AUTHENTICATE, &challenge);
+        }
+        if let Some(allow) = self.allow {
+            set(&mut response, ALLOW, allow);
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            set(&mut response, RETRY_AFTER, "1");
+        }
+        response
+    }
+}
+
+/// A FHIR answer with the headers that all of them have.
+pub(crate) fn fhir_json(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = empty(status);
+    *response.body_mut() = body.into();
+    set(&mut response, CONTENT_TYPE, FHIR_JSON);
+    response
+}
+
+/// An answer without a body.
+pub(crate) fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    set(&mut response, CACHE_CONTROL, "no-store");
+    set(&mut response, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    response
+}
+
+/// Version headers of one record (FHIR R4 http, section 3.1.0.1.3).
+pub(crate) fn with_version(mut response: Response, head: &RecordHead) -> Response {
+    set(&mut response, ETAG, &format!("W/\"{}\"", head.version_id));
+    let modified = head
+        .last_updated
+        .strftime("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string();
+    set(&mut response, LAST_MODIFIED, &modified);
+    response
+}
+
+/// Where a created record is, version and all (FHIR R4 http, section 3.1.0.8).
+pub(crate) fn with_location(mut response: Response, base: &str, head: &RecordHead) -> Response {
+    let RecordHead { id, version_id, .. } = head;
+    set(
+        &mut response,
+        LOCATION,
+        &format!("{base}/Bundle/{id}/_history/{version_id}"),
+    );
+    response
+}
+
+/// Sets a header of ours; text that no header can hold is left out.
+pub(crate) fn set(response: &mut Response, name: HeaderName, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// FHIR R4 http, section 3.1.0.1.11.
+const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";

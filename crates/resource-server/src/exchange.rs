@@ -1,0 +1,160 @@
+//! One request on its way through the server, and the audit rows that it leaves.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::ConnectInfo;
+use axum::http::request::Parts;
+use storage::{AuditEvent, Outcome, Transaction, Work};
+
+use crate::ResourceServer;
+use crate::access_decision::{Asked, Permit};
+use crate::answer::Failure;
+use crate::hosted::{self, Found};
+use crate::introspect::VerifiedToken;
+use crate::store::record::{Record, RecordHead};
+
+/// A request and what is known of its caller so far.
+pub(crate) struct Exchange {
+    pub(crate) server: ResourceServer,
+    pub(crate) parts: Parts,
+    action: &'static str,
+    token: Option<Arc<VerifiedToken>>,
+    /// Names a token that was refused.
+    presented_token_id: Option<String>,
+}
+
+/// An exchange that may go on to the records.
+pub(crate) struct Permitted<'a> {
+    pub(crate) exchange: &'a Exchange,
+    pub(crate) permit: Permit,
+    pub(crate) asked: Asked<'a>,
+}
+
+impl Exchange {
+    pub(crate) fn new(server: ResourceServer, parts: Parts, action: &'static str) -> Self {
+        Self {
+            server,
+            parts,
+            action,
+            token: None,
+            presented_token_id: None,
+        }
+    }
+
+    /// From here on the audit names the token that was presented.
+    pub(crate) fn presented(&mut self, token_id: String) {
+        self.presented_token_id = Some(token_id);
+    }
+
+    /// From here on the audit names the token's client, user and organisation.
+    pub(crate) fn authenticated(&mut self, token: Arc<VerifiedToken>) {
+        self.token = Some(token);
+    }
+
+    /// What the request is called in audit and metrics.
+    pub(crate) fn action(&self) -> &'static str {
+        self.action
+    }
+
+    /// The audit row of an access that succeeded, or is about to in the same unit.
+    pub(crate) fn allowed(&self, about: Option<&RecordHead>) -> AuditEvent {
+        self.event(Outcome::Allowed, None, about)
+    }
+
+    /// Commits the row of a successful access. Comes before the answer: no audit, no data.
+    pub(crate) async fn audit_allowed(&self, about: Option<&RecordHead>) -> Result<(), Failure> {
+        self.server.db().audit(self.allowed(about)).await?;
+        Ok(())
+    }
+
+    /// Commits the rows of a search: one for the search, one for each record that it hands out.
+    pub(crate) async fn audit_search(&self, records: &[Record]) -> Result<(), Failure> {
+        let each = records
+            .iter()
+            .map(|record| self.allowed(Some(&record.head)));
+        let rows = std::iter::once(self.allowed(None)).chain(each).collect();
+        self.server.db().write(AuditRows(rows)).await?;
+        Ok(())
+    }
+
+    /// The audit row of a failure.
+    pub(crate) fn denied(&self, failure: &Failure) -> AuditEvent {
+        self.event(
+            Outcome::Denied,
+            Some(failure.reason),
+            failure.about.as_deref(),
+        )
+    }
+
+    fn event(
+        &self,
+        outcome: Outcome,
+        reason: Option<&str>,
+        about: Option<&RecordHead>,
+    ) -> AuditEvent {
+        let token = self.token.as_deref();
+        let text = |text: &str| text.to_owned();
+        let presented = || self.presented_token_id.clone();
+        let (now, party) = (self.server.clock().now(), &self.server.config().party);
+        AuditEvent {
+            reason: reason.map(text),
+            client_id: token.and_then(|token| token.client_id().map(text)),
+            subject: token.and_then(|token| token.subject().map(text)),
+            organization: token.and_then(|token| token.rights().organization.clone()),
+            jurisdiction: about.map(|head| head.facts.jurisdiction.as_str().to_owned()),
+            record_id: about
+                .map(|head| head.id.clone())
+                .filter(|id| !id.is_empty()),
+            record_type: about
+                .and_then(|head| head.facts.record_type)
+                .map(|kind| kind.as_str().to_owned()),
+            token_id: token
+                .map(|token| token.token_id().to_owned())
+                .or_else(presented),
+            source_address: self.source_address(),
+            request_id: self.request_id(),
+            ..AuditEvent::new(now, party, crate::ROLE, self.action, outcome)
+        }
+    }
+
+    fn source_address(&self) -> Option<String> {
+        let peer = self.parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        peer.map(|ConnectInfo(address)| address.ip().to_string())
+    }
+
+    /// The front writes this header itself; a caller's own never gets here.
+    fn request_id(&self) -> Option<String> {
+        let value = self.parts.headers.get("x-request-id")?.to_str().ok()?;
+        Some(value.to_owned())
+    }
+}
+
+/// Several audit rows in one unit.
+struct AuditRows(Vec<AuditEvent>);
+
+impl Work for AuditRows {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), storage::Error> {
+        for row in &self.0 {
+            tx.audit(row).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Permitted<'_> {
+    /// One record by its id.
+    ///
+    /// # Errors
+    /// 404 if there is none, and the very same 404 if the token does not reach it: whoever may not
+    /// read a record may not learn that it exists. The audit says which of the two it was.
+    pub(crate) async fn read(&self, id: &str) -> Result<Record, Failure> {
+        match hosted::read(self.exchange.server.db(), &self.permit, id).await? {
+            Found::Record(record) => Ok(*record),
+            Found::Absent => Err(Failure::not_found("no such record")),
+            Found::Hidden(head, denial) => Err(Failure::not_found(denial.text()).about(*head)),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The walk of every FHIR request, in its one order: token, issuer, interaction, decision, record,
+//! audit, answer. A new interaction is a new file in `interactions` and a line in [`dispatch`]; it
+//! cannot be reached except through this walk.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use fhir::{Interaction, ResourceType};
+
+use crate::ResourceServer;
+use crate::access_decision::{self, Asked};
+use crate::answer::Failure;
+use crate::config::IssuerLimits;
+use crate::exchange::{Exchange, Permitted};
+use crate::interactions::{composition, create, document, metadata, original, read, search};
+use crate::introspect::VerifiedToken;
+use crate::{bearer, interactions};
+
+/// Everything at and below the path of the FHIR base URL.
+pub(crate) fn router(server: ResourceServer) -> Router {
+    let base = server
+        .config()
+        .fhir_base
+        .path()
+        .trim_end_matches('/')
+        .to_owned();
+    let mut router = Router::new()
+        .route(&format!("{base}/"), any(serve))
+        .route(&format!("{base}/{{*below}}"), any(serve));
+    if !base.is_empty() {
+        router = router.route(&base, any(serve));
+    }
+    router.with_state(server)
+}
+
+async fn serve(State(server): State<ResourceServer>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let interaction = interactions::parse(&server, &parts);
+    if matches!(interaction, Ok(Interaction::Metadata)) {
+        return metadata::answer(&server).await;
+    }
+    let action = interaction.as_ref().map_or("unknown", interactions::action);
+    let mut exchange = Exchange::new(server, parts, action);
+    let response = match walk(&mut exchange, interaction, body).await {
+        Ok(response) => response,
+        Err(failure) => refuse(&exchange, failure).await,
+    };
+    count(&exchange, &response);
+    response
+}
+
+async fn walk(
+    exchange: &mut Exchange,
+    interaction: Result<Interaction, Failure>,
+    body: Body,
+) -> Result<Response, Failure> {
+    let server = exchange.server.clone();
+    // 401 comes before 404 and 405: strangers learn nothing of what there is.
+    let (token, limits) = authenticate(exchange, &server).await?;
+    proceed(exchange, &token, limits, interaction?, body).await
+}
+
+/// Who asks, vouched for by the issuer of the token.
+async fn authenticate<'a>(
+    exchange: &mut Exchange,
+    server: &'a ResourceServer,
+) -> Result<(Arc<VerifiedToken>, &'a IssuerLimits), Failure> {
+    let parts = &exchange.parts;
+    let token = bearer::presented(&parts.headers, parts.uri.query())?;
+    exchange.presented(token.token_id());
+    let now = server.clock().now();
+    let (verified, limits) = server.issuers().introspect(&token, now).await?;
+    exchange.authenticated(Arc::clone(&verified));
+    Ok((verified, limits))
+}
+
+/// From a verified token to the answer.
+pub(crate) async fn proceed(
+    exchange: &Exchange,
+    token: &VerifiedToken,
+    limits: &IssuerLimits,
+    interaction: Interaction,
+    body: Body,
+) -> Result<Response, Failure> {
+    let asked = Asked {
+        resource_type: interaction.resource_type(),
+        permission: interactions::permission(&interaction),
+    };
+    let permit = access_decision::decide(token.rights(), limits, asked)
+        .map_err(|denial| Failure::forbidden(denial, asked))?;
+    dispatch(
+        Permitted {
+            exchange,
+            permit,
+            asked,
+        },
+        &interaction,
+        body,
+    )
+    .await
+}
+
+async fn dispatch(
+    permitted: Permitted<'_>,
+    interaction: &Interaction,
+    body: Body,
+) -> Result<Response, Failure> {
+    match interaction {
+        Interaction::Create { .. } => create::answer(permitted, body).await,
+        Interaction::Read {
+            resource_type: ResourceType::Bundle,
+            id,
+        } => read::answer(permitted, id).await,
+        Interaction::Read {
+            resource_type: ResourceType::Composition,
+            id,
+        } => composition::answer(permitted, id).await,
+        Interaction::Original { id } => original::answer(permitted, id).await,
+        Interaction::Search { parameters } => search::answer(permitted, parameters).await,
+        Interaction::PostedSearch {
+            resource_type,
+            query,
+        } => search::answer_posted(permitted, (*resource_type, query), body).await,
+        Interaction::Document { which } => document::answer(permitted, which).await,
+        Interaction::Metadata => Ok(metadata::answer(&permitted.exchange.server).await),
+    }
+}
+
+/// Every refusal leaves an audit row; one that cannot be written is answered as our own trouble.
+pub(crate) async fn refuse(exchange: &Exchange, failure: Failure) -> Response {
+    let audit = exchange.denied(&failure);
+    match exchange.server.db().audit(audit).await {
+        Ok(()) => failure.into_response(),
+        Err(error) => Failure::from(error).into_response(),
+    }
+}
+
+fn count(exchange: &Exchange, response: &Response) {
+    let outcome = match response.status().as_u16() {
+        200..=299 => "allowed",
+        401 => "unauthenticated",
+        403 => "forbidden",
+        500.. => "unavailable",
+        _ => "refused",
+    };
+    let labels = [
+        ("party", exchange.server.config().party.clone()),
+        ("interaction", exchange.action().to_owned()),
+        ("outcome", outcome.to_owned()),
+    ];
+    metrics::counter!("resource_server_requests_total", &labels).increment(1);
+}

@@ -1,0 +1,159 @@
+//! `POST Bundle` (FHIR R4 http, section 3.1.0.8), with `If-None-Exist`.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use fhir::prefer::{Preferences, Return};
+use fhir::search::IfNoneExist;
+use fhir::{CompositionType, Issue, IssueCode, Jurisdiction, OperationOutcome};
+
+use super::{body, lines, read};
+use crate::access_decision::{Admitted, RecordFacts};
+use crate::answer::{Failure, empty, fhir_json, with_location, with_version};
+use crate::exchange::Permitted;
+use crate::hosted;
+use crate::received::{Received, Unacceptable};
+use crate::store::record::{CreateOutcome, Criteria, Record, RecordHead};
+
+/// Stores the Bundle of the request. 2xx only once it is durable, with its audit row.
+pub(crate) async fn answer(permitted: Permitted<'_>, content: Body) -> Result<Response, Failure> {
+    let headers = &permitted.exchange.parts.headers;
+    let server = &permitted.exchange.server;
+    fhir::media::check_content_type(lines(headers, "content-type").next())?;
+    let bytes = body::collect(headers, content, server.config().max_body_bytes).await?;
+    let received = check(bytes).await?;
+    let condition = condition(headers, &received)?;
+    let (facts, admitted) = admit(&permitted, &received)?;
+    let record = received.into_record(facts, server.clock().now(), server.random());
+    let created = record.head.clone();
+    let copy = copy(headers, &record)?;
+    let audit = permitted.exchange.allowed(Some(&created));
+    let (db, permit) = (server.db(), &permitted.permit);
+    match hosted::create(db, permit, admitted, (record, audit), condition).await? {
+        CreateOutcome::Created => Ok(located(StatusCode::CREATED, &permitted, &created, copy)),
+        // The representation is the existing record's business: whoever wants it reads it.
+        CreateOutcome::Existing(head) => Ok(located(StatusCode::OK, &permitted, &head, None)),
+        CreateOutcome::Several => Err(Failure::new(
+            StatusCode::PRECONDITION_FAILED,
+            IssueCode::MultipleMatches,
+            "If-None-Exist matches several records",
+        )),
+    }
+}
+
+fn located(
+    status: StatusCode,
+    permitted: &Permitted<'_>,
+    head: &RecordHead,
+    copy: Option<Vec<u8>>,
+) -> Response {
+    let response = match copy {
+        Some(copy) => fhir_json(status, copy),
+        None => empty(status),
+    };
+    let base = permitted.exchange.server.config().base();
+    with_location(with_version(response, head), base, head)
+}
+
+/// Large bodies are checked away from the threads that answer others.
+async fn check(bytes: Vec<u8>) -> Result<Received, Failure> {
+    let checked = if bytes.len() < INLINE_BYTES {
+        Received::check(bytes)
+    } else {
+        let task = tokio::task::spawn_blocking(|| Received::check(bytes)).await;
+        task.map_err(|_| Failure::unavailable("the body could not be checked"))?
+    };
+    checked.map_err(|unacceptable| match unacceptable {
+        Unacceptable::Json(issue) => Failure::detailed(
+            StatusCode::BAD_REQUEST,
+            issue,
+            "the body is not well-formed JSON",
+        ),
+        Unacceptable::Content(issue) => {
+            let text = "the body is no acceptable Bundle";
+            Failure::detailed(StatusCode::UNPROCESSABLE_ENTITY, issue, text)
+        }
+    })
+}
+
+/// `If-None-Exist`, narrowed to the composition type of what is being created unless it says one: a
+/// provider's report, a jurisdiction's and the coded documents share one identifier, and answering
+/// one as if it were the other would lose a record.
+fn condition(headers: &HeaderMap, received: &Received) -> Result<Option<Criteria>, Failure> {
+    let mut values = headers.get_all("if-none-exist").iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let text = value.to_str().ok().filter(|_| values.next().is_none());
+    let text = text.ok_or_else(|| {
+        let text = "If-None-Exist must be one line of ASCII";
+        Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text)
+    })?;
+    let condition = IfNoneExist::parse(text)?;
+    Ok(Some(Criteria {
+        identifier: Some(condition.identifier),
+        composition_type: condition
+            .composition_type
+            .or(received.composition_type)
+            .map(code),
+        documents_only: false,
+    }))
+}
+
+fn code(kind: CompositionType) -> &'static str {
+    kind.code()
+}
+
+/// Settles organisation, addressee and jurisdiction, and has the permit admit the result.
+fn admit(
+    permitted: &Permitted<'_>,
+    received: &Received,
+) -> Result<(RecordFacts, Admitted), Failure> {
+    let party = permitted.exchange.server.config().organization.as_str();
+    let jurisdiction = jurisdiction(permitted, received)?;
+    // `decide` lets no create through without an organisation.
+    let organization = permitted.permit.organization().unwrap_or_default();
+    let addressee = (organization != party).then_some(party);
+    let facts = received.facts(
+        organization,
+        addressee,
+        jurisdiction,
+        permitted.permit.only_record_type(),
+    );
+    match permitted.permit.admit(&facts) {
+        Ok(admitted) => Ok((facts, admitted)),
+        Err(denial) => Err(Failure::forbidden(denial, permitted.asked)),
+    }
+}
+
+/// The record's own jurisdiction, or else the token's only one.
+fn jurisdiction(permitted: &Permitted<'_>, received: &Received) -> Result<Jurisdiction, Failure> {
+    received
+        .jurisdiction
+        .or(permitted.permit.only_jurisdiction())
+        .ok_or_else(|| {
+            let text = "the record names no jurisdiction and the token has several";
+            Failure::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                IssueCode::BusinessRule,
+                text,
+            )
+        })
+}
+
+/// The body that the client prefers (FHIR R4 http, section 3.1.0.1.9).
+fn copy(headers: &HeaderMap, record: &Record) -> Result<Option<Vec<u8>>, Failure> {
+    Ok(
+        match Preferences::parse(lines(headers, "prefer")).representation {
+            Return::Minimal => None,
+            Return::Representation => Some(read::spliced(record)?),
+            Return::OperationOutcome => {
+                let issue = Issue::information(IssueCode::Informational, "created");
+                Some(OperationOutcome::from(issue).to_json())
+            }
+        },
+    )
+}
+
+/// Up to this size a check takes well below a millisecond.
+const INLINE_BYTES: usize = 512 * 1024;

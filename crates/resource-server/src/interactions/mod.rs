@@ -1,0 +1,64 @@
+//! One file per interaction. Each takes a [`crate::exchange::Permitted`], so none can be reached
+//! without a decision.
+
+mod body;
+pub(crate) mod composition;
+pub(crate) mod create;
+pub(crate) mod document;
+pub(crate) mod metadata;
+pub(crate) mod original;
+pub(crate) mod read;
+pub(crate) mod search;
+
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use fhir::{Interaction, ResourceType};
+use oauth::Permission;
+
+use crate::ResourceServer;
+use crate::answer::Failure;
+
+/// What the request asks for, by its method and its path below the FHIR base.
+pub(crate) fn parse(server: &ResourceServer, parts: &Parts) -> Result<Interaction, Failure> {
+    let base = server.config().fhir_base.path().trim_end_matches('/');
+    let path = parts.uri.path();
+    let below = path.strip_prefix(base).unwrap_or(path);
+    let query = parts.uri.query();
+    let interaction = Interaction::parse(parts.method.as_str(), below, query)?;
+    fhir::media::check_accept(query, lines(&parts.headers, "accept"))?;
+    Ok(interaction)
+}
+
+/// What audit and metrics call it.
+pub(crate) fn action(interaction: &Interaction) -> &'static str {
+    let composition = interaction.resource_type() == ResourceType::Composition.as_str();
+    match interaction {
+        Interaction::Metadata => "metadata",
+        Interaction::Create { .. } => "bundle.create",
+        Interaction::Read { .. } if composition => "composition.read",
+        Interaction::Read { .. } => "bundle.read",
+        Interaction::Original { .. } => "bundle.original",
+        Interaction::Search { .. } | Interaction::PostedSearch { .. } if composition => {
+            "composition.search"
+        }
+        Interaction::Search { .. } | Interaction::PostedSearch { .. } => "bundle.search",
+        Interaction::Document { .. } => "composition.document",
+    }
+}
+
+/// The scope permission that it needs.
+pub(crate) fn permission(interaction: &Interaction) -> Permission {
+    match interaction.permission() {
+        fhir::interaction::Permission::Create => Permission::Create,
+        fhir::interaction::Permission::Read => Permission::Read,
+        fhir::interaction::Permission::Search => Permission::Search,
+    }
+}
+
+/// The lines of a header that are text.
+fn lines<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+}

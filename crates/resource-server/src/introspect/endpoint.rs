@@ -1,0 +1,142 @@
+//! Finds an issuer's endpoints: authorization server metadata, RFC 8414.
+
+use jiff::{SignedDuration, Timestamp};
+use oauth::AuthorizationServerMetadata;
+use outbound::{HeaderValue, Outbound, Purpose, Request, header};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::Refusal;
+
+/// The part of an issuer's metadata that a resource server acts on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Metadata {
+    pub(crate) authorization_endpoint: Option<Url>,
+    pub(crate) token_endpoint: Option<Url>,
+    pub(crate) introspection_endpoint: Option<Url>,
+    pub(crate) revocation_endpoint: Option<Url>,
+}
+
+/// One issuer's metadata, fetched when first needed and again when old. It decides nothing about a
+/// token, so it may be kept; a failure is kept for a moment, so that it is not asked for by everyone.
+#[derive(Default)]
+pub(super) struct Endpoints(Mutex<Option<(Timestamp, Result<Metadata, Refusal>)>>);
+
+impl Endpoints {
+    /// The metadata, at most [`KEPT`] old.
+    pub(super) async fn metadata(
+        &self,
+        outbound: &Outbound,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<Metadata, Refusal> {
+        // Held while fetching: one request at a time, however many wait.
+        let mut kept = self.0.lock().await;
+        if let Some((fetched_at, answer)) = kept.as_ref() {
+            let keep = if answer.is_ok() { KEPT } else { FAILURE_KEPT };
+            if now >= *fetched_at && now.duration_since(*fetched_at) < keep {
+                return answer.clone();
+            }
+        }
+        let answer = fetch(outbound, issuer).await;
+        *kept = Some((now, answer.clone()));
+        answer
+    }
+}
+
+async fn fetch(outbound: &Outbound, issuer: &str) -> Result<Metadata, Refusal> {
+    let url = well_known(issuer).ok_or(Refusal::Issuer("the issuer is no URL"))?;
+    let request = Request::get(url, Purpose::Discovery)
+        .header(header::ACCEPT, HeaderValue::from_static("application/json"));
+    let response = outbound.send(request).await;
+    let response = response.map_err(|_| Refusal::Issuer("the issuer cannot be reached"))?;
+    if response.status.as_u16() != 200 {
+        return Err(Refusal::Issuer("the issuer has no metadata"));
+    }
+    read(&response.body, issuer)
+}
+
+/// Reads a metadata document and checks that it is this issuer's.
+fn read(body: &[u8], issuer: &str) -> Result<Metadata, Refusal> {
+    let metadata: AuthorizationServerMetadata = serde_json::from_slice(body)
+        .map_err(|_| Refusal::Issuer("the issuer's metadata is unreadable"))?;
+    // RFC 8414 section 3.3: otherwise one issuer could send its clients' tokens to another.
+    if metadata.issuer != issuer {
+        return Err(Refusal::Issuer("the issuer's metadata is another's"));
+    }
+    let endpoint = |text: Option<String>| {
+        let url = text.and_then(|text| Url::parse(&text).ok());
+        url.filter(|url| url.scheme() == "https")
+    };
+    Ok(Metadata {
+        authorization_endpoint: endpoint(metadata.authorization_endpoint),
+        token_endpoint: endpoint(metadata.token_endpoint),
+        introspection_endpoint: endpoint(metadata.introspection_endpoint),
+        revocation_endpoint: endpoint(metadata.revocation_endpoint),
+    })
+}
+
+/// RFC 8414 section 3.1: the well-known part stands between host and path.
+fn well_known(issuer: &str) -> Option<Url> {
+    let mut url = Url::parse(issuer).ok()?;
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&format!("/.well-known/oauth-authorization-server{path}"));
+    Some(url)
+}
+
+/// Endpoints hardly ever move.
+const KEPT: SignedDuration = SignedDuration::from_mins(10);
+
+/// Long enough to stop a stampede, short enough to be up soon after the issuer is.
+const FAILURE_KEPT: SignedDuration = SignedDuration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn rfc8414_section_3_1_inserts_before_the_path() {
+        let at = |issuer: &str| well_known(issuer).unwrap().to_string();
+        let root = "https://as.example/.well-known/oauth-authorization-server";
+        assert_eq!(at("https://as.example"), root);
+        assert_eq!(at("https://as.example/"), root);
+        assert_eq!(at("https://as.example/a/b"), format!("{root}/a/b"));
+        assert!(well_known("as.example").is_none());
+    }
+
+    #[test]
+    fn rfc8414_section_3_3_the_issuer_is_the_same_to_the_letter() {
+        let body = br#"{"issuer":"https://as.example","response_types_supported":["code"],
+            "introspection_endpoint":"https://as.example/oauth2/introspect"}"#;
+        let metadata = read(body, "https://as.example").unwrap();
+        let endpoint = metadata.introspection_endpoint.unwrap();
+        assert_eq!(endpoint.as_str(), "https://as.example/oauth2/introspect");
+        for other in [
+            "https://as.example/",
+            "https://AS.example",
+            "https://evil.example",
+        ] {
+            let answer = read(body, other).err();
+            assert_eq!(
+                answer,
+                Some(Refusal::Issuer("the issuer's metadata is another's")),
+                "{other}"
+            );
+        }
+        let unreadable = Some(Refusal::Issuer("the issuer's metadata is unreadable"));
+        assert_eq!(read(b"<html>", "https://as.example").err(), unreadable);
+    }
+
+    #[test]
+    fn a_plain_http_endpoint_is_not_used() {
+        let body = br#"{"issuer":"https://as.example","response_types_supported":["code"],
+            "introspection_endpoint":"http://as.example/oauth2/introspect"}"#;
+        assert!(
+            read(body, "https://as.example")
+                .unwrap()
+                .introspection_endpoint
+                .is_none()
+        );
+    }
+}

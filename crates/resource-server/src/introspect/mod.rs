@@ -1,0 +1,251 @@
+//! Asks a token's issuer about it (RFC 7662), for every request, and fails closed.
+//!
+//! The prefix of the token names the one issuer that is asked, so that no party ever sees another's
+//! live token. Whatever is not a clear yes within the deadline lets nobody in.
+
+mod cache;
+mod endpoint;
+mod judge;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use oauth::BasicCredentials;
+use outbound::{HeaderValue, Outbound, OutboundError, Purpose, Request, Response, header};
+use url::Url;
+
+pub(crate) use self::judge::Refusal;
+use self::{cache::Cache, endpoint::Endpoints, judge::Expectations};
+use crate::access_decision::Rights;
+use crate::bearer::PresentedToken;
+use crate::config::{Config, IssuerLimits, TrustedIssuer};
+
+/// A token that its issuer has just called active, for this server. Built by [`judge`] only.
+#[derive(Debug)]
+pub(crate) struct VerifiedToken {
+    token_id: String,
+    client_id: Option<String>,
+    subject: Option<String>,
+    expires_at: Timestamp,
+    rights: Rights,
+}
+
+impl VerifiedToken {
+    /// What the issuer says that the token may do.
+    pub(crate) fn rights(&self) -> &Rights {
+        &self.rights
+    }
+
+    /// The start of its hash.
+    pub(crate) fn token_id(&self) -> &str {
+        &self.token_id
+    }
+
+    /// The client that it was issued to.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
+    }
+
+    /// The user, or the client itself, in whose name it acts.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+}
+
+/// The issuers that this server trusts, and how to ask them.
+pub(crate) struct Issuers {
+    issuers: Vec<Issuer>,
+    outbound: Outbound,
+    audience: String,
+    party: String,
+    deadline: Duration,
+    cache: Option<Cache>,
+}
+
+struct Issuer {
+    setting: TrustedIssuer,
+    endpoints: Endpoints,
+}
+
+impl Issuers {
+    /// Takes the issuers out of a checked configuration.
+    pub(crate) fn new(config: &mut Config, outbound: Outbound) -> Self {
+        let issuers = std::mem::take(&mut config.issuers)
+            .into_iter()
+            .map(|setting| {
+                let endpoints = Endpoints::default();
+                Issuer { setting, endpoints }
+            });
+        let age = config.introspection_cache_max_age;
+        Self {
+            issuers: issuers.collect(),
+            outbound,
+            audience: config.audience.clone(),
+            party: config.party.clone(),
+            deadline: config.introspection_deadline,
+            cache: (!age.is_zero()).then(|| Cache::new(age)),
+        }
+    }
+
+    /// What the token's issuer says of it now, with the limits that this server puts on that issuer.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that says who is at fault. A token of no known prefix asks nobody.
+    pub(crate) async fn introspect(
+        &self,
+        token: &PresentedToken,
+        now: Timestamp,
+    ) -> Result<(Arc<VerifiedToken>, &IssuerLimits), Refusal> {
+        let issuer = self
+            .issuer_of(token)
+            .ok_or(Refusal::Token("the token is of no issuer here"))?;
+        let answer = self.answer_in_time(issuer, token, now).await;
+        let outcome = match &answer {
+            Ok(_) => "active",
+            Err(Refusal::Token(_)) => "refused",
+            Err(Refusal::Issuer(_)) => "issuer_failed",
+            Err(Refusal::OwnCredential(_)) => "own_credential_refused",
+        };
+        let labels = [
+            ("party", self.party.clone()),
+            ("outcome", outcome.to_owned()),
+        ];
+        metrics::counter!("resource_server_introspections_total", &labels).increment(1);
+        Ok((answer?, &issuer.setting.limits))
+    }
+
+    /// The authorization endpoints to advertise: those of the first issuer, if it can be reached.
+    pub(crate) async fn advertised(&self, now: Timestamp) -> Option<endpoint::Metadata> {
+        let issuer = self.issuers.first()?;
+        let discovery = issuer
+            .endpoints
+            .metadata(&self.outbound, &issuer.setting.issuer, now);
+        tokio::time::timeout(self.deadline, discovery)
+            .await
+            .ok()?
+            .ok()
+    }
+
+    fn issuer_of(&self, token: &PresentedToken) -> Option<&Issuer> {
+        self.issuers
+            .iter()
+            .find(|issuer| match &issuer.setting.token_prefix {
+                None => true,
+                Some(prefix) => {
+                    let rest = token.expose().strip_prefix(prefix.as_str());
+                    rest.is_some_and(|rest| rest.starts_with('_'))
+                }
+            })
+    }
+
+    /// Also the wait for another request's question counts: nobody waits longer than the deadline.
+    async fn answer_in_time(
+        &self,
+        issuer: &Issuer,
+        token: &PresentedToken,
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedToken>, Refusal> {
+        let name = &issuer.setting.issuer;
+        let ask = || self.ask(issuer, token, now);
+        let answer = async {
+            match &self.cache {
+                None => ask().await.map(Arc::new),
+                Some(cache) => cache.find_or_ask(token.hash(), now, ask).await,
+            }
+        };
+        let answer = tokio::time::timeout(self.deadline, answer).await;
+        let answer = answer.unwrap_or(Err(Refusal::Issuer("the issuer did not answer in time")));
+        match &answer {
+            Err(Refusal::OwnCredential(text)) => {
+                tracing::error!(party = self.party, issuer = name, "introspection: {text}");
+            }
+            Err(Refusal::Issuer(text)) => {
+                tracing::warn!(party = self.party, issuer = name, "introspection: {text}");
+            }
+            Ok(_) | Err(Refusal::Token(_)) => {}
+        }
+        answer
+    }
+
+    async fn ask(
+        &self,
+        issuer: &Issuer,
+        token: &PresentedToken,
+        now: Timestamp,
+    ) -> Result<VerifiedToken, Refusal> {
+        let setting = &issuer.setting;
+        let endpoint = match &setting.introspection_endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => {
+                let metadata = issuer
+                    .endpoints
+                    .metadata(&self.outbound, &setting.issuer, now);
+                let endpoint = metadata.await?.introspection_endpoint;
+                endpoint.ok_or(Refusal::Issuer("the issuer offers no introspection"))?
+            }
+        };
+        let response = match self.post(setting, &endpoint, token).await {
+            // Only what never reached the issuer is sent again, and only once.
+            Err(OutboundError::Connect { .. }) => self.post(setting, &endpoint, token).await,
+            other => other,
+        };
+        let response = response.map_err(|error| {
+            tracing::debug!(
+                party = self.party,
+                issuer = setting.issuer,
+                "introspection: {error}"
+            );
+            Refusal::Issuer("the issuer cannot be reached")
+        })?;
+        let token_id = token.token_id();
+        let expected = Expectations {
+            issuer: &setting.issuer,
+            audience: &self.audience,
+            token_id: &token_id,
+        };
+        judge::judge(response.status.as_u16(), &response.body, expected, now)
+    }
+
+    /// RFC 7662 section 2.1, authenticated by HTTP Basic.
+    async fn post(
+        &self,
+        setting: &TrustedIssuer,
+        endpoint: &Url,
+        token: &PresentedToken,
+    ) -> Result<Response, OutboundError> {
+        let authentication = &setting.client_authentication;
+        let secret = authentication.client_secret.expose();
+        let basic = BasicCredentials::header(&authentication.client_id, secret);
+        let authorization = HeaderValue::from_str(&basic)
+            .map_err(|_| OutboundError::NotAllowed("the introspection credential is unusable"))?;
+        let body = format!(
+            "token={}&token_type_hint=access_token",
+            form_encoded(token.expose())
+        );
+        let form = "application/x-www-form-urlencoded";
+        let request = Request::post(endpoint.clone(), Purpose::Introspection, form, body.into())
+            .header(header::AUTHORIZATION, authorization)
+            .header(header::ACCEPT, HeaderValue::from_static("application/json"))
+            .deadline(self.deadline);
+        self.outbound.send(request).await
+    }
+}
+
+/// A token has few characters that a form must encode: `+`, `/` and `=`.
+fn form_encoded(token: &str) -> String {
+    percent_encoding::utf8_percent_encode(token, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// A token that an issuer would vouch for with `answer`: the only way to one in tests, too.
+#[cfg(test)]
+pub(crate) fn testing_verified(answer: &str, now: Timestamp) -> VerifiedToken {
+    let expected = Expectations {
+        issuer: "https://as.example",
+        audience: "https://vro.example/fhir",
+        token_id: "01234567",
+    };
+    let verified = judge::judge(200, answer.as_bytes(), expected, now);
+    #[expect(clippy::unwrap_used, reason = "tests")]
+    verified.unwrap()
+}

@@ -1,0 +1,118 @@
+//! The resource server: hosts the records and lets nobody at them without asking the token's issuer.
+//!
+//! Endpoints, below the path of the FHIR base URL (FHIR R4, `application/fhir+json`):
+//!
+//! | request | what | scope |
+//! |---|---|---|
+//! | `GET metadata` | CapabilityStatement; needs no token | |
+//! | `POST Bundle` | create, `If-None-Exist: identifier=…[&composition.type=…]` | `Bundle.c` |
+//! | `GET Bundle/{id}` | read: the received bytes with `id` and `meta` spliced in | `Bundle.r` |
+//! | `GET Bundle/{id}/$original` | the bytes exactly as received, with their SHA-256 | `Bundle.r` |
+//! | `GET Bundle?identifier=…`, `POST Bundle/_search` | search, also by `_id` | `Bundle.s` |
+//! | `GET Composition/{id}` | the Composition of the document with that id | `Composition.r` |
+//! | `GET Composition?identifier=…`, `POST Composition/_search` | search | `Composition.s` |
+//! | `GET Composition/{id}/$document`, `…/$document?id=…` | the document | `Composition.r` |
+//! | `GET Composition/$document?identifier=…` | the documents | `Composition.s` |
+//!
+//! A request goes through `fhir_router`: `bearer` takes the token, `introspect` has its issuer vouch
+//! for it, `access_decision` says what it may do, `hosted` touches records and demands that decision
+//! as a value, and an audit row is committed before anything is answered.
+
+mod access_decision;
+mod answer;
+mod bearer;
+pub mod config;
+mod exchange;
+mod fhir_router;
+mod hosted;
+mod interactions;
+mod introspect;
+mod received;
+mod shell;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use oauth::Random;
+use outbound::Outbound;
+use storage::{Clock, Db, Migrations};
+
+pub use crate::config::{Config, ConfigError};
+pub use crate::shell::{HostError, HostedRecord};
+
+/// The role, with all that it works with. A clone is the same server.
+#[derive(Clone)]
+pub struct ResourceServer(Arc<Parts>);
+
+struct Parts {
+    db: Db,
+    clock: Clock,
+    random: Random,
+    config: Config,
+    issuers: introspect::Issuers,
+    started: Timestamp,
+}
+
+impl ResourceServer {
+    /// The tables that [`Db::open`] has to bring up to date for this role.
+    pub const MIGRATIONS: &'static Migrations = &store::MIGRATIONS;
+
+    /// A resource server on an opened database.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the configuration would leave it open or unable to answer.
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        random: Random,
+        mut config: Config,
+        outbound: Outbound,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        let issuers = introspect::Issuers::new(&mut config, outbound);
+        let started = clock.now();
+        Ok(Self(Arc::new(Parts {
+            db,
+            clock,
+            random,
+            config,
+            issuers,
+            started,
+        })))
+    }
+
+    /// The routes, at the path of the FHIR base URL.
+    pub fn router(&self) -> axum::Router {
+        fhir_router::router(self.clone())
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn started(&self) -> Timestamp {
+        self.0.started
+    }
+
+    pub(crate) fn random(&self) -> &Random {
+        &self.0.random
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn issuers(&self) -> &introspect::Issuers {
+        &self.0.issuers
+    }
+}
+
+/// The role's name in the audit.
+pub(crate) const ROLE: &str = "resource-server";

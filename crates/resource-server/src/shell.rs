@@ -1,0 +1,139 @@
+//! What the party's own shell does with the records: it needs no token, since it has the database.
+
+use fhir::{Jurisdiction, RecordType};
+use jiff::Timestamp;
+use storage::{AuditEvent, Outcome};
+
+use crate::ResourceServer;
+use crate::received::{Received, Unacceptable};
+use crate::store::record::{self, Host, RecordHead};
+
+/// A record that this server hosts, without its content.
+#[derive(Debug, Clone)]
+pub struct HostedRecord {
+    /// The id of its Bundle.
+    pub id: String,
+    /// Birth or fetal death; `None` if it may be of either.
+    pub record_type: Option<RecordType>,
+    /// Whose number it bears.
+    pub jurisdiction: Jurisdiction,
+    /// The code of its composition type, if it is or holds a document.
+    pub composition_type: Option<String>,
+    /// System and value of the Bundle's identifier.
+    pub identifier: Option<(Option<String>, String)>,
+    /// Year of the event.
+    pub event_year: Option<i64>,
+    /// The certificate number as the record writes it.
+    pub certificate_number: Option<String>,
+    /// The organisation that submitted it.
+    pub organization: String,
+    /// The organisation it is meant for, if another.
+    pub addressee: Option<String>,
+    /// When it was stored.
+    pub last_updated: Timestamp,
+    /// Its size in bytes.
+    pub length: i64,
+    /// SHA-256 of its bytes.
+    pub sha256: Vec<u8>,
+}
+
+/// Why a record cannot be hosted.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// It is no Bundle that this server takes.
+    #[error("{0}")]
+    Unacceptable(String),
+    /// It names no jurisdiction and no default was given.
+    #[error("the record names no jurisdiction")]
+    NoJurisdiction,
+    /// An organisation without a name would let nobody in, or everybody without one.
+    #[error("an organization needs a name")]
+    NoOrganization,
+    /// The database failed; nothing was hosted.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+}
+
+impl ResourceServer {
+    /// Hosts `bytes` as a record of `organization`, with the checks of a create. The same bytes of the
+    /// same organisation are hosted once: a repetition answers the record that is there.
+    ///
+    /// A record that names no jurisdiction takes `default_jurisdiction`, or else the party's own.
+    ///
+    /// # Errors
+    /// [`HostError`]; then nothing was written.
+    pub async fn host(
+        &self,
+        bytes: &[u8],
+        organization: &str,
+        addressee: Option<&str>,
+        default_jurisdiction: Option<Jurisdiction>,
+    ) -> Result<HostedRecord, HostError> {
+        if organization.is_empty() || addressee.is_some_and(str::is_empty) {
+            return Err(HostError::NoOrganization);
+        }
+        let received = Received::check(bytes.to_vec()).map_err(|unacceptable| {
+            let (Unacceptable::Json(issue) | Unacceptable::Content(issue)) = unacceptable;
+            HostError::Unacceptable(issue.to_string())
+        })?;
+        let default = default_jurisdiction.or(self.config().jurisdiction);
+        let jurisdiction = received
+            .jurisdiction
+            .or(default)
+            .ok_or(HostError::NoJurisdiction)?;
+        let facts = received.facts(organization, addressee, jurisdiction, None);
+        let record = received.into_record(facts, self.clock().now(), self.random());
+        let audit = self.hosting(&record.head);
+        let head = record.head.clone();
+        let existing = self.db().write(Host { record, audit }).await?;
+        Ok(existing.unwrap_or(head).into())
+    }
+
+    /// The newest records, at most `limit`.
+    ///
+    /// # Errors
+    /// [`storage::Error`] if the database fails.
+    pub async fn list_records(&self, limit: i64) -> Result<Vec<HostedRecord>, storage::Error> {
+        let heads = record::list(self.db(), limit).await?;
+        Ok(heads.into_iter().map(HostedRecord::from).collect())
+    }
+
+    fn hosting(&self, head: &RecordHead) -> AuditEvent {
+        let (now, party) = (self.clock().now(), &self.config().party);
+        AuditEvent {
+            organization: Some(head.facts.organization.clone()),
+            jurisdiction: Some(head.facts.jurisdiction.as_str().to_owned()),
+            record_id: Some(head.id.clone()),
+            record_type: head.facts.record_type.map(|kind| kind.as_str().to_owned()),
+            ..AuditEvent::new(now, party, crate::ROLE, "bundle.host", Outcome::Allowed)
+        }
+    }
+}
+
+impl From<RecordHead> for HostedRecord {
+    fn from(head: RecordHead) -> Self {
+        let RecordHead {
+            id,
+            facts,
+            composition_type,
+            event_year,
+            certificate_number,
+            ..
+        } = head;
+        let system = head.identifier_system;
+        Self {
+            id,
+            record_type: facts.record_type,
+            jurisdiction: facts.jurisdiction,
+            composition_type,
+            identifier: head.identifier_value.map(|value| (system, value)),
+            event_year,
+            certificate_number,
+            organization: facts.organization,
+            addressee: facts.addressee,
+            last_updated: head.last_updated,
+            length: head.body_length,
+            sha256: head.body_sha256,
+        }
+    }
+}

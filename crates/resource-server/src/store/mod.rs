@@ -1,0 +1,24 @@
+//! The SQL of the resource server, one module per table.
+
+pub(crate) mod record;
+
+use storage::{Migration, Migrations};
+
+/// The tables of the resource server.
+pub(crate) static MIGRATIONS: Migrations = Migrations {
+    name: "resource-server",
+    steps: &[Migration {
+        version: 1,
+        title: "record",
+        sqlite: include_str!("../../migrations/sqlite/0001_record.sql"),
+        postgres: include_str!("../../migrations/postgres/0001_record.sql"),
+    }],
+};
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn both_folders_of_migrations_give_the_same_columns() {
+        storage::testing::same_columns(&[&super::MIGRATIONS]).await;
+    }
+}

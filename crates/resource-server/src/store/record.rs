@@ -1,0 +1,355 @@
+//! Table `record`: one row per Bundle, its bytes exactly as received beside the fields that find it.
+
+use fhir::search::{SystemCriterion, Token};
+use fhir::{Jurisdiction, RecordType};
+use jiff::Timestamp;
+use storage::{AuditEvent, Db, Error, Row, Transaction, Value, Work};
+
+use crate::access_decision::{Permit, RecordFacts};
+
+/// A record without its bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordHead {
+    pub(crate) id: String,
+    pub(crate) facts: RecordFacts,
+    pub(crate) bundle_type: String,
+    pub(crate) composition_type: Option<String>,
+    pub(crate) composition_id: Option<String>,
+    pub(crate) event_year: Option<i64>,
+    pub(crate) certificate_number: Option<String>,
+    pub(crate) identifier_system: Option<String>,
+    pub(crate) identifier_value: Option<String>,
+    pub(crate) version_id: i64,
+    pub(crate) last_updated: Timestamp,
+    pub(crate) body_length: i64,
+    pub(crate) body_sha256: Vec<u8>,
+}
+
+/// A record with its bytes as received.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) head: RecordHead,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What a search or an `If-None-Exist` looks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Criteria {
+    /// The Bundle's identifier; without one nothing is found by SQL.
+    pub(crate) identifier: Option<Token>,
+    /// Only documents of this composition type; `None` for any.
+    pub(crate) composition_type: Option<&'static str>,
+    /// Only documents, not messages or batches.
+    pub(crate) documents_only: bool,
+}
+
+impl Criteria {
+    /// Whether a record matches, for one that was found by its id.
+    pub(crate) fn matches(&self, head: &RecordHead) -> bool {
+        let value = head.identifier_value.as_deref();
+        let system = head.identifier_system.as_deref();
+        let identified = |token: &Token| value.is_some_and(|value| token.matches(system, value));
+        let composition_type = head.composition_type.as_deref();
+        self.identifier.as_ref().is_none_or(identified)
+            && self
+                .composition_type
+                .is_none_or(|kind| composition_type == Some(kind))
+            && (!self.documents_only || head.bundle_type == DOCUMENT)
+    }
+
+    fn value(&self) -> &str {
+        self.identifier
+            .as_ref()
+            .and_then(|token| token.value.as_deref())
+            .unwrap_or_default()
+    }
+}
+
+/// The records that a request reaches, in the form that SQL filters by.
+#[derive(Debug, Clone)]
+pub(crate) struct Reach {
+    every_organization: bool,
+    organization: String,
+    jurisdictions: String,
+    record_types: [&'static str; 2],
+}
+
+impl Reach {
+    /// What `permit` reaches.
+    pub(crate) fn of(permit: &Permit) -> Self {
+        let mut jurisdictions = String::from(",");
+        for jurisdiction in permit.jurisdictions() {
+            jurisdictions.push_str(jurisdiction.as_str());
+            jurisdictions.push(',');
+        }
+        let held = |kind: RecordType| match permit.record_types().contains(&kind) {
+            true => kind.as_str(),
+            false => "",
+        };
+        Self {
+            every_organization: permit.reaches_every_organization(),
+            // No record has an empty organisation, so that a token without one matches none.
+            organization: permit.organization().unwrap_or_default().to_owned(),
+            jurisdictions,
+            record_types: [held(RecordType::Birth), held(RecordType::FetalDeath)],
+        }
+    }
+}
+
+/// One record with its bytes.
+pub(crate) async fn find(db: &Db, id: &str) -> Result<Option<Record>, Error> {
+    db.find(FIND, &[Value::from(id)], read_record).await
+}
+
+/// How many records match and are reached.
+pub(crate) async fn count(db: &Db, criteria: &Criteria, reach: &Reach) -> Result<i64, Error> {
+    let rows = db
+        .select(COUNT, parameters(criteria, reach), |row| row.integer(0))
+        .await?;
+    Ok(rows.first().copied().unwrap_or_default())
+}
+
+/// The heads of the records that match and are reached, after `after`, oldest first.
+pub(crate) async fn select(
+    db: &Db,
+    criteria: &Criteria,
+    reach: &Reach,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<RecordHead>, Error> {
+    let mut parameters = parameters(criteria, reach);
+    parameters.extend([Value::from(after), Value::from(limit)]);
+    db.select(SELECT, parameters, read_head).await
+}
+
+/// The newest records, whoever they belong to: for the operator's shell, not for requests.
+pub(crate) async fn list(db: &Db, limit: i64) -> Result<Vec<RecordHead>, Error> {
+    db.select(LIST, vec![Value::from(limit)], read_head).await
+}
+
+/// A create as one unit: the condition, the record and its audit row stand or fall together.
+#[derive(Debug)]
+pub(crate) struct Create {
+    pub(crate) record: Record,
+    /// `If-None-Exist`, with what the token reaches; a record it cannot see does not exist to it.
+    pub(crate) condition: Option<(Criteria, Reach)>,
+    pub(crate) audit: AuditEvent,
+}
+
+/// How a create ended.
+#[derive(Debug)]
+pub(crate) enum CreateOutcome {
+    /// A new row was written.
+    Created,
+    /// The condition found exactly this record; nothing was written.
+    Existing(Box<RecordHead>),
+    /// The condition found several records; nothing was written.
+    Several,
+}
+
+impl Work for Create {
+    type Output = CreateOutcome;
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<CreateOutcome, Error> {
+        let existing = match &self.condition {
+            None => Vec::new(),
+            Some((criteria, reach)) => {
+                // All that could match the same condition queue up here, on every node.
+                tx.lock(&format!("record.identifier:{}", criteria.value()))
+                    .await?;
+                let mut parameters = parameters(criteria, reach);
+                parameters.extend([Value::from(""), Value::from(2)]);
+                tx.select(SELECT, &parameters, read_head).await?
+            }
+        };
+        let mut audit = self.audit.clone();
+        let mut existing = existing.into_iter();
+        let outcome = match (existing.next(), existing.next()) {
+            (None, _) => {
+                insert(tx, &self.record).await?;
+                CreateOutcome::Created
+            }
+            (Some(head), None) => {
+                audit.reason = Some(EXISTING.to_owned());
+                audit.record_id = Some(head.id.clone());
+                CreateOutcome::Existing(Box::new(head))
+            }
+            // Nothing happened: whoever answers the refusal writes its audit row.
+            (Some(_), Some(_)) => return Ok(CreateOutcome::Several),
+        };
+        tx.audit(&audit).await?;
+        Ok(outcome)
+    }
+}
+
+/// Hosts one of the party's own records; the same bytes of the same organisation are one record.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) record: Record,
+    pub(crate) audit: AuditEvent,
+}
+
+impl Work for Host {
+    /// The record that was there before, if any.
+    type Output = Option<RecordHead>;
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<Option<RecordHead>, Error> {
+        let head = &self.record.head;
+        let key = vec![
+            Value::from(head.body_sha256.clone()),
+            Value::from(head.facts.organization.as_str()),
+        ];
+        tx.lock(&format!("record.host:{}", head.facts.organization))
+            .await?;
+        let existing = tx.find(FIND_DIGEST, &key, read_head).await?;
+        if existing.is_none() {
+            insert(tx, &self.record).await?;
+            tx.audit(&self.audit).await?;
+        }
+        Ok(existing)
+    }
+}
+
+async fn insert(tx: &mut Transaction<'_>, record: &Record) -> Result<(), Error> {
+    let head = &record.head;
+    let values = [
+        Value::from(head.id.as_str()),
+        Value::from("Bundle"),
+        Value::from(head.bundle_type.as_str()),
+        Value::from(head.facts.record_type.map(RecordType::as_str)),
+        Value::from(head.composition_type.clone()),
+        Value::from(head.composition_id.clone()),
+        Value::from(head.facts.jurisdiction.as_str()),
+        Value::from(head.event_year),
+        Value::from(head.certificate_number.clone()),
+        Value::from(head.identifier_system.clone()),
+        Value::from(head.identifier_value.clone()),
+        Value::from(head.facts.organization.as_str()),
+        Value::from(head.facts.addressee.clone()),
+        Value::from(head.version_id),
+        Value::from(head.last_updated),
+        Value::from(PLAIN_BODY),
+        Value::from(head.body_length),
+        Value::from(head.body_sha256.clone()),
+        Value::from(record.body.clone()),
+    ];
+    tx.execute(INSERT, &values).await.map(|_| ())
+}
+
+/// `$1` to `$10` of [`COUNT`] and [`SELECT`].
+fn parameters(criteria: &Criteria, reach: &Reach) -> Vec<Value> {
+    let (mode, system) = match criteria.identifier.as_ref().map(|token| &token.system) {
+        None | Some(SystemCriterion::Any) => ("any", ""),
+        Some(SystemCriterion::Absent) => ("absent", ""),
+        Some(SystemCriterion::Is(system)) => ("is", system.as_str()),
+    };
+    let [first_type, second_type] = reach.record_types;
+    vec![
+        Value::from(criteria.value()),
+        Value::from(mode),
+        Value::from(system),
+        Value::from(criteria.composition_type.unwrap_or_default()),
+        Value::from(reach.every_organization),
+        Value::from(reach.organization.as_str()),
+        Value::from(reach.jurisdictions.as_str()),
+        Value::from(first_type),
+        Value::from(second_type),
+        Value::from(if criteria.documents_only {
+            DOCUMENT
+        } else {
+            ""
+        }),
+    ]
+}
+
+fn read_head(row: &Row<'_>) -> Result<RecordHead, Error> {
+    let jurisdiction =
+        Jurisdiction::parse(&row.text(5)?).ok_or_else(|| unreadable("jurisdiction"))?;
+    let record_type = match row.optional_text(2)? {
+        None => None,
+        Some(name) => Some(RecordType::parse(&name).ok_or_else(|| unreadable("record_type"))?),
+    };
+    Ok(RecordHead {
+        id: row.text(0)?,
+        bundle_type: row.text(1)?,
+        composition_type: row.optional_text(3)?,
+        composition_id: row.optional_text(4)?,
+        event_year: row.optional_integer(6)?,
+        certificate_number: row.optional_text(7)?,
+        identifier_system: row.optional_text(8)?,
+        identifier_value: row.optional_text(9)?,
+        facts: RecordFacts {
+            organization: row.text(10)?,
+            addressee: row.optional_text(11)?,
+            jurisdiction,
+            record_type,
+        },
+        version_id: row.integer(12)?,
+        last_updated: row.timestamp(13)?,
+        body_length: row.integer(14)?,
+        body_sha256: row.bytes(15)?,
+    })
+}
+
+fn read_record(row: &Row<'_>) -> Result<Record, Error> {
+    // Bytes in a form that this program does not know must not be handed out as if they were plain.
+    if row.integer(16)? != PLAIN_BODY {
+        return Err(unreadable("body_format"));
+    }
+    Ok(Record {
+        head: read_head(row)?,
+        body: row.bytes(17)?,
+    })
+}
+
+/// A row that this program did not write, or not in this version.
+fn unreadable(column: &str) -> Error {
+    Error::Failed(format!("table record holds an unknown {column}"))
+}
+
+/// `Bundle.type` of a document.
+const DOCUMENT: &str = "document";
+
+/// The format version of a body that is stored as it was received.
+const PLAIN_BODY: i64 = 0;
+
+/// Reason in the audit of a create that found its record there already.
+const EXISTING: &str = "If-None-Exist: existing record";
+
+const INSERT: &str = "INSERT INTO record (id, resource_type, bundle_type, record_type, \
+    composition_type, composition_id, jurisdiction, event_year, certificate_number, \
+    identifier_system, identifier_value, organization, addressee, version_id, last_updated_ms, \
+    body_format, body_length, body_sha256, body) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+
+/// The columns of [`read_head`].
+macro_rules! head {
+    () => {
+        "SELECT id, bundle_type, record_type, composition_type, composition_id, jurisdiction, \
+         event_year, certificate_number, identifier_system, identifier_value, organization, \
+         addressee, version_id, last_updated_ms, body_length, body_sha256"
+    };
+}
+
+/// What matches and is reached. The list of jurisdictions is `,MA,NJ,`: codes have no wildcards.
+macro_rules! visible {
+    () => {
+        " FROM record WHERE identifier_value = $1 \
+         AND ($2 = 'any' OR ($2 = 'absent' AND identifier_system IS NULL) \
+           OR ($2 = 'is' AND identifier_system = $3)) \
+         AND ($4 = '' OR composition_type = $4) \
+         AND ($5 OR organization = $6 OR addressee = $6) \
+         AND $7 LIKE '%,' || jurisdiction || ',%' \
+         AND (record_type IN ($8, $9) OR (record_type IS NULL AND $8 <> '' AND $9 <> '')) \
+         AND ($10 = '' OR bundle_type = $10)"
+    };
+}
+
+const FIND: &str = concat!(head!(), ", body_format, body FROM record WHERE id = $1");
+const FIND_DIGEST: &str = concat!(
+    head!(),
+    " FROM record WHERE body_sha256 = $1 AND organization = $2 ORDER BY id LIMIT 1"
+);
+const COUNT: &str = concat!("SELECT COUNT(*)", visible!());
+const SELECT: &str = concat!(head!(), visible!(), " AND id > $11 ORDER BY id LIMIT $12");
+const LIST: &str = concat!(head!(), " FROM record ORDER BY id DESC LIMIT $1");

@@ -1,0 +1,235 @@
+//! The audit: one row per access, change, search and denial, written in the commit that the answer waits for.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::migrations::{Migration, Migrations};
+use crate::row::Row;
+use crate::transaction::{Transaction, Work};
+use crate::value::Value;
+use crate::Db;
+
+/// What happened. It never holds record content, names, secrets or tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditEvent {
+    /// When.
+    pub at: Timestamp,
+    /// Name of the party that writes it.
+    pub party: String,
+    /// Which of its roles: `authorization-server`, `resource-server`, `client` or `shell`.
+    pub role: &'static str,
+    /// What was asked for: `token.issue`, `login`, `bundle.read`, …
+    pub action: String,
+    /// Whether it was allowed.
+    pub outcome: Outcome,
+    /// Error code and a fixed short text.
+    pub reason: Option<String>,
+    /// Client that asked.
+    pub client_id: Option<String>,
+    /// `sub` of the token, or the id of the person.
+    pub subject: Option<String>,
+    /// Organization of whoever asked.
+    pub organization: Option<String>,
+    /// Jurisdiction of the record.
+    pub jurisdiction: Option<String>,
+    /// FHIR id of the record.
+    pub record_id: Option<String>,
+    /// `birth` or `fetal-death`.
+    pub record_type: Option<String>,
+    /// First characters of the token's hash: tells tokens apart and opens nothing.
+    pub token_id: Option<String>,
+    /// IP address that asked.
+    pub source_address: Option<String>,
+    /// `X-Request-Id` of the exchange.
+    pub request_id: Option<String>,
+}
+
+/// Allowed or denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It was done.
+    Allowed,
+    /// It was refused.
+    Denied,
+}
+
+impl Outcome {
+    /// `allowed` or `denied`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+        }
+    }
+}
+
+impl AuditEvent {
+    /// An event with nothing known but what happened; fields are set by struct update.
+    #[must_use]
+    pub fn new(at: Timestamp, party: &str, role: &'static str, action: &str, outcome: Outcome) -> Self {
+        Self {
+            at,
+            party: party.to_owned(),
+            role,
+            action: action.to_owned(),
+            outcome,
+            reason: None,
+            client_id: None,
+            subject: None,
+            organization: None,
+            jurisdiction: None,
+            record_id: None,
+            record_type: None,
+            token_id: None,
+            source_address: None,
+            request_id: None,
+        }
+    }
+}
+
+/// An audit row as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditRow {
+    /// Identifier of the row (UUID version 7).
+    pub id: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: AuditEvent,
+}
+
+/// Which rows to list. Absent members do not filter.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// From this time on.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+    /// This action, or with a trailing dot (`bundle.`) all that begin so.
+    pub action: Option<String>,
+    /// By this client.
+    pub client_id: Option<String>,
+    /// Of this record.
+    pub record_id: Option<String>,
+    /// With this outcome.
+    pub outcome: Option<Outcome>,
+    /// Rows at most; the newest ones.
+    pub limit: u32,
+}
+
+/// Lists audit rows, newest first.
+///
+/// # Errors
+/// Any [`Error`].
+pub async fn list(db: &Db, filter: &Filter) -> Result<Vec<AuditRow>, Error> {
+    let mut sql = format!("SELECT {COLUMNS} FROM audit_event WHERE 1 = 1");
+    let mut parameters: Vec<Value> = Vec::new();
+    let mut add = |condition: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            parameters.push(value);
+            sql.push_str(&format!(" AND {condition} ${}", parameters.len()));
+        }
+    };
+    add("at_ms >=", filter.since.map(Value::from));
+    add("at_ms <", filter.until.map(Value::from));
+    let (prefix, whole) = match &filter.action {
+        Some(action) if action.ends_with('.') => (Some(action.as_str()), None),
+        other => (None, other.as_deref()),
+    };
+    add("action =", whole.map(Value::from));
+    // A range instead of LIKE, whose case sensitivity differs between the engines; '/' follows '.'.
+    add("action >=", prefix.map(Value::from));
+    add("action <", prefix.map(|prefix| Value::from(format!("{}/", prefix.trim_end_matches('.')))));
+    add("client_id =", filter.client_id.as_deref().map(Value::from));
+    add("record_id =", filter.record_id.as_deref().map(Value::from));
+    add("outcome =", filter.outcome.map(|outcome| Value::from(outcome.as_str())));
+    sql.push_str(&format!(" ORDER BY at_ms DESC, id DESC LIMIT {}", filter.limit));
+    db.select(sql, parameters, read).await
+}
+
+pub(crate) async fn insert(transaction: &mut Transaction<'_>, event: &AuditEvent) -> Result<(), Error> {
+    let parameters: [Value; 16] = [
+        new_id(event.at).into(),
+        event.at.into(),
+        event.party.as_str().into(),
+        event.role.into(),
+        event.action.as_str().into(),
+        event.outcome.as_str().into(),
+        event.reason.as_deref().into(),
+        event.client_id.as_deref().into(),
+        event.subject.as_deref().into(),
+        event.organization.as_deref().into(),
+        event.jurisdiction.as_deref().into(),
+        event.record_id.as_deref().into(),
+        event.record_type.as_deref().into(),
+        event.token_id.as_deref().into(),
+        event.source_address.as_deref().into(),
+        event.request_id.as_deref().into(),
+    ];
+    transaction.execute(INSERT, &parameters).await?;
+    Ok(())
+}
+
+pub(crate) struct Record(pub(crate) AuditEvent);
+
+impl Work for Record {
+    type Output = ();
+
+    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<(), Error> {
+        transaction.audit(&self.0).await
+    }
+}
+
+fn new_id(at: Timestamp) -> String {
+    let ms = u64::try_from(at.as_millisecond()).unwrap_or(0);
+    let nanoseconds = u32::try_from(ms % 1_000 * 1_000_000).unwrap_or(0);
+    let at = uuid::Timestamp::from_unix(uuid::NoContext, ms / 1_000, nanoseconds);
+    uuid::Uuid::new_v7(at).to_string()
+}
+
+fn read(row: &Row<'_>) -> Result<AuditRow, Error> {
+    let outcome = if row.text(5)? == "allowed" { Outcome::Allowed } else { Outcome::Denied };
+    Ok(AuditRow {
+        id: row.text(0)?,
+        event: AuditEvent {
+            at: row.timestamp(1)?,
+            party: row.text(2)?,
+            role: role(&row.text(3)?),
+            action: row.text(4)?,
+            outcome,
+            reason: row.optional_text(6)?,
+            client_id: row.optional_text(7)?,
+            subject: row.optional_text(8)?,
+            organization: row.optional_text(9)?,
+            jurisdiction: row.optional_text(10)?,
+            record_id: row.optional_text(11)?,
+            record_type: row.optional_text(12)?,
+            token_id: row.optional_text(13)?,
+            source_address: row.optional_text(14)?,
+            request_id: row.optional_text(15)?,
+        },
+    })
+}
+
+fn role(text: &str) -> &'static str {
+    ROLES.iter().copied().find(|role| *role == text).unwrap_or("unknown")
+}
+
+const ROLES: [&str; 4] = ["authorization-server", "resource-server", "client", "shell"];
+const COLUMNS: &str = "id, at_ms, party, role, action, outcome, reason, client_id, subject, organization, \
+                       jurisdiction, record_id, record_type, token_id, source_address, request_id";
+const INSERT: &str = "INSERT INTO audit_event (id, at_ms, party, role, action, outcome, reason, client_id, \
+                      subject, organization, jurisdiction, record_id, record_type, token_id, source_address, \
+                      request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+
+pub(crate) static MIGRATIONS: Migrations = Migrations {
+    name: "audit",
+    steps: &[Migration {
+        version: 1,
+        title: "audit events",
+        sqlite: include_str!("../migrations/sqlite/0001_audit.sql"),
+        postgres: include_str!("../migrations/postgres/0001_audit.sql"),
+    }],
+};

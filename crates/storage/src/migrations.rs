@@ -1,0 +1,110 @@
+//! The runner of migrations: numbered steps in two dialects, applied once, under a lock, never edited.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest;
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::error::Error;
+
+/// The migrations of one table group.
+#[derive(Debug)]
+pub struct Migrations {
+    /// Name of the group; each role has its own.
+    pub name: &'static str,
+    /// The steps, in order of their version.
+    pub steps: &'static [Migration],
+}
+
+/// One step. Both texts give the same tables and columns.
+#[derive(Debug)]
+pub struct Migration {
+    /// From 1, without gaps.
+    pub version: i64,
+    /// What it does.
+    pub title: &'static str,
+    /// For SQLite.
+    pub sqlite: &'static str,
+    /// For PostgreSQL.
+    pub postgres: &'static str,
+}
+
+pub(crate) fn run_sqlite(connection: &mut Connection, sets: &[&Migrations]) -> Result<(), Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(TABLE)?;
+    for set in sets {
+        let applied = {
+            let mut statement = transaction.prepare(APPLIED)?;
+            let rows = statement.query_map([set.name], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+            rows.collect::<Result<BTreeMap<_, _>, _>>()?
+        };
+        for step in outstanding(set, &applied, |step| step.sqlite)? {
+            transaction.execute_batch(step.sqlite)?;
+            let checksum = checksum(step.sqlite);
+            transaction.execute(INSERT, (set.name, step.version, step.title, checksum))?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+pub(crate) async fn run_postgres(
+    client: &mut tokio_postgres::Client,
+    sets: &[&Migrations],
+) -> Result<(), Error> {
+    let transaction = client.transaction().await?;
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    transaction.batch_execute(TABLE).await?;
+    for set in sets {
+        let rows = transaction.query(APPLIED, &[&set.name]).await?;
+        let applied = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        for step in outstanding(set, &applied, |step| step.postgres)? {
+            transaction.batch_execute(step.postgres).await?;
+            let checksum = checksum(step.postgres);
+            transaction.execute(INSERT, &[&set.name, &step.version, &step.title, &checksum]).await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Which steps are to be applied, after checking that those applied are the ones we know.
+fn outstanding<'a>(
+    set: &'a Migrations,
+    applied: &BTreeMap<i64, String>,
+    text: fn(&Migration) -> &'static str,
+) -> Result<Vec<&'a Migration>, Error> {
+    let known = set.steps.iter().map(|step| step.version).max().unwrap_or(0);
+    if let Some(newer) = applied.keys().find(|version| **version > known) {
+        return Err(Error::Setting(format!(
+            "the database has version {newer} of the {} tables; this program knows {known}: use the newer program",
+            set.name
+        )));
+    }
+    for step in set.steps {
+        if applied.get(&step.version).is_some_and(|found| *found != checksum(text(step))) {
+            return Err(Error::Setting(format!(
+                "migration {} {} was applied with another text than this program has",
+                set.name, step.version
+            )));
+        }
+    }
+    Ok(set.steps.iter().filter(|step| !applied.contains_key(&step.version)).collect())
+}
+
+fn checksum(text: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
+  set_name TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  title TEXT NOT NULL,
+  checksum TEXT NOT NULL,
+  PRIMARY KEY (set_name, version)
+)";
+const APPLIED: &str = "SELECT version, checksum FROM schema_migration WHERE set_name = $1";
+const INSERT: &str = "INSERT INTO schema_migration (set_name, version, title, checksum) VALUES ($1, $2, $3, $4)";
+/// Any number that nothing else in the database uses as an advisory lock.
+const LOCK: i64 = 0x7669_7461_6c67;

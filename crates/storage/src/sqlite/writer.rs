@@ -1,0 +1,153 @@
+//! The writer: one thread, one connection, one synced commit for all units that wait.
+//!
+//! A unit is answered only after the commit that holds it has returned. A unit that fails is undone alone,
+//! by its savepoint. When a commit fails for an input or output error the state of the file is unknown,
+//! and syncing again may lie (the page cache drops what it could not write): the writer stops for good,
+//! readiness fails, and a restart recovers from what is on the disk.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::Error;
+use crate::transaction::{Engine, Transaction, Work};
+
+/// Where units are sent. The thread ends when the last handle is gone and the queue is empty.
+#[derive(Debug)]
+pub(super) struct Handle {
+    queue: mpsc::Sender<Box<dyn Unit>>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Handle {
+    pub(super) fn start(connection: Connection, commits: Arc<AtomicU64>) -> Result<Self, Error> {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let stopped = Arc::new(AtomicBool::new(false));
+        let writer = Writer { connection, commits, stopped: Arc::clone(&stopped) };
+        std::thread::Builder::new()
+            .name("storage-writer".to_owned())
+            .spawn(move || writer.work(waiting))
+            .map_err(|_| Error::Unavailable("no thread for the writer".to_owned()))?;
+        Ok(Self { queue, stopped })
+    }
+
+    pub(super) async fn send(&self, unit: Box<dyn Unit>) -> Result<(), Error> {
+        self.check()?;
+        self.queue.send(unit).await.map_err(|_| stopped())
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.stopped.load(Ordering::SeqCst) { Err(stopped()) } else { Ok(()) }
+    }
+}
+
+/// A unit of work with the place where its answer goes.
+pub(super) trait Unit: Send {
+    /// Runs it inside the open transaction and keeps the answer.
+    fn run(&mut self, connection: &mut Connection);
+    /// Gives the answer, now that the commit has succeeded or failed.
+    fn answer(self: Box<Self>, committed: Result<(), Error>);
+}
+
+pub(super) fn pending<W: Work>(work: W, answer: oneshot::Sender<Result<W::Output, Error>>) -> Box<dyn Unit> {
+    Box::new(Pending { work, result: None, answer })
+}
+
+struct Pending<W: Work> {
+    work: W,
+    result: Option<Result<W::Output, Error>>,
+    answer: oneshot::Sender<Result<W::Output, Error>>,
+}
+
+impl<W: Work> Unit for Pending<W> {
+    fn run(&mut self, connection: &mut Connection) {
+        self.result = Some(under_savepoint(&self.work, connection));
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), Error>) {
+        let result = self.result.unwrap_or_else(|| Err(stopped()));
+        // Nobody waits any more when the request was cancelled; the work is done all the same.
+        let _ = self.answer.send(committed.and(result));
+    }
+}
+
+fn under_savepoint<W: Work>(work: &W, connection: &mut Connection) -> Result<W::Output, Error> {
+    connection.execute_batch("SAVEPOINT unit")?;
+    let result = catch_unwind(AssertUnwindSafe(|| finish_now(work, connection)))
+        .unwrap_or_else(|_| Err(Error::Failed("a unit of work panicked".to_owned())));
+    if result.is_err() {
+        connection.execute_batch("ROLLBACK TO unit")?;
+    }
+    connection.execute_batch("RELEASE unit")?;
+    result
+}
+
+/// Every await inside a unit is one of [`Transaction`]'s, which are ready at once on SQLite.
+fn finish_now<W: Work>(work: &W, connection: &mut Connection) -> Result<W::Output, Error> {
+    let mut transaction = Transaction(Engine::Sqlite(connection));
+    let future = pin!(work.run(&mut transaction));
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(Error::Failed("a unit of work waited for something else".to_owned())),
+    }
+}
+
+struct Writer {
+    connection: Connection,
+    commits: Arc<AtomicU64>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Writer {
+    fn work(mut self, mut waiting: mpsc::Receiver<Box<dyn Unit>>) {
+        while let Some(first) = waiting.blocking_recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP {
+                match waiting.try_recv() {
+                    Ok(unit) => group.push(unit),
+                    Err(_) => break,
+                }
+            }
+            let committed = self.commit(&mut group);
+            for unit in group {
+                unit.answer(committed.clone());
+            }
+        }
+    }
+
+    fn commit(&mut self, group: &mut [Box<dyn Unit>]) -> Result<(), Error> {
+        if self.stopped.load(Ordering::SeqCst) {
+            return Err(stopped());
+        }
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        for unit in group {
+            unit.run(&mut self.connection);
+        }
+        let committed = self.connection.execute_batch("COMMIT");
+        if let Err(error) = &committed {
+            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure) {
+                self.stopped.store(true, Ordering::SeqCst);
+                tracing::error!("a commit failed to reach the disk: the writer has stopped; restart to recover");
+            }
+            // Nothing of the group was kept; where SQLite has rolled back by itself there is nothing to do.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        } else {
+            self.commits.fetch_add(1, Ordering::Relaxed);
+        }
+        committed.map_err(Error::from)
+    }
+}
+
+fn stopped() -> Error {
+    Error::Unavailable("the writer has stopped".to_owned())
+}
+
+/// Units that may wait before senders do.
+const QUEUE: usize = 4_096;
+/// Units in one commit: bounds how long the first of them waits for its answer.
+const GROUP: usize = 512;

@@ -1,0 +1,211 @@
+//! `vitalgate client …`: clients registered at the party's authorization server.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use authorization_server::administration::{Administration, NewClient, NewClientSecret};
+use authorization_server::{AssertionAudience, ClientAuthenticationMethod, GrantType};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::output::Output;
+use super::party::ConfigFile;
+use super::registration::{self, RightsArgs};
+
+/// The command line.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    output: Output,
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(clap::Subcommand)]
+enum Act {
+    /// Register a client; a secret is shown once
+    Add(Box<Add>),
+    /// List all clients
+    List,
+    /// Show one client with the dates of its secrets
+    Show { client_id: String },
+    /// Refuse a client, and its tokens, from now on
+    Disable { client_id: String },
+    /// Let a disabled client in again; revoked tokens stay revoked
+    Enable { client_id: String },
+    /// Revoke everything that was issued to a client
+    Revoke { client_id: String },
+    /// Remove a client with all that was issued to it
+    Remove { client_id: String },
+    /// Make another secret, so that the old one can be removed after a change-over
+    AddSecret {
+        client_id: String,
+        /// What to call it
+        #[arg(long, default_value = "secret")]
+        name: String,
+        /// From when on it is refused (2027-01-31T00:00:00Z)
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Timestamp>,
+    },
+    /// Remove a secret by its id, as `show` lists it
+    RemoveSecret { client_id: String, secret_id: String },
+}
+
+#[derive(clap::Args)]
+struct Add {
+    /// Name for people, as the consent page shows it
+    name: String,
+    /// Identifier; absent means that one is made
+    #[arg(long)]
+    client_id: Option<String>,
+    /// Method of authentication: client_secret_basic, client_secret_post, private_key_jwt, none
+    #[arg(long, default_value = "client_secret_basic", value_parser = method)]
+    auth: ClientAuthenticationMethod,
+    /// Grants; absent means authorization_code and refresh_token with a redirect URI, else client_credentials
+    #[arg(long = "grant", value_delimiter = ',', value_parser = grant)]
+    grants: Vec<GrantType>,
+    /// Where a person's browser may return to
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// The most that it may be granted
+    #[arg(long)]
+    scope: String,
+    /// FHIR bases that its tokens open; each must be a registered resource server
+    #[arg(long = "audience", value_name = "URL", required = true)]
+    audiences: Vec<String>,
+    #[command(flatten)]
+    rights: RightsArgs,
+    /// Public keys, a JWK set
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks_file: Option<PathBuf>,
+    /// Where its public keys are fetched
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
+    /// What its assertions are addressed to: issuer (RFC 10070), token_endpoint (older libraries)
+    #[arg(long, default_value = "issuer", value_parser = assertion_audience)]
+    assertion_audience: AssertionAudience,
+    /// Life of its access tokens, where it differs
+    #[arg(long, value_name = "SECONDS")]
+    access_token_lifetime_s: Option<i64>,
+    /// From when on its secret is refused (2027-01-31T00:00:00Z)
+    #[arg(long, value_name = "TIME")]
+    secret_expires: Option<Timestamp>,
+    /// A remark for operators
+    #[arg(long)]
+    note: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The registrations cannot be opened, or refuse the act.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Args { config, output, act } = args;
+    let (_, admin) = config.administration().await?;
+    match act {
+        Act::Add(add) => self::add(*add, &admin, &output).await?,
+        Act::List => list(&admin, &output).await?,
+        Act::Show { client_id } => show(&client_id, &admin, &output).await?,
+        Act::Disable { client_id } => {
+            admin.set_client_disabled(&client_id, true).await?;
+            done(&output, &client_id, "disabled")?;
+        }
+        Act::Enable { client_id } => {
+            admin.set_client_disabled(&client_id, false).await?;
+            done(&output, &client_id, "enabled")?;
+        }
+        Act::Revoke { client_id } => {
+            // A typing mistake shall not look like a success.
+            admin.client(&client_id).await?;
+            admin.revoke_tokens_of_client(&client_id).await?;
+            done(&output, &client_id, "revoked")?;
+        }
+        Act::Remove { client_id } => {
+            admin.delete_client(&client_id).await?;
+            done(&output, &client_id, "removed")?;
+        }
+        Act::AddSecret { client_id, name, expires } => {
+            let new = NewClientSecret { name, expires };
+            let (stored, secret) = admin.add_client_secret(&client_id, new).await?;
+            let shown = json!({ "client_id": client_id, "secret_id": stored.id });
+            output.with_secret(shown, "client_secret", Some(&secret))?;
+        }
+        Act::RemoveSecret { client_id, secret_id } => {
+            admin.delete_client_secret(&client_id, &secret_id).await?;
+            done(&output, &client_id, "secret removed")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn add(add: Add, admin: &Administration, output: &Output) -> anyhow::Result<()> {
+    let jwks = add.jwks_file.map(|file| {
+        std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+    });
+    let grant_types = match (add.grants, add.redirect_uris.is_empty()) {
+        (given, _) if !given.is_empty() => given,
+        (_, true) => vec![GrantType::ClientCredentials],
+        (_, false) => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+    };
+    let new = NewClient {
+        client_id: add.client_id,
+        name: add.name,
+        authentication: add.auth,
+        assertion_audience: add.assertion_audience,
+        grant_types,
+        redirect_uris: add.redirect_uris,
+        scope: add.scope,
+        audiences: add.audiences,
+        rights: add.rights.into(),
+        jwks: jwks.transpose()?,
+        jwks_uri: add.jwks_uri,
+        access_token_lifetime_s: add.access_token_lifetime_s,
+        note: add.note,
+    };
+    let secret = NewClientSecret { name: "first".to_owned(), expires: add.secret_expires };
+    let (client, secret) = admin.add_client(new, secret).await?;
+    output.with_secret(registration::client(&client), "client_secret", secret.as_ref())
+}
+
+async fn list(admin: &Administration, output: &Output) -> anyhow::Result<()> {
+    let clients: Vec<_> = admin.clients().await?.iter().map(registration::client).collect();
+    let columns = [
+        "client_id", "name", "auth", "assertion_audience", "scope", "organization", "jurisdictions", "disabled",
+    ];
+    output.list(&columns, &clients)
+}
+
+async fn show(client_id: &str, admin: &Administration, output: &Output) -> anyhow::Result<()> {
+    let mut shown = registration::client(&admin.client(client_id).await?);
+    let secrets = admin.client_secrets(client_id).await?;
+    let secrets = secrets.iter().map(|secret| match secret.expires {
+        Some(expires) => format!("{} ({}, until {expires})", secret.id, secret.name),
+        None => format!("{} ({})", secret.id, secret.name),
+    });
+    if let Some(members) = shown.as_object_mut() {
+        members.insert("secrets".to_owned(), secrets.collect());
+    }
+    output.one(&shown)
+}
+
+fn done(output: &Output, client_id: &str, what: &str) -> anyhow::Result<()> {
+    let object = json!({ "client_id": client_id, "result": what });
+    output.done(&object, &format!("client {client_id}: {what}"))
+}
+
+fn method(name: &str) -> Result<ClientAuthenticationMethod, String> {
+    ClientAuthenticationMethod::parse(name)
+        .ok_or_else(|| "use client_secret_basic, client_secret_post, private_key_jwt or none".to_owned())
+}
+
+fn grant(name: &str) -> Result<GrantType, String> {
+    GrantType::parse(name)
+        .ok_or_else(|| "use authorization_code, client_credentials or refresh_token".to_owned())
+}
+
+fn assertion_audience(name: &str) -> Result<AssertionAudience, String> {
+    AssertionAudience::parse(name).ok_or_else(|| "use issuer or token_endpoint".to_owned())
+}

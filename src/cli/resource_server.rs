@@ -1,0 +1,155 @@
+//! `vitalgate resource-server …`: whose tokens the party's authorization server issues.
+
+use std::process::ExitCode;
+
+use authorization_server::administration::{
+    Administration, NewClient, NewClientSecret, NewResourceServer,
+};
+use authorization_server::{AssertionAudience, ClientAuthenticationMethod, Rights};
+use oauth::Secret;
+use serde_json::json;
+
+use super::output::Output;
+use super::party::ConfigFile;
+use super::registration;
+
+/// The command line.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    output: Output,
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(clap::Subcommand)]
+enum Act {
+    /// Register a resource server with the client that introspects for it; its secret is shown once
+    Add(Add),
+    /// List all resource servers
+    List,
+    /// Show one resource server
+    Show { audience: String },
+    /// Refuse its introspection from now on
+    Disable { audience: String },
+    /// Let it introspect again
+    Enable { audience: String },
+    /// Remove it; clients that name its audience must be removed or changed first
+    Remove { audience: String },
+}
+
+#[derive(clap::Args)]
+struct Add {
+    /// Its FHIR base URL, which is the audience of tokens for it
+    audience: String,
+    /// Name for operators
+    #[arg(long)]
+    name: String,
+    /// Organization that runs it
+    #[arg(long)]
+    organization: String,
+    /// Identifier of the client that introspects for it; made now unless it exists; absent means that one is made
+    #[arg(long)]
+    client_id: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The registrations cannot be opened, or refuse the act.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Args { config, output, act } = args;
+    let (_, admin) = config.administration().await?;
+    match act {
+        Act::Add(add) => self::add(add, &admin, &output).await?,
+        Act::List => {
+            let servers = admin.resource_servers().await?;
+            let servers: Vec<_> = servers.iter().map(registration::resource_server).collect();
+            output.list(&["audience", "name", "introspection_client_id", "organization"], &servers)?;
+        }
+        Act::Show { audience } => {
+            let server = admin.resource_server(&audience).await?;
+            let client = admin.client(&server.introspection_client_id).await?;
+            let mut shown = registration::resource_server(&server);
+            if let Some(members) = shown.as_object_mut() {
+                members.insert("disabled".to_owned(), client.disabled.into());
+            }
+            output.one(&shown)?;
+        }
+        Act::Disable { audience } => {
+            let server = admin.resource_server(&audience).await?;
+            admin.set_client_disabled(&server.introspection_client_id, true).await?;
+            done(&output, &audience, "disabled")?;
+        }
+        Act::Enable { audience } => {
+            let server = admin.resource_server(&audience).await?;
+            admin.set_client_disabled(&server.introspection_client_id, false).await?;
+            done(&output, &audience, "enabled")?;
+        }
+        Act::Remove { audience } => {
+            admin.delete_resource_server(&audience).await?;
+            done(&output, &audience, "removed")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn add(add: Add, admin: &Administration, output: &Output) -> anyhow::Result<()> {
+    let new = NewResourceServer {
+        audience: add.audience,
+        name: add.name,
+        introspection_client_id: add.client_id.unwrap_or_default(),
+        organization: add.organization,
+    };
+    let (client_id, secret) = register(admin, new).await?;
+    let shown = json!({ "client_id": client_id });
+    output.with_secret(shown, "client_secret", secret.as_ref())
+}
+
+/// Registers a resource server and, unless it exists, the client that introspects for it. An empty
+/// client id makes one. Answers the client's id and its new secret.
+///
+/// # Errors
+/// The registrations refuse it; then neither is registered.
+pub(super) async fn register(
+    admin: &Administration,
+    mut server: NewResourceServer,
+) -> anyhow::Result<(String, Option<Secret>)> {
+    let wished = std::mem::take(&mut server.introspection_client_id);
+    if !wished.is_empty() && admin.client(&wished).await.is_ok() {
+        server.introspection_client_id = wished.clone();
+        admin.add_resource_server(server).await?;
+        return Ok((wished, None));
+    }
+    let client = NewClient {
+        client_id: Some(wished).filter(|id| !id.is_empty()),
+        name: format!("introspection for {}", server.name),
+        authentication: ClientAuthenticationMethod::ClientSecretBasic,
+        assertion_audience: AssertionAudience::default(),
+        grant_types: Vec::new(),
+        redirect_uris: Vec::new(),
+        scope: String::new(),
+        audiences: Vec::new(),
+        rights: Rights::default(),
+        jwks: None,
+        jwks_uri: None,
+        access_token_lifetime_s: None,
+        note: None,
+    };
+    let secret = NewClientSecret { name: "first".to_owned(), expires: None };
+    let (client, secret) = admin.add_client(client, secret).await?;
+    server.introspection_client_id = client.client_id.clone();
+    if let Err(error) = admin.add_resource_server(server).await {
+        // Nobody has seen its secret: it would be of no use.
+        admin.delete_client(&client.client_id).await?;
+        return Err(error.into());
+    }
+    Ok((client.client_id, secret))
+}
+
+fn done(output: &Output, audience: &str, what: &str) -> anyhow::Result<()> {
+    let object = json!({ "audience": audience, "result": what });
+    output.done(&object, &format!("resource server {audience}: {what}"))
+}

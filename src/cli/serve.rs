@@ -1,0 +1,89 @@
+//! `vitalgate serve --config FILE`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::party::ConfigFile;
+use crate::serve::{self, RunningParty, StartOptions};
+use crate::{config, telemetry};
+
+/// The command line.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Write the log to this file instead of standard error
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+}
+
+/// Runs a party until SIGTERM or SIGINT; SIGHUP makes it read its configuration and certificate again.
+///
+/// # Errors
+/// It cannot start.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let loaded = args.config.load()?;
+    let mistakes = config::check(&loaded);
+    for mistake in &mistakes {
+        eprintln!("error: {}: {}", mistake.place, mistake.text);
+    }
+    if !mistakes.is_empty() {
+        bail!("the configuration has mistakes");
+    }
+    telemetry::log(&loaded.config.log, args.log_file.as_deref())?;
+    telemetry::recorder();
+    // Before the start: a signal that comes while it starts is not lost.
+    let mut signals = Signals::new()?;
+    let party = serve::start(loaded, StartOptions::default()).await?;
+    signals.until_stop(&party).await;
+    // Asked twice, people mean it.
+    let code = tokio::select! {
+        () = party.shutdown() => ExitCode::SUCCESS,
+        () = signals.stop() => ExitCode::FAILURE,
+    };
+    Ok(code)
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    async fn until_stop(&mut self, party: &RunningParty) {
+        loop {
+            let stop = async {
+                tokio::select! {
+                    _ = self.terminate.recv() => true,
+                    _ = self.interrupt.recv() => true,
+                    _ = self.hangup.recv() => false,
+                }
+            };
+            if stop.await {
+                return;
+            }
+            if let Err(error) = party.reload() {
+                tracing::error!("not reloaded, everything stays as it was: {error:#}");
+            }
+        }
+    }
+}

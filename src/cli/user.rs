@@ -1,0 +1,148 @@
+//! `vitalgate user …`: people who sign in at the party's authorization server.
+
+use std::io::{IsTerminal, Read};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use authorization_server::administration::{Administration, NewUser, generate_password};
+use oauth::Secret;
+use serde_json::json;
+
+use super::output::Output;
+use super::party::ConfigFile;
+use super::registration::{self, RightsArgs};
+
+/// The command line.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    output: Output,
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(clap::Subcommand)]
+enum Act {
+    /// Register a person; a password is made and shown once, unless one is given on standard input
+    Add(Add),
+    /// List all people
+    List,
+    /// Show one person
+    Show { username: String },
+    /// Shut a person out; sessions and tokens end at once
+    Disable { username: String },
+    /// Let a disabled person in again
+    Enable { username: String },
+    /// Remove a person with sessions and tokens
+    Remove { username: String },
+    /// Give a person another password; sessions and tokens end at once
+    SetPassword {
+        username: String,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+}
+
+#[derive(clap::Args)]
+struct Add {
+    /// What the person types in
+    username: String,
+    /// registrar, clerk, auditor or administrator
+    #[arg(long)]
+    role: String,
+    /// The most that the person can allow a client
+    #[arg(long)]
+    scope: String,
+    #[command(flatten)]
+    rights: RightsArgs,
+    #[command(flatten)]
+    password: PasswordArgs,
+    /// A remark for operators
+    #[arg(long)]
+    note: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct PasswordArgs {
+    /// Read the password from standard input (a command line would show it to every user of the machine)
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The registrations cannot be opened, or refuse the act.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Args { config, output, act } = args;
+    let (_, admin) = config.administration().await?;
+    match act {
+        Act::Add(add) => self::add(add, &admin, &output).await?,
+        Act::List => {
+            let users: Vec<_> = admin.users().await?.iter().map(registration::user).collect();
+            let columns = ["username", "role", "scope", "organization", "jurisdictions", "disabled"];
+            output.list(&columns, &users)?;
+        }
+        Act::Show { username } => output.one(&registration::user(&admin.user(&username).await?))?,
+        Act::Disable { username } => {
+            admin.set_user_disabled(&username, true).await?;
+            done(&output, &username, "disabled")?;
+        }
+        Act::Enable { username } => {
+            admin.set_user_disabled(&username, false).await?;
+            done(&output, &username, "enabled")?;
+        }
+        Act::Remove { username } => {
+            admin.delete_user(&username).await?;
+            done(&output, &username, "removed")?;
+        }
+        Act::SetPassword { username, password } => {
+            let (password, made) = password.password(&admin)?;
+            admin.set_user_password(&username, &password).await?;
+            let shown = json!({ "username": username, "result": "password changed" });
+            output.with_secret(shown, "password", made.then_some(&password))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn add(add: Add, admin: &Administration, output: &Output) -> anyhow::Result<()> {
+    let (password, made) = add.password.password(admin)?;
+    let new = NewUser {
+        username: add.username,
+        password: Secret::received(password.expose().to_owned()),
+        role: add.role,
+        scope: add.scope,
+        rights: add.rights.into(),
+        note: add.note,
+    };
+    let user = admin.add_user(new).await?;
+    output.with_secret(registration::user(&user), "password", made.then_some(&password))
+}
+
+impl PasswordArgs {
+    /// The password, and whether it was made here.
+    fn password(&self, admin: &Administration) -> anyhow::Result<(Secret, bool)> {
+        if !self.password_stdin {
+            return Ok((generate_password(&admin.random), true));
+        }
+        if std::io::stdin().is_terminal() {
+            eprintln!("Type the password; it is visible. End with Ctrl-D on a new line.");
+        }
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("cannot read the password")?;
+        let password = text.strip_suffix('\n').unwrap_or(&text);
+        let password = password.strip_suffix('\r').unwrap_or(password);
+        if password.contains('\n') {
+            bail!("the password has several lines");
+        }
+        Ok((Secret::received(password.to_owned()), false))
+    }
+}
+
+fn done(output: &Output, username: &str, what: &str) -> anyhow::Result<()> {
+    let object = json!({ "username": username, "result": what });
+    output.done(&object, &format!("user {username}: {what}"))
+}

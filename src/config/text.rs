@@ -1,0 +1,86 @@
+//! Texts of the configuration that are parsed while it is read, so that a mistake names its line.
+
+use serde::Deserialize;
+use url::Url;
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $inner:ty, $parse:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name($inner);
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                let parse: fn(String) -> Result<$inner, String> = $parse;
+                parse(text).map(Self)
+            }
+        }
+
+        impl std::ops::Deref for $name {
+            type Target = $inner;
+
+            fn deref(&self) -> &$inner {
+                &self.0
+            }
+        }
+    };
+}
+
+text!(
+    /// `https://host[:port]`, without a path: an origin, and the issuer identifier of the party there.
+    Origin,
+    String,
+    |text| {
+        let url = Url::parse(&text).map_err(|error| format!("not a URL: {error}"))?;
+        if url.scheme() != "https" || url.origin().ascii_serialization() != text {
+            return Err("must be https://host or https://host:port, in lower case, with nothing after it".to_owned());
+        }
+        Ok(text)
+    }
+);
+
+text!(
+    /// An `https` URL.
+    WebAddress,
+    Url,
+    |text| {
+        let url = Url::parse(&text).map_err(|error| format!("not a URL: {error}"))?;
+        if url.scheme() == "https" { Ok(url) } else { Err("must begin with https://".to_owned()) }
+    }
+);
+
+text!(
+    /// Prefix of an issuer's tokens.
+    Prefix,
+    String,
+    |text| {
+        let good = (1..=16).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        if good { Ok(text) } else { Err("must be 1 to 16 lower case letters and digits".to_owned()) }
+    }
+);
+
+text!(
+    /// A list of scopes.
+    ScopeText,
+    oauth::Scope,
+    |text| oauth::Scope::parse(&text).map_err(|error| error.description.into_owned())
+);
+
+text!(
+    /// A jurisdiction of the vital-records messages.
+    JurisdictionCode,
+    fhir::Jurisdiction,
+    |text| fhir::Jurisdiction::parse(&text)
+        .ok_or_else(|| "is not a jurisdiction (two capital letters, for instance MA or YC)".to_owned())
+);
+
+text!(
+    /// `birth` or `fetal-death`.
+    RecordTypeName,
+    fhir::RecordType,
+    |text| fhir::RecordType::parse(&text).ok_or_else(|| "must be birth or fetal-death".to_owned())
+);

@@ -1,0 +1,63 @@
+//! Files that hold secrets: written whole or not at all, with the mode they keep.
+
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use anyhow::Context;
+
+/// Only the owner reads it.
+pub const PRIVATE: u32 = 0o600;
+/// Everybody reads it.
+pub const PUBLIC: u32 = 0o644;
+
+/// Writes a file by way of a temporary one beside it, so that no reader sees half of it and a secret is
+/// never readable to others, not even for a moment.
+///
+/// # Errors
+/// The file system refuses.
+pub fn write(path: &Path, content: &[u8], mode: u32) -> anyhow::Result<()> {
+    let refuse = || format!("cannot write {}", path.display());
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let temporary = path.with_file_name(name);
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(&temporary)
+        .with_context(refuse)?;
+    file.set_permissions(std::fs::Permissions::from_mode(mode)).with_context(refuse)?;
+    file.write_all(content).with_context(refuse)?;
+    file.sync_all().with_context(refuse)?;
+    std::fs::rename(&temporary, path).with_context(refuse)
+}
+
+/// Makes a directory that only its owner enters.
+///
+/// # Errors
+/// The file system refuses.
+pub fn private_directory(path: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+    Ok(())
+}
+
+/// Reads a secret file: its text without the line end.
+///
+/// # Errors
+/// It cannot be read or is not text.
+pub fn read_secret(path: &Path) -> anyhow::Result<oauth::Secret> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(oauth::Secret::received(text.trim_end().to_owned()))
+}
+
+/// Reads a key file of exactly 32 bytes.
+///
+/// # Errors
+/// It cannot be read or has another length.
+pub fn read_key(path: &Path) -> anyhow::Result<[u8; 32]> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    bytes.try_into().map_err(|_| anyhow::anyhow!("{} must hold exactly 32 bytes", path.display()))
+}

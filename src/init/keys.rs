@@ -1,0 +1,32 @@
+//! Private keys of a party.
+
+use std::path::Path;
+
+use oauth::Random;
+use oauth::jose::{Algorithm, SigningKey};
+
+use crate::files;
+
+/// The private keys that a party signs with.
+pub struct Keys {
+    /// ES384, which also signs client assertions.
+    pub es384: SigningKey,
+    /// RS384, for peers that cannot do elliptic curves.
+    pub rs384: SigningKey,
+}
+
+/// Writes `es384.pem`, `rs384.pem`, `refresh.key` and `cookie.key`, readable by the owner only.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write_keys(directory: &Path, random: &Random) -> anyhow::Result<Keys> {
+    files::private_directory(directory)?;
+    let keys = Keys { es384: SigningKey::generate(Algorithm::ES384)?, rs384: SigningKey::generate(Algorithm::RS384)? };
+    for (name, key) in [("es384.pem", &keys.es384), ("rs384.pem", &keys.rs384)] {
+        files::write(&directory.join(name), key.to_pem().expose().as_bytes(), files::PRIVATE)?;
+    }
+    for name in ["refresh.key", "cookie.key"] {
+        files::write(&directory.join(name), &random.bytes::<32>(), files::PRIVATE)?;
+    }
+    Ok(keys)
+}

@@ -1,0 +1,150 @@
+//! The commented configuration of a new party.
+
+use super::NewParty;
+
+/// Writes it. Every value is quoted as TOML, so that no organization's name can break the file.
+pub(super) fn configuration(party: &NewParty, development_ca: bool) -> String {
+    let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let mut text = HEAD
+        .replace("{party}", &quote(party.preset.name))
+        .replace("{organization}", &quote(&party.organization))
+        .replace("{jurisdictions}", &format!("[{}]", quote(&party.jurisdiction)))
+        .replace("{origin}", &quote(&party.origin))
+        .replace("{address}", &quote(&party.address.to_string()))
+        .replace("{internal_address}", &quote(&party.internal_address.to_string()));
+    text.push_str(if development_ca { DEVELOPMENT_TRUST } else { TRUST });
+    if party.preset.authorization_server {
+        text.push_str(&AUTHORIZATION_SERVER.replace("{prefix}", &quote(party.preset.name)));
+    }
+    text.push_str(RESOURCE_SERVER);
+    if party.preset.authorization_server {
+        text.push_str(&OWN_ISSUER.replace("{origin}", &quote(&party.origin)).replace("{prefix}", &quote(party.preset.name)).replace("{jurisdictions}", &format!("[{}]", quote(&party.jurisdiction))));
+    }
+    text.push_str(CLIENT);
+    text
+}
+
+const HEAD: &str = r#"# A party of vitalgate. File names are relative to this file; secrets are files, never values.
+# Check it with `vitalgate config check FILE`; a running server reads it again on SIGHUP.
+
+party = {party}
+organization = {organization}
+# What registrations here may name, and the jurisdiction of records hosted here.
+jurisdictions = {jurisdictions}
+# How everybody else reaches this party: https://host[:port], nothing after it.
+public_origin = {origin}
+data_directory = "data"
+# "sqlite", or "postgres://user@host/database" shared by any number of nodes.
+database = "sqlite"
+
+[listen]
+address = {address}
+# /health, /ready and /metrics; plain HTTP, so loopback only.
+internal_address = {internal_address}
+certificate_file = "tls/certificate.pem"
+private_key_file = "tls/private-key.pem"
+
+# What is refused for its size, number or slowness; these are the defaults.
+[limits]
+handshake_timeout_s = 5
+header_timeout_s = 10
+body_timeout_s = 30
+idle_timeout_s = 60
+drain_timeout_s = 25
+connections = 4000
+header_bytes = 16384
+header_count = 100
+form_bytes = 65536
+record_bytes = 10000000
+authorization_server_requests = 512
+resource_server_requests = 256
+
+[log]
+format = "human" # or "json"
+filter = "info"
+
+"#;
+
+const DEVELOPMENT_TRUST: &str = r#"# Whom this party trusts when it calls others. A development authority was made for this directory:
+# partners must trust tls/ca.pem, and this party must trust theirs.
+[outbound]
+ca_file = "tls/ca.pem"
+platform_roots = true
+"#;
+
+const TRUST: &str = r#"# Whom this party trusts when it calls others: the operating system's authorities, and those of ca_file.
+[outbound]
+platform_roots = true
+# ca_file = "tls/partners.pem"
+"#;
+
+const AUTHORIZATION_SERVER: &str = r#"
+# Decides who may act here. Clients, resource servers and people are registered with the commands
+# `client`, `resource-server` and `user`.
+[authorization_server]
+token_prefix = {prefix}
+signing_key_files = ["keys/es384.pem", "keys/rs384.pem"]
+refresh_key_file = "keys/refresh.key"
+access_token_lifetime_s = 300
+refresh_token_lifetime_s = 86400
+authorization_code_lifetime_s = 60
+session_idle_s = 1800
+session_absolute_s = 43200
+login_failures_per_account = 10
+login_failures_per_source = 100
+login_failure_window_s = 900
+"#;
+
+const RESOURCE_SERVER: &str = r#"
+# Hosts records. Every request is introspected at the issuer that the token's prefix names.
+[resource_server]
+introspection_cache_max_age_s = 0
+"#;
+
+const OWN_ISSUER: &str = r#"
+# Our own authorization server as an issuer. `resource-server add` prints the secret: put it into the file,
+# then take the # away.
+# [[resource_server.issuers]]
+# issuer = {origin}
+# token_prefix = {prefix}
+# client_id = "resource-server"
+# client_secret_file = "secrets/introspection"
+# organizations = ["*"]
+# jurisdictions = {jurisdictions}
+# record_types = ["birth", "fetal-death"]
+"#;
+
+const CLIENT: &str = r#"
+# Another organization's authorization server whose tokens open our records (we introspect there):
+# [[resource_server.issuers]]
+# issuer = "https://vro.example"
+# token_prefix = "vro"
+# client_id = "ehr-resource-server"
+# client_secret_file = "secrets/vro-introspection"
+# organizations = ["*"]
+# jurisdictions = ["MA"]
+# record_types = ["birth", "fetal-death"]
+
+# Gets tokens from peers and delivers records to them.
+[client]
+cookie_key_file = "keys/cookie.key"
+
+# [[client.peers]]
+# name = "vro"
+# issuer = "https://vro.example"
+# fhir = "https://vro.example/fhir"
+# resources = ["https://ehr.example/fhir"]      # our own FHIR base: its records are read with the same tokens
+# [client.peers.api]                            # without a person
+# client_id = "ehr-api"
+# private_key_file = "keys/es384.pem"
+# alg = "ES384"
+# scope = "system/Bundle.crs"
+# [client.peers.human]                          # for people, in the browser: /client/login?peer=vro
+# client_id = "ehr-web"
+# client_secret_file = "secrets/vro-web"
+# scope = "user/Bundle.crs"
+# redirect_uri = "https://ehr.example/client/callback"
+# [client.peers.native]                         # for `vitalgate login vro`
+# client_id = "ehr-native"
+# scope = "user/Bundle.crs"
+"#;

@@ -1,0 +1,227 @@
+//! A running party: its database, its roles behind one HTTPS listener, its internal listener.
+
+mod body;
+mod certificate;
+mod drain;
+mod front;
+mod gate;
+mod internal;
+mod listener;
+mod roles;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use oauth::Random;
+use storage::{Clock, Db, Location};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::config::{self, Loaded};
+
+pub use roles::{Roles, fhir_base, jurisdictions, signing_key};
+
+/// What a party is started with beside its configuration.
+pub struct StartOptions {
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+    /// Sees every outgoing exchange; for demonstrations.
+    pub observer: Option<outbound::Observer>,
+    /// An HTTPS listener that is bound already.
+    pub listener: Option<std::net::TcpListener>,
+    /// An internal listener that is bound already.
+    pub internal: Option<std::net::TcpListener>,
+}
+
+impl Default for StartOptions {
+    fn default() -> Self {
+        Self { clock: Clock::system(), random: Random::system(), observer: None, listener: None, internal: None }
+    }
+}
+
+/// A party that is up.
+pub struct RunningParty {
+    loaded: RwLock<Arc<Loaded>>,
+    options: Shared,
+    db: Db,
+    front: Arc<front::Front>,
+    certificate: Arc<certificate::Certificate>,
+    stop: listener::Stop,
+    address: SocketAddr,
+    internal_address: SocketAddr,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// What every build of the roles needs.
+#[derive(Clone)]
+struct Shared {
+    clock: Clock,
+    random: Random,
+    observer: Option<outbound::Observer>,
+}
+
+/// Starts a party; it answers when this returns.
+///
+/// # Errors
+/// A file, the database or a port cannot be used.
+pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<RunningParty> {
+    // Another part of the process may have installed it already; it is the same one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let StartOptions { clock, random, observer, listener, internal } = options;
+    let shared = Shared { clock, random, observer };
+    let db = open_database(&loaded).await?;
+    let roles = Roles::build(&loaded, &db, &shared)?;
+    let certificate = Arc::new(certificate::Certificate::load(&loaded, &shared.clock)?);
+    let front = Arc::new(front::Front::new(&loaded.config, roles));
+    let listen = &loaded.config.listen;
+    let listener = bind(listener, listen.address).await?;
+    let internal = bind(internal, listen.internal_address).await?;
+    let (address, internal_address) = (listener.local_addr()?, internal.local_addr()?);
+    let stop = listener::Stop::default();
+    let accepting = listener::Accepting {
+        tls: certificate.server_config()?,
+        front: Arc::clone(&front),
+        limits: loaded.config.limits.clone(),
+        stop: stop.clone(),
+    };
+    let tasks = vec![
+        tokio::spawn(accepting.run(listener)),
+        tokio::spawn(internal::run(internal, internal::State { db: db.clone(), front: Arc::clone(&front) })),
+        tokio::spawn(clean_up(Arc::clone(&front))),
+    ];
+    tracing::info!(party = loaded.config.party, %address, %internal_address, "listening");
+    let loaded = RwLock::new(Arc::new(loaded));
+    Ok(RunningParty { loaded, options: shared, db, front, certificate, stop, address, internal_address, tasks })
+}
+
+/// Opens the party's database with the tables of all roles: which of them run may change by a reload.
+///
+/// # Errors
+/// It cannot be used.
+pub async fn open_database(loaded: &Loaded) -> anyhow::Result<Db> {
+    let data = loaded.data_directory();
+    crate::files::private_directory(&data)?;
+    let location = Location::parse(&loaded.config.database, &data);
+    let migrations = [&authorization_server::MIGRATIONS, resource_server::ResourceServer::MIGRATIONS];
+    Db::open(location, &migrations).await.context("the database")
+}
+
+impl RunningParty {
+    /// The party's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.loaded().config.party.clone()
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&self.loaded.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Address of the HTTPS listener.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Address of the internal listener.
+    #[must_use]
+    pub const fn internal_address(&self) -> SocketAddr {
+        self.internal_address
+    }
+
+    /// Its database.
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The roles in force.
+    #[must_use]
+    pub fn roles(&self) -> Arc<Roles> {
+        self.front.roles()
+    }
+
+    /// Reads the configuration and its files again. Addresses and the database stay as they are; where
+    /// anything is wrong, everything stays as it is.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn reload(&self) -> anyhow::Result<()> {
+        let loaded = config::load(&self.loaded().file)?;
+        if let Some(mistake) = config::check(&loaded).first() {
+            anyhow::bail!("{}: {}", mistake.place, mistake.text);
+        }
+        let roles = Roles::build(&loaded, &self.db, &self.options)?;
+        self.certificate.reload(&loaded, &self.options.clock)?;
+        self.front.replace(roles);
+        *self.loaded.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(loaded);
+        tracing::info!("reloaded");
+        Ok(())
+    }
+
+    /// Stops in order: the resource server and the client finish first, while introspection still answers;
+    /// then the authorization server; then the listeners. What is not finished in time is cut off.
+    pub async fn shutdown(self) {
+        let deadline = Duration::from_secs(self.loaded().config.limits.drain_timeout_s);
+        drain::drain(&self.front, &self.stop, deadline).await;
+        for task in self.tasks {
+            task.abort();
+        }
+        tracing::info!("stopped");
+    }
+}
+
+async fn bind(given: Option<std::net::TcpListener>, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    match given {
+        Some(listener) => {
+            listener.set_nonblocking(true)?;
+            Ok(TcpListener::from_std(listener)?)
+        }
+        None => TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}")),
+    }
+}
+
+/// Expired rows are deleted in small batches, so that the tables do not grow without bound.
+async fn clean_up(front: Arc<front::Front>) {
+    let mut ticks = tokio::time::interval(CLEAN_UP);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Some(server) = &front.roles().authorization_server
+            && let Err(error) = server.clean().await
+        {
+            tracing::warn!(%error, "expired rows could not be deleted");
+        }
+    }
+}
+
+const CLEAN_UP: Duration = Duration::from_secs(60);
+
+/// The client of a configuration for a command of the shell, and the party's name.
+///
+/// # Errors
+/// The configuration has no client, or a file of it cannot be used.
+pub fn command_client(file: &std::path::Path) -> anyhow::Result<(client::Client, String)> {
+    let loaded = config::load(file)?;
+    let section = loaded.config.client.as_ref().context("the configuration has no [client]")?;
+    let shared = Shared { clock: Clock::system(), random: Random::system(), observer: None };
+    let outbound = roles::outbound(&loaded, &shared)?;
+    let client = roles::client(&loaded, section, None, &shared, &outbound)?;
+    Ok((client, loaded.config.party.clone()))
+}
+
+/// The resource server of a configuration for a command of the shell, beside the running one.
+///
+/// # Errors
+/// The configuration has no resource server, or a file of it cannot be used.
+pub fn hosting(loaded: &Loaded, db: Db) -> anyhow::Result<resource_server::ResourceServer> {
+    let shared = Shared { clock: Clock::system(), random: Random::system(), observer: None };
+    let roles = Roles::build(loaded, &db, &shared)?;
+    roles.resource_server.context("the configuration has no [resource_server]")
+}

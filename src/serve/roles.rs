@@ -1,0 +1,274 @@
+//! The roles of a party, built from its configuration. Names of parties and dataflows decide nothing here.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use authorization_server::AuthorizationServer;
+use axum::Router;
+use client::Client;
+use jiff::SignedDuration;
+use oauth::jose::{Algorithm, SigningKey};
+use outbound::{ConnectTo, Outbound, OutboundConfig, Trust};
+use resource_server::ResourceServer;
+use resource_server::config::{Allowed, ClientAuthentication, IssuerLimits, TrustedIssuer};
+use storage::Db;
+use toml::Spanned;
+use url::Url;
+
+use super::Shared;
+use crate::config::{self, Config, Loaded};
+use crate::files;
+
+/// The roles that run in a party, with their routes.
+pub struct Roles {
+    /// The authorization server.
+    pub authorization_server: Option<AuthorizationServer>,
+    /// The resource server.
+    pub resource_server: Option<ResourceServer>,
+    /// The client.
+    pub client: Option<Client>,
+    pub(super) routes: Routes,
+}
+
+/// The routes of each role, kept apart: each has its own limits and its own turn when the party stops.
+pub(super) struct Routes {
+    pub(super) authorization_server: Router,
+    pub(super) resource_server: Router,
+    pub(super) client: Router,
+}
+
+impl Roles {
+    pub(super) fn build(loaded: &Loaded, db: &Db, shared: &Shared) -> anyhow::Result<Self> {
+        let outbound = outbound(loaded, shared)?;
+        let config = &loaded.config;
+        let authorization_server = config
+            .authorization_server
+            .as_ref()
+            .map(|section| authorization_server(loaded, section, db, shared, &outbound))
+            .transpose()
+            .context("[authorization_server]")?;
+        let resource_server = config
+            .resource_server
+            .as_ref()
+            .map(|section| resource_server(loaded, section, db, shared, &outbound))
+            .transpose()
+            .context("[resource_server]")?;
+        let client = config
+            .client
+            .as_ref()
+            .map(|section| {
+                let client = client(loaded, section, Some(db), shared, &outbound)?;
+                let key = files::read_key(&loaded.path(section.cookie_key_file.get_ref()))?;
+                Ok::<_, anyhow::Error>((client.clone(), client.router(client::SealingKey::new(key))))
+            })
+            .transpose()
+            .context("[client]")?;
+        let (client, client_routes) = client.unzip();
+        let routes = Routes {
+            authorization_server: authorization_server.as_ref().map(AuthorizationServer::router).unwrap_or_default(),
+            resource_server: resource_server.as_ref().map(ResourceServer::router).unwrap_or_default(),
+            client: client_routes.unwrap_or_default(),
+        };
+        Ok(Self { authorization_server, resource_server, client, routes })
+    }
+}
+
+/// How a party calls others.
+pub(crate) fn outbound(loaded: &Loaded, shared: &Shared) -> anyhow::Result<Outbound> {
+    let section = &loaded.config.outbound;
+    let ca_pem = section.ca_file.as_ref().map(|file| std::fs::read(loaded.path(file.get_ref()))).transpose()?;
+    let clock = shared.clock.clone();
+    let trust = Trust { ca_pem, platform: section.platform_roots };
+    let mut config = OutboundConfig::new(&loaded.config.party, trust, Arc::new(move || clock.now()));
+    config.proxy = section.proxy.clone();
+    config.observer = shared.observer.clone();
+    config.connect_to = section
+        .connect_to
+        .iter()
+        .map(|one| ConnectTo { host: one.host.clone(), port: one.port, address: one.address })
+        .collect();
+    Outbound::new(config).context("[outbound]")
+}
+
+fn authorization_server(
+    loaded: &Loaded,
+    section: &config::AuthorizationServer,
+    db: &Db,
+    shared: &Shared,
+    outbound: &Outbound,
+) -> anyhow::Result<AuthorizationServer> {
+    let seconds = |number: u32| SignedDuration::from_secs(i64::from(number));
+    let config = authorization_server::Config {
+        party: loaded.config.party.clone(),
+        display_name: loaded.config.organization.clone(),
+        issuer: Url::parse(&loaded.config.public_origin)?,
+        token_prefix: section.token_prefix.to_string(),
+        cookie_name: format!("__Host-{}-session", loaded.config.party),
+        jurisdictions: jurisdictions(&loaded.config),
+        lifetimes: authorization_server::Lifetimes {
+            access_token: seconds(section.access_token_lifetime_s),
+            refresh_token: seconds(section.refresh_token_lifetime_s),
+            authorization_code: seconds(section.authorization_code_lifetime_s),
+            session_idle: seconds(section.session_idle_s),
+            session_absolute: seconds(section.session_absolute_s),
+            ..authorization_server::Lifetimes::default()
+        },
+        limits: authorization_server::Limits {
+            form_bytes: loaded.config.limits.form_bytes,
+            login_failures_per_account: section.login_failures_per_account,
+            login_failures_per_source: section.login_failures_per_source,
+            login_failure_window: seconds(section.login_failure_window_s),
+            ..authorization_server::Limits::default()
+        },
+    };
+    let signing = section.signing_key_files.iter().map(|file| signing_key(&loaded.path(file.get_ref()), None, None));
+    let refresh = files::read_key(&loaded.path(section.refresh_key_file.get_ref()))?;
+    let keys = authorization_server::Keys {
+        signing: signing.collect::<anyhow::Result<_>>()?,
+        refresh_hmac: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &refresh),
+    };
+    let environment = authorization_server::Environment {
+        db: db.clone(),
+        clock: shared.clock.clone(),
+        random: shared.random.clone(),
+        outbound: outbound.clone(),
+    };
+    Ok(AuthorizationServer::new(environment, config, keys))
+}
+
+/// The codes of a party's jurisdictions.
+#[must_use]
+pub fn jurisdictions(config: &Config) -> Vec<String> {
+    config.jurisdictions.iter().map(|code| code.to_string()).collect()
+}
+
+fn resource_server(
+    loaded: &Loaded,
+    section: &config::ResourceServer,
+    db: &Db,
+    shared: &Shared,
+    outbound: &Outbound,
+) -> anyhow::Result<ResourceServer> {
+    let config = &loaded.config;
+    let base = fhir_base(config)?;
+    let mut settings = resource_server::Config::new(&config.party, base, &config.organization);
+    settings.jurisdiction = config.jurisdictions.first().map(|code| **code);
+    settings.max_body_bytes = config.limits.record_bytes;
+    settings.introspection_cache_max_age = Duration::from_secs(u64::from(section.introspection_cache_max_age_s));
+    settings.issuers = section
+        .issuers
+        .iter()
+        .map(|issuer| trusted(loaded, issuer))
+        .collect::<anyhow::Result<_>>()?;
+    let random = shared.random.clone();
+    Ok(ResourceServer::new(db.clone(), shared.clock.clone(), random, settings, outbound.clone())?)
+}
+
+/// Where a party's FHIR interface is.
+///
+/// # Errors
+/// None for an origin that parsed.
+pub fn fhir_base(config: &Config) -> anyhow::Result<Url> {
+    Ok(Url::parse(&format!("{}/fhir", *config.public_origin))?)
+}
+
+fn trusted(loaded: &Loaded, issuer: &config::Issuer) -> anyhow::Result<TrustedIssuer> {
+    let any = |list: &[String]| list.iter().any(|name| name == "*");
+    let organizations =
+        if any(&issuer.organizations) { Allowed::Any } else { Allowed::Only(issuer.organizations.clone()) };
+    let jurisdictions = if any(&issuer.jurisdictions) {
+        Allowed::Any
+    } else {
+        let parse = |code: &String| fhir::Jurisdiction::parse(code).with_context(|| format!("{code} is not a jurisdiction"));
+        Allowed::Only(issuer.jurisdictions.iter().map(parse).collect::<anyhow::Result<_>>()?)
+    };
+    Ok(TrustedIssuer {
+        issuer: issuer.issuer.to_string(),
+        token_prefix: issuer.token_prefix.as_ref().map(|prefix| prefix.to_string()),
+        introspection_endpoint: issuer.introspection_endpoint.as_ref().map(|url| (**url).clone()),
+        client_authentication: ClientAuthentication {
+            client_id: issuer.client_id.clone(),
+            client_secret: files::read_secret(&loaded.path(issuer.client_secret_file.get_ref()))?,
+        },
+        limits: IssuerLimits {
+            organizations,
+            jurisdictions,
+            record_types: Allowed::Only(issuer.record_types.iter().map(|name| **name).collect()),
+            scope: issuer.scope.as_ref().map(|scope| (**scope).clone()),
+        },
+    })
+}
+
+/// The client role of a configuration; without a database for the command line.
+pub(crate) fn client(
+    loaded: &Loaded,
+    section: &config::Client,
+    db: Option<&Db>,
+    shared: &Shared,
+    outbound: &Outbound,
+) -> anyhow::Result<Client> {
+    use client::config::{FhirBase, Issuer, Peer};
+    let config = &loaded.config;
+    let peer = |peer: &config::Peer| {
+        let registration = |one: &config::Registration| registration(loaded, one);
+        Ok(Peer {
+            name: peer.name.clone(),
+            issuer: Issuer::parse(&peer.issuer)?,
+            fhir: FhirBase::parse(peer.fhir.as_str())?,
+            resources: peer.resources.iter().map(|url| FhirBase::parse(url.as_str())).collect::<Result<_, _>>()?,
+            api: peer.api.as_ref().map(registration).transpose()?,
+            human: peer.human.as_ref().map(registration).transpose()?,
+            native: peer.native.as_ref().map(registration).transpose()?,
+        })
+    };
+    let settings = client::Config {
+        party: config.party.clone(),
+        public_origin: Url::parse(&config.public_origin)?,
+        own_fhir: config.resource_server.as_ref().map(|_| FhirBase::parse(fhir_base(config)?.as_str()).map_err(anyhow::Error::from)).transpose()?,
+        peers: section.peers.iter().map(peer).collect::<anyhow::Result<_>>()?,
+    };
+    let environment = client::Environment {
+        outbound: outbound.clone(),
+        clock: shared.clock.clone(),
+        random: shared.random.clone(),
+        audit: db.cloned(),
+    };
+    Ok(Client::new(environment, settings)?)
+}
+
+fn registration(loaded: &Loaded, one: &config::Registration) -> anyhow::Result<client::config::Registration> {
+    use client::config::{AssertionAudience, Credentials};
+    let path = |file: &Spanned<PathBuf>| loaded.path(file.get_ref());
+    let credentials = match (&one.client_secret_file, &one.private_key_file) {
+        (Some(file), _) => Credentials::Secret(files::read_secret(&path(file))?),
+        (None, Some(file)) => {
+            let key = signing_key(&path(file), one.alg.as_deref(), one.kid.as_deref())?;
+            Credentials::PrivateKey(Box::new(key))
+        }
+        (None, None) => Credentials::Public,
+    };
+    Ok(client::config::Registration {
+        client_id: one.client_id.get_ref().clone(),
+        credentials,
+        scope: (*one.scope).clone(),
+        assertion_audience: match one.assertion_audience {
+            config::AssertionAudience::Issuer => AssertionAudience::Issuer,
+            config::AssertionAudience::TokenEndpoint => AssertionAudience::TokenEndpoint,
+        },
+        redirect_uri: one.redirect_uri.clone(),
+    })
+}
+
+/// A private key from a file. Without `alg` the file name tells it: `es384.pem`, `rs384.pem`.
+pub fn signing_key(path: &Path, alg: Option<&str>, kid: Option<&str>) -> anyhow::Result<SigningKey> {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_ascii_uppercase();
+    let name = alg.map_or(stem, str::to_owned);
+    let Some(algorithm) = Algorithm::parse(&name) else {
+        bail!("{}: {name} is not one of RS256, RS384, PS256, ES256, ES384", path.display());
+    };
+    let pem = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    SigningKey::from_pem(&pem, algorithm, kid.map(str::to_owned))
+        .with_context(|| format!("{} is not a private key for {name}", path.display()))
+}
