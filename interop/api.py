@@ -4,9 +4,12 @@ import json
 import os
 import pathlib
 import sys
+import time
+from urllib.parse import urlencode
 
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from joserfc.jwk import ECKey, RSAKey
 
 DIRECTORY = pathlib.Path(os.environ["SANDBOX"])
 SANDBOX = json.loads((DIRECTORY / "sandbox.json").read_text())
@@ -24,11 +27,15 @@ def session(client, token_endpoint):
     if client["auth"] != "private_key_jwt":
         return OAuth2Session(client["client_id"], client["client_secret"], scope=client["scope"],
                              token_endpoint_auth_method=client["auth"])
-    key = (DIRECTORY / client["private_key"]).read_text()
+    pem = (DIRECTORY / client["private_key"]).read_text()
+    key = (ECKey if client["alg"].startswith("ES") else RSAKey).import_key(pem)
     made = OAuth2Session(client["client_id"], key, scope=client["scope"],
-                         token_endpoint_auth_method="private_key_jwt")
+                         token_endpoint_auth_method="private_key_jwt",
+                         revocation_endpoint_auth_method="private_key_jwt")
+    # Authlib's own default of an hour is refused: an assertion lives five minutes at most.
+    claims = {"exp": int(time.time()) + 300}
     made.register_client_auth_method(
-        PrivateKeyJWT(token_endpoint, alg=client["alg"], headers={"kid": client["kid"]}))
+        PrivateKeyJWT(token_endpoint, claims=claims, alg=client["alg"], headers={"kid": client["kid"]}))
     return made
 
 
@@ -61,7 +68,6 @@ def walk(dataflow, client):
     hosted = next(e["resource"]["id"] for e in found.json()["entry"] if e["resource"]["resourceType"] == "Bundle")
     original = fhir(source, "GET", f"{source}/Bundle/{hosted}/$original")
     check(original.content == sample, "$original at the source")
-    from urllib.parse import urlencode
     delivered = fhir(receiver, "POST", f"{receiver}/Bundle", data=original.content, headers={
         "Content-Type": "application/fhir+json",
         "If-None-Exist": urlencode({"identifier": identifier, "composition.type": kind})})
@@ -71,7 +77,8 @@ def walk(dataflow, client):
     check(back.content == sample, "read back byte for byte")
 
     http = session(client, metadata["token_endpoint"])
-    http.revoke_token(metadata["revocation_endpoint"], token=tokens[receiver]["access_token"])
+    revoked = http.revoke_token(metadata["revocation_endpoint"], token=tokens[receiver]["access_token"])
+    check(revoked.status_code == 200, f'{client["auth"]}: revocation: {revoked.status_code} {revoked.text}')
     check(fhir(receiver, "GET", f"{receiver}/Bundle/{made}").status_code == 401, "a revoked token is refused at once")
     rs = dataflow["introspection_client"]
     caller = OAuth2Session(rs["client_id"], rs["client_secret"])

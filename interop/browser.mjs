@@ -62,6 +62,7 @@ for (const javaScriptEnabled of [true, false]) {
   await page.waitForSelector("table");
   check(/same bytes|identical|delivered/i.test(await page.textContent("main")), "the delivery is shown");
   if (javaScriptEnabled) await shot("delivered");
+  await page.goto(`${ehr}/client`);
   await page.click('form[action$="/client/sign-out"] button');
   check(violations.length === 0, `no violation of the content security policy: ${violations.join("; ")}`);
   await context.close();

@@ -31,9 +31,10 @@ for (const dataflow of sandbox.dataflows) {
     check(first.token_type === "bearer", "token_type Bearer");
     check(typeof first.refresh_token === "string", "a refresh token for the human");
 
-    const search = await fhir(first, "GET", `${source}/Bundle?_count=1`);
+    const search = await fhir(first, "GET", `${source}/Bundle?_id=${dataflow.sample_ids[0]}`);
     check(search.status === 200, `search at the source: ${search.status}`);
     const found = (await search.json()).entry.find((entry) => entry.resource.resourceType === "Bundle");
+    check(found.resource.id === dataflow.sample_ids[0], "the search finds the record");
     const original = await fhir(first, "GET", `${source}/Bundle/${found.resource.id}/$original`);
     check(original.status === 200, `$original at the source: ${original.status}`);
     const bytes = Buffer.from(await original.arrayBuffer());

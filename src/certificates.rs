@@ -38,7 +38,11 @@ impl DevelopmentCa {
             let certificate_pem = std::fs::read_to_string(&certificate)?;
             let key = KeyPair::from_pem(&std::fs::read_to_string(&key)?).context("ca-key.pem")?;
             let issuer = Issuer::from_ca_cert_pem(&certificate_pem, key).context("ca.pem")?;
-            return Ok(Self { certificate_pem, issuer, now });
+            return Ok(Self {
+                certificate_pem,
+                issuer,
+                now,
+            });
         }
         let key_pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::default();
@@ -52,7 +56,11 @@ impl DevelopmentCa {
         files::write(&certificate, certificate_pem.as_bytes(), files::PUBLIC)?;
         files::write(&key, key_pem.as_bytes(), files::PRIVATE)?;
         let issuer = Issuer::from_ca_cert_pem(&certificate_pem, KeyPair::from_pem(&key_pem)?)?;
-        Ok(Self { certificate_pem, issuer, now })
+        Ok(Self {
+            certificate_pem,
+            issuer,
+            now,
+        })
     }
 
     /// The authority's own certificate, PEM.
@@ -74,7 +82,10 @@ impl DevelopmentCa {
         params.use_authority_key_identifier_extension = true;
         validity(&mut params, self.now, lifetime)?;
         let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok(Issued { certificate_pem: certificate.pem(), private_key_pem: key.serialize_pem() })
+        Ok(Issued {
+            certificate_pem: certificate.pem(),
+            private_key_pem: key.serialize_pem(),
+        })
     }
 }
 
@@ -96,9 +107,13 @@ fn name(common_name: &str) -> DistinguishedName {
 }
 
 /// Valid from an hour ago, for clocks that are a little behind.
-fn validity(params: &mut CertificateParams, now: Timestamp, lifetime: SignedDuration) -> anyhow::Result<()> {
+fn validity(
+    params: &mut CertificateParams,
+    now: Timestamp,
+    lifetime: SignedDuration,
+) -> anyhow::Result<()> {
     let date = |at: Timestamp| -> anyhow::Result<_> {
-        let day = at.to_zoned(jiff::tz::TimeZone::UTC);
+        let day = at.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
         let (month, number) = (u8::try_from(day.month())?, u8::try_from(day.day())?);
         Ok(rcgen::date_time_ymd(i32::from(day.year()), month, number))
     };

@@ -9,6 +9,7 @@ mod init;
 mod login;
 mod output;
 mod record;
+mod registration;
 mod resource_server;
 mod sample;
 mod sandbox;
@@ -73,7 +74,12 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct WithConfig<T: clap::Args> {
     /// Configuration file of the party
-    #[arg(long, value_name = "FILE", default_value = "vitalgate.toml", env = "VITALGATE_CONFIG")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "vitalgate.toml",
+        env = "VITALGATE_CONFIG"
+    )]
     config: PathBuf,
     #[command(flatten)]
     args: T,
@@ -83,7 +89,10 @@ struct WithConfig<T: clap::Args> {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return output::failed(&error.into()),
     };
@@ -99,7 +108,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(args) => demo::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
-        Command::Init(args) => init::run(args),
+        Command::Init(args) => init::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Config(command) => config::run(&command),
         Command::Client(args) => client::run(args).await,

@@ -12,11 +12,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use toml::Spanned;
-use url::Url;
 
 pub use check::{Mistake, check};
 pub use load::{Loaded, load, set};
-pub use text::{JurisdictionCode, Origin, Prefix, RecordTypeName, ScopeText, WebAddress};
+pub use text::{AnyUrl, JurisdictionCode, Origin, Prefix, RecordTypeName, ScopeText, WebAddress};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -78,7 +77,7 @@ pub struct Outbound {
     /// Whether the operating system's authorities are trusted too.
     pub platform_roots: bool,
     /// HTTP proxy to go through. The environment's proxy variables are not obeyed.
-    pub proxy: Option<Url>,
+    pub proxy: Option<AnyUrl>,
     /// Origins that are reached at another address than their name resolves to.
     pub connect_to: Vec<ConnectTo>,
 }
@@ -273,7 +272,7 @@ pub struct Registration {
     #[serde(default)]
     pub assertion_audience: AssertionAudience,
     /// Redirect URI, for people.
-    pub redirect_uri: Option<Url>,
+    pub redirect_uri: Option<AnyUrl>,
 }
 
 /// RFC 10070, or what SMART App Launch 2.2 and UDAP still ask for.
@@ -289,7 +288,12 @@ pub enum AssertionAudience {
 
 impl Default for Outbound {
     fn default() -> Self {
-        Self { ca_file: None, platform_roots: true, proxy: None, connect_to: Vec::new() }
+        Self {
+            ca_file: None,
+            platform_roots: true,
+            proxy: None,
+            connect_to: Vec::new(),
+        }
     }
 }
 
@@ -315,7 +319,10 @@ impl Default for Limits {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Human, filter: "info".to_owned() }
+        Self {
+            format: LogFormat::Human,
+            filter: "info".to_owned(),
+        }
     }
 }
 

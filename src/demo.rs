@@ -82,7 +82,9 @@ impl Walk {
     /// In a word, or why not.
     #[must_use]
     pub fn verdict(&self) -> String {
-        self.failure.clone().unwrap_or_else(|| "byte for byte the same".to_owned())
+        self.failure
+            .clone()
+            .unwrap_or_else(|| "byte for byte the same".to_owned())
     }
 }
 
@@ -102,14 +104,23 @@ pub async fn run(records: Vec<PathBuf>) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let directory = tempfile::tempdir().context("no temporary directory")?;
     let trace = Trace::default();
-    let options = Options { records, observer: Some(trace.observer()), ..Options::default() };
+    let options = Options {
+        records,
+        observer: Some(trace.observer()),
+        ..Options::default()
+    };
     let sandbox = sandbox::start(directory.path(), options).await?;
     let parties = parties(&sandbox, &trace);
     terminal::parties(&parties);
     let walks = walks::all(&sandbox, &trace).await;
     let refusals = abuse::all(&sandbox, &trace).await?;
     sandbox.shutdown().await;
-    let outcome = Outcome { parties, walks, refusals, elapsed: started.elapsed() };
+    let outcome = Outcome {
+        parties,
+        walks,
+        refusals,
+        elapsed: started.elapsed(),
+    };
     terminal::summary(&outcome);
     Ok(outcome)
 }
@@ -120,7 +131,11 @@ fn parties(sandbox: &Sandbox, trace: &Trace) -> Vec<Party> {
         if let Some(running) = sandbox.party(name) {
             trace.name(running.address().port(), name);
         }
-        Party { name: name.clone(), organization: party.organization.clone(), origin: party.origin.clone() }
+        Party {
+            name: name.clone(),
+            organization: party.organization.clone(),
+            origin: party.origin.clone(),
+        }
     });
     named.collect()
 }

@@ -28,7 +28,8 @@ pub fn write(path: &Path, content: &[u8], mode: u32) -> anyhow::Result<()> {
         .mode(mode)
         .open(&temporary)
         .with_context(refuse)?;
-    file.set_permissions(std::fs::Permissions::from_mode(mode)).with_context(refuse)?;
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+        .with_context(refuse)?;
     file.write_all(content).with_context(refuse)?;
     file.sync_all().with_context(refuse)?;
     std::fs::rename(&temporary, path).with_context(refuse)
@@ -49,7 +50,8 @@ pub fn private_directory(path: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// It cannot be read or is not text.
 pub fn read_secret(path: &Path) -> anyhow::Result<oauth::Secret> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(oauth::Secret::received(text.trim_end().to_owned()))
 }
 
@@ -59,5 +61,7 @@ pub fn read_secret(path: &Path) -> anyhow::Result<oauth::Secret> {
 /// It cannot be read or has another length.
 pub fn read_key(path: &Path) -> anyhow::Result<[u8; 32]> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    bytes.try_into().map_err(|_| anyhow::anyhow!("{} must hold exactly 32 bytes", path.display()))
+    bytes
+        .try_into()
+        .map_err(|_| anyhow::anyhow!("{} must hold exactly 32 bytes", path.display()))
 }

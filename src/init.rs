@@ -16,6 +16,11 @@ use crate::files;
 
 pub use keys::{Keys, write_keys};
 
+/// Who a new party's own resource server is at its own authorization server.
+pub const OWN_RESOURCE_SERVER: &str = "own-resource-server";
+/// Its secret, relative to the configuration.
+pub const OWN_SECRET: &str = "secrets/own-introspection";
+
 /// What a new party is made of.
 #[derive(Clone, Debug)]
 pub struct NewParty {
@@ -50,9 +55,24 @@ pub struct Preset {
 
 /// The specification's parties. Each hosts records and delivers some; the receivers issue tokens.
 pub const PRESETS: [Preset; 3] = [
-    Preset { name: "ehr", title: "a hospital's EHR", authorization_server: false, organization: "Example Hospital" },
-    Preset { name: "vro", title: "a vital records office", authorization_server: true, organization: "Example Vital Records Office" },
-    Preset { name: "nchs", title: "the National Center for Health Statistics", authorization_server: true, organization: "National Center for Health Statistics" },
+    Preset {
+        name: "ehr",
+        title: "a hospital's EHR",
+        authorization_server: false,
+        organization: "Example Hospital",
+    },
+    Preset {
+        name: "vro",
+        title: "a vital records office",
+        authorization_server: true,
+        organization: "Example Vital Records Office",
+    },
+    Preset {
+        name: "nchs",
+        title: "the National Center for Health Statistics",
+        authorization_server: true,
+        organization: "National Center for Health Statistics",
+    },
 ];
 
 impl Preset {
@@ -66,11 +86,18 @@ impl Preset {
 /// Writes the directory of a new party.
 ///
 /// # Errors
-/// There is a configuration already, or a file cannot be written.
-pub fn init(directory: &Path, party: &NewParty, clock: &Clock, random: &Random) -> anyhow::Result<()> {
-    let config = directory.join("vitalgate.toml");
-    if config.exists() {
-        bail!("{} exists already; nothing was changed", config.display());
+/// A part of a party is there already, or a file cannot be written.
+pub fn init(
+    directory: &Path,
+    party: &NewParty,
+    clock: &Clock,
+    random: &Random,
+) -> anyhow::Result<()> {
+    for name in ["vitalgate.toml", "keys", "tls", "secrets", "data"] {
+        let part = directory.join(name);
+        if part.exists() {
+            bail!("{} exists already; nothing was changed", part.display());
+        }
     }
     files::private_directory(directory)?;
     files::private_directory(&directory.join("tls"))?;
@@ -78,7 +105,11 @@ pub fn init(directory: &Path, party: &NewParty, clock: &Clock, random: &Random) 
     write_keys(&directory.join("keys"), random)?;
     let ca = certificate(directory, party, clock)?;
     let text = template::configuration(party, ca);
-    files::write(&config, text.as_bytes(), files::PRIVATE)
+    files::write(
+        &directory.join("vitalgate.toml"),
+        text.as_bytes(),
+        files::PRIVATE,
+    )
 }
 
 /// Puts certificate and key into `tls/`; answers whether a development authority made them.
@@ -86,13 +117,22 @@ fn certificate(directory: &Path, party: &NewParty, clock: &Clock) -> anyhow::Res
     let tls = directory.join("tls");
     let (certificate, key, development) = match &party.certificate {
         Some((certificate, key)) => {
-            let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+            let read = |path: &PathBuf| {
+                std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+            };
             (read(certificate)?, read(key)?, false)
         }
         None => {
             let ca = DevelopmentCa::load_or_create(&tls, clock.now())?;
-            let issued = ca.issue(&development_names(party.preset.name), SignedDuration::from_hours(24 * 365))?;
-            (issued.certificate_pem.into_bytes(), issued.private_key_pem.into_bytes(), true)
+            let issued = ca.issue(
+                &development_names(party.preset.name),
+                SignedDuration::from_hours(24 * 365),
+            )?;
+            (
+                issued.certificate_pem.into_bytes(),
+                issued.private_key_pem.into_bytes(),
+                true,
+            )
         }
     };
     files::write(&tls.join("certificate.pem"), &certificate, files::PUBLIC)?;

@@ -85,13 +85,23 @@ pub async fn start(directory: &Path, options: Options) -> anyhow::Result<Sandbox
             listener: Some(listeners.public),
             internal: Some(listeners.internal),
         };
-        parties.push(serve::start(loaded, start).await.with_context(|| party.name)?);
+        parties.push(
+            serve::start(loaded, start)
+                .await
+                .with_context(|| party.name)?,
+        );
     }
     let hosted = samples::host(directory, &cast, &parties, &records).await?;
     let description = cast.describe(&registered, &hosted, &parties);
     let json = serde_json::to_vec_pretty(&description)?;
     files::write(&file, &json, files::PRIVATE)?;
-    Ok(Sandbox { directory: directory.to_owned(), description, records_were_given: !records.is_empty(), parties, _lock: lock })
+    Ok(Sandbox {
+        directory: directory.to_owned(),
+        description,
+        records_were_given: !records.is_empty(),
+        parties,
+        _lock: lock,
+    })
 }
 
 impl Sandbox {
@@ -119,13 +129,29 @@ fn lock(directory: &Path) -> anyhow::Result<File> {
 }
 
 /// Keys and certificate of a party, new at every start.
-fn write_party(directory: &Path, ca: &DevelopmentCa, name: &str, random: &Random) -> anyhow::Result<()> {
+fn write_party(
+    directory: &Path,
+    ca: &DevelopmentCa,
+    name: &str,
+    random: &Random,
+) -> anyhow::Result<()> {
     let home = directory.join(name);
     for part in ["", "tls", "secrets", "samples"] {
         files::private_directory(&home.join(part))?;
     }
     init::write_keys(&home.join("keys"), random)?;
-    let issued = ca.issue(&development_names(name), SignedDuration::from_hours(24 * 30))?;
-    files::write(&home.join("tls/certificate.pem"), issued.certificate_pem.as_bytes(), files::PUBLIC)?;
-    files::write(&home.join("tls/private-key.pem"), issued.private_key_pem.as_bytes(), files::PRIVATE)
+    let issued = ca.issue(
+        &development_names(name),
+        SignedDuration::from_hours(24 * 30),
+    )?;
+    files::write(
+        &home.join("tls/certificate.pem"),
+        issued.certificate_pem.as_bytes(),
+        files::PUBLIC,
+    )?;
+    files::write(
+        &home.join("tls/private-key.pem"),
+        issued.private_key_pem.as_bytes(),
+        files::PRIVATE,
+    )
 }

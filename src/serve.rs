@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use oauth::Random;
 use storage::{Clock, Db, Location};
 use tokio::net::TcpListener;
@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::{self, Loaded};
 
+pub(crate) use certificate::{certificates as trusted, certified};
 pub use roles::{Roles, fhir_base, jurisdictions, signing_key};
 
 /// What a party is started with beside its configuration.
@@ -39,7 +40,13 @@ pub struct StartOptions {
 
 impl Default for StartOptions {
     fn default() -> Self {
-        Self { clock: Clock::system(), random: Random::system(), observer: None, listener: None, internal: None }
+        Self {
+            clock: Clock::system(),
+            random: Random::system(),
+            observer: None,
+            listener: None,
+            internal: None,
+        }
     }
 }
 
@@ -71,10 +78,23 @@ struct Shared {
 pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<RunningParty> {
     // Another part of the process may have installed it already; it is the same one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let StartOptions { clock, random, observer, listener, internal } = options;
-    let shared = Shared { clock, random, observer };
+    let StartOptions {
+        clock,
+        random,
+        observer,
+        listener,
+        internal,
+    } = options;
+    let shared = Shared {
+        clock,
+        random,
+        observer,
+    };
     let db = open_database(&loaded).await?;
     let roles = Roles::build(&loaded, &db, &shared)?;
+    if !loaded.config.listen.internal_address.ip().is_loopback() {
+        bail!("[listen] internal_address must be loopback: health and metrics are plain HTTP");
+    }
     let certificate = Arc::new(certificate::Certificate::load(&loaded, &shared.clock)?);
     let front = Arc::new(front::Front::new(&loaded.config, roles));
     let listen = &loaded.config.listen;
@@ -85,17 +105,34 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
     let accepting = listener::Accepting {
         tls: certificate.server_config()?,
         front: Arc::clone(&front),
+        party: loaded.config.party.clone(),
         limits: loaded.config.limits.clone(),
         stop: stop.clone(),
     };
     let tasks = vec![
         tokio::spawn(accepting.run(listener)),
-        tokio::spawn(internal::run(internal, internal::State { db: db.clone(), front: Arc::clone(&front) })),
+        tokio::spawn(internal::run(
+            internal,
+            internal::State {
+                db: db.clone(),
+                front: Arc::clone(&front),
+            },
+        )),
         tokio::spawn(clean_up(Arc::clone(&front))),
     ];
     tracing::info!(party = loaded.config.party, %address, %internal_address, "listening");
     let loaded = RwLock::new(Arc::new(loaded));
-    Ok(RunningParty { loaded, options: shared, db, front, certificate, stop, address, internal_address, tasks })
+    Ok(RunningParty {
+        loaded,
+        options: shared,
+        db,
+        front,
+        certificate,
+        stop,
+        address,
+        internal_address,
+        tasks,
+    })
 }
 
 /// Opens the party's database with the tables of all roles: which of them run may change by a reload.
@@ -106,8 +143,13 @@ pub async fn open_database(loaded: &Loaded) -> anyhow::Result<Db> {
     let data = loaded.data_directory();
     crate::files::private_directory(&data)?;
     let location = Location::parse(&loaded.config.database, &data);
-    let migrations = [&authorization_server::MIGRATIONS, resource_server::ResourceServer::MIGRATIONS];
-    Db::open(location, &migrations).await.context("the database")
+    let migrations = [
+        &authorization_server::MIGRATIONS,
+        resource_server::ResourceServer::MIGRATIONS,
+    ];
+    Db::open(location, &migrations)
+        .await
+        .context("the database")
 }
 
 impl RunningParty {
@@ -120,7 +162,12 @@ impl RunningParty {
     /// The configuration in force.
     #[must_use]
     pub fn loaded(&self) -> Arc<Loaded> {
-        Arc::clone(&self.loaded.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Arc::clone(
+            &self
+                .loaded
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
     }
 
     /// Address of the HTTPS listener.
@@ -155,12 +202,15 @@ impl RunningParty {
     pub fn reload(&self) -> anyhow::Result<()> {
         let loaded = config::load(&self.loaded().file)?;
         if let Some(mistake) = config::check(&loaded).first() {
-            anyhow::bail!("{}: {}", mistake.place, mistake.text);
+            bail!("{}: {}", mistake.place, mistake.text);
         }
         let roles = Roles::build(&loaded, &self.db, &self.options)?;
         self.certificate.reload(&loaded, &self.options.clock)?;
         self.front.replace(roles);
-        *self.loaded.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(loaded);
+        *self
+            .loaded
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(loaded);
         tracing::info!("reloaded");
         Ok(())
     }
@@ -177,13 +227,18 @@ impl RunningParty {
     }
 }
 
-async fn bind(given: Option<std::net::TcpListener>, address: SocketAddr) -> anyhow::Result<TcpListener> {
+async fn bind(
+    given: Option<std::net::TcpListener>,
+    address: SocketAddr,
+) -> anyhow::Result<TcpListener> {
     match given {
         Some(listener) => {
             listener.set_nonblocking(true)?;
             Ok(TcpListener::from_std(listener)?)
         }
-        None => TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}")),
+        None => TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}")),
     }
 }
 
@@ -193,6 +248,7 @@ async fn clean_up(front: Arc<front::Front>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        crate::telemetry::upkeep();
         if let Some(server) = &front.roles().authorization_server
             && let Err(error) = server.clean().await
         {
@@ -201,16 +257,22 @@ async fn clean_up(front: Arc<front::Front>) {
     }
 }
 
-const CLEAN_UP: Duration = Duration::from_secs(60);
-
 /// The client of a configuration for a command of the shell, and the party's name.
 ///
 /// # Errors
 /// The configuration has no client, or a file of it cannot be used.
 pub fn command_client(file: &std::path::Path) -> anyhow::Result<(client::Client, String)> {
     let loaded = config::load(file)?;
-    let section = loaded.config.client.as_ref().context("the configuration has no [client]")?;
-    let shared = Shared { clock: Clock::system(), random: Random::system(), observer: None };
+    let section = loaded
+        .config
+        .client
+        .as_ref()
+        .context("the configuration has no [client]")?;
+    let shared = Shared {
+        clock: Clock::system(),
+        random: Random::system(),
+        observer: None,
+    };
     let outbound = roles::outbound(&loaded, &shared)?;
     let client = roles::client(&loaded, section, None, &shared, &outbound)?;
     Ok((client, loaded.config.party.clone()))
@@ -221,7 +283,15 @@ pub fn command_client(file: &std::path::Path) -> anyhow::Result<(client::Client,
 /// # Errors
 /// The configuration has no resource server, or a file of it cannot be used.
 pub fn hosting(loaded: &Loaded, db: Db) -> anyhow::Result<resource_server::ResourceServer> {
-    let shared = Shared { clock: Clock::system(), random: Random::system(), observer: None };
+    let shared = Shared {
+        clock: Clock::system(),
+        random: Random::system(),
+        observer: None,
+    };
     let roles = Roles::build(loaded, &db, &shared)?;
-    roles.resource_server.context("the configuration has no [resource_server]")
+    roles
+        .resource_server
+        .context("the configuration has no [resource_server]")
 }
+
+const CLEAN_UP: Duration = Duration::from_secs(60);

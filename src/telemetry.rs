@@ -16,17 +16,31 @@ use crate::config::{Log, LogFormat};
 /// The filter or the file cannot be used.
 pub fn log(settings: &Log, file: Option<&Path>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.filter).context("[log] filter")?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false);
     let installed = match (file, settings.format) {
         (Some(path), format) => {
-            let file = Arc::new(std::fs::OpenOptions::new().create(true).append(true).open(path)?);
+            let file = Arc::new(
+                std::fs::OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(path)?,
+            );
             let builder = builder.with_writer(file).with_ansi(false);
-            if format == LogFormat::Json { builder.json().try_init() } else { builder.try_init() }
+            if format == LogFormat::Json {
+                builder.json().try_init()
+            } else {
+                builder.try_init()
+            }
         }
         (None, LogFormat::Json) => builder.with_writer(std::io::stderr).json().try_init(),
         (None, LogFormat::Human) => {
             let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            builder.with_writer(std::io::stderr).with_ansi(colour).try_init()
+            builder
+                .with_writer(std::io::stderr)
+                .with_ansi(colour)
+                .try_init()
         }
     };
     installed.map_err(|error| anyhow::anyhow!("logging: {error}"))
@@ -38,8 +52,17 @@ pub fn metrics() -> String {
     recorder().map(PrometheusHandle::render).unwrap_or_default()
 }
 
+/// Folds what histograms have seen into their sums; without it they grow with every request.
+pub fn upkeep() {
+    if let Some(recorder) = recorder() {
+        recorder.run_upkeep();
+    }
+}
+
 /// Starts counting. Before the first call nothing is counted.
 pub fn recorder() -> Option<&'static PrometheusHandle> {
     static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).as_ref()
+    RECORDER
+        .get_or_init(|| PrometheusBuilder::new().install_recorder().ok())
+        .as_ref()
 }

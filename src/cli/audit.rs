@@ -5,27 +5,24 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use storage::audit::{self, Filter, Outcome};
 
-use super::output::Output;
-use super::party::ConfigFile;
+use super::shell::Shell;
 
 /// The command line.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    output: Output,
+    shell: Shell,
     #[command(subcommand)]
     act: Act,
 }
 
-#[derive(clap::Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 enum Act {
     /// List audit rows, newest first
     List(List),
 }
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 struct List {
     /// From this time on (2026-12-01T00:00:00Z)
     #[arg(long, value_name = "TIME")]
@@ -55,8 +52,11 @@ struct List {
 /// # Errors
 /// The database cannot be read.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { config, output, act: Act::List(list) } = args;
-    let (_, db) = config.open().await?;
+    let Args {
+        shell,
+        act: Act::List(list),
+    } = args;
+    let (_, db) = shell.db().await?;
     let filter = Filter {
         since: list.since,
         until: list.until,
@@ -67,11 +67,23 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         limit: list.limit,
     };
     let rows = audit::list(&db, &filter).await?;
-    let rows = rows.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
+    let rows = rows
+        .iter()
+        .map(serde_json::to_value)
+        .collect::<Result<Vec<_>, _>>()?;
     let columns = [
-        "at", "role", "action", "outcome", "reason", "client_id", "subject", "record_id", "token_id", "source_address",
+        "at",
+        "role",
+        "action",
+        "outcome",
+        "reason",
+        "client_id",
+        "subject",
+        "record_id",
+        "token_id",
+        "source_address",
     ];
-    output.list(&columns, &rows)?;
+    shell.output.list(&columns, &rows)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,21 +10,19 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::output::Output;
-use super::party::ConfigFile;
-use super::registration::{self, RightsArgs};
+use super::registration;
+use super::shell::{RightsArgs, Shell};
 
 /// The command line.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    output: Output,
+    shell: Shell,
     #[command(subcommand)]
     act: Act,
 }
 
-#[derive(clap::Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 enum Act {
     /// Register a client; a secret is shown once
     Add(Box<Add>),
@@ -51,10 +49,13 @@ enum Act {
         expires: Option<Timestamp>,
     },
     /// Remove a secret by its id, as `show` lists it
-    RemoveSecret { client_id: String, secret_id: String },
+    RemoveSecret {
+        client_id: String,
+        secret_id: String,
+    },
 }
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 struct Add {
     /// Name for people, as the consent page shows it
     name: String,
@@ -103,45 +104,53 @@ struct Add {
 /// # Errors
 /// The registrations cannot be opened, or refuse the act.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { config, output, act } = args;
-    let (_, admin) = config.administration().await?;
+    let Args { shell, act } = args;
+    let output = shell.output;
+    let admin = shell.administration().await?;
     match act {
-        Act::Add(add) => self::add(*add, &admin, &output).await?,
-        Act::List => list(&admin, &output).await?,
-        Act::Show { client_id } => show(&client_id, &admin, &output).await?,
+        Act::Add(add) => self::add(*add, &admin, output).await?,
+        Act::List => list(&admin, output).await?,
+        Act::Show { client_id } => show(&client_id, &admin, output).await?,
         Act::Disable { client_id } => {
             admin.set_client_disabled(&client_id, true).await?;
-            done(&output, &client_id, "disabled")?;
+            done(output, &client_id, "disabled")?;
         }
         Act::Enable { client_id } => {
             admin.set_client_disabled(&client_id, false).await?;
-            done(&output, &client_id, "enabled")?;
+            done(output, &client_id, "enabled")?;
         }
         Act::Revoke { client_id } => {
             // A typing mistake shall not look like a success.
             admin.client(&client_id).await?;
             admin.revoke_tokens_of_client(&client_id).await?;
-            done(&output, &client_id, "revoked")?;
+            done(output, &client_id, "revoked")?;
         }
         Act::Remove { client_id } => {
             admin.delete_client(&client_id).await?;
-            done(&output, &client_id, "removed")?;
+            done(output, &client_id, "removed")?;
         }
-        Act::AddSecret { client_id, name, expires } => {
+        Act::AddSecret {
+            client_id,
+            name,
+            expires,
+        } => {
             let new = NewClientSecret { name, expires };
             let (stored, secret) = admin.add_client_secret(&client_id, new).await?;
             let shown = json!({ "client_id": client_id, "secret_id": stored.id });
             output.with_secret(shown, "client_secret", Some(&secret))?;
         }
-        Act::RemoveSecret { client_id, secret_id } => {
+        Act::RemoveSecret {
+            client_id,
+            secret_id,
+        } => {
             admin.delete_client_secret(&client_id, &secret_id).await?;
-            done(&output, &client_id, "secret removed")?;
+            done(output, &client_id, "secret removed")?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn add(add: Add, admin: &Administration, output: &Output) -> anyhow::Result<()> {
+async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result<()> {
     let jwks = add.jwks_file.map(|file| {
         std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
     });
@@ -165,20 +174,39 @@ async fn add(add: Add, admin: &Administration, output: &Output) -> anyhow::Resul
         access_token_lifetime_s: add.access_token_lifetime_s,
         note: add.note,
     };
-    let secret = NewClientSecret { name: "first".to_owned(), expires: add.secret_expires };
+    let secret = NewClientSecret {
+        name: "first".to_owned(),
+        expires: add.secret_expires,
+    };
     let (client, secret) = admin.add_client(new, secret).await?;
-    output.with_secret(registration::client(&client), "client_secret", secret.as_ref())
+    output.with_secret(
+        registration::client(&client),
+        "client_secret",
+        secret.as_ref(),
+    )
 }
 
-async fn list(admin: &Administration, output: &Output) -> anyhow::Result<()> {
-    let clients: Vec<_> = admin.clients().await?.iter().map(registration::client).collect();
+async fn list(admin: &Administration, output: Output) -> anyhow::Result<()> {
+    let clients: Vec<_> = admin
+        .clients()
+        .await?
+        .iter()
+        .map(registration::client)
+        .collect();
     let columns = [
-        "client_id", "name", "auth", "assertion_audience", "scope", "organization", "jurisdictions", "disabled",
+        "client_id",
+        "name",
+        "auth",
+        "assertion_audience",
+        "scope",
+        "organization",
+        "jurisdictions",
+        "disabled",
     ];
     output.list(&columns, &clients)
 }
 
-async fn show(client_id: &str, admin: &Administration, output: &Output) -> anyhow::Result<()> {
+async fn show(client_id: &str, admin: &Administration, output: Output) -> anyhow::Result<()> {
     let mut shown = registration::client(&admin.client(client_id).await?);
     let secrets = admin.client_secrets(client_id).await?;
     let secrets = secrets.iter().map(|secret| match secret.expires {
@@ -191,14 +219,15 @@ async fn show(client_id: &str, admin: &Administration, output: &Output) -> anyho
     output.one(&shown)
 }
 
-fn done(output: &Output, client_id: &str, what: &str) -> anyhow::Result<()> {
+fn done(output: Output, client_id: &str, what: &str) -> anyhow::Result<()> {
     let object = json!({ "client_id": client_id, "result": what });
     output.done(&object, &format!("client {client_id}: {what}"))
 }
 
 fn method(name: &str) -> Result<ClientAuthenticationMethod, String> {
-    ClientAuthenticationMethod::parse(name)
-        .ok_or_else(|| "use client_secret_basic, client_secret_post, private_key_jwt or none".to_owned())
+    ClientAuthenticationMethod::parse(name).ok_or_else(|| {
+        "use client_secret_basic, client_secret_post, private_key_jwt or none".to_owned()
+    })
 }
 
 fn grant(name: &str) -> Result<GrantType, String> {

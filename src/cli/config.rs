@@ -7,7 +7,7 @@ use super::output::print;
 use crate::config;
 
 /// The command line.
-#[derive(clap::Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Find mistakes; each is told with its line
     Check {

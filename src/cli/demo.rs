@@ -18,11 +18,25 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     // Refusals are the purpose here; only what goes wrong on our side is worth a line.
-    telemetry::log(&Log { filter: "error".to_owned(), ..Log::default() }, None)?;
+    telemetry::log(
+        &Log {
+            filter: "error".to_owned(),
+            ..Log::default()
+        },
+        None,
+    )?;
     let outcome = demo::run(args.records).await?;
     if let Some(file) = args.report {
-        files::write(&file, demo::report::html(&outcome).as_bytes(), files::PUBLIC)?;
+        files::write(
+            &file,
+            demo::report::html(&outcome).as_bytes(),
+            files::PUBLIC,
+        )?;
         println!("  {}", file.display());
     }
-    Ok(if outcome.held() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if outcome.held() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -9,12 +9,12 @@ use oauth::Random;
 use storage::Clock;
 
 use super::output::print;
-use super::{party, resource_server};
+use super::{resource_server, shell};
 use crate::init::{self, NewParty, PRESETS, Preset};
 use crate::{config, files, serve};
 
 /// The command line.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Which kind of party: ehr, vro or nchs
     #[arg(long, value_parser = preset)]
@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, default_value = "MA", value_name = "CODE", value_parser = jurisdiction)]
     jurisdiction: fhir::Jurisdiction,
     /// Its public origin
-    #[arg(long, default_value = "https://localhost:8443", value_name = "URL")]
+    #[arg(long, default_value = "https://localhost:8443", value_name = "URL", value_parser = origin)]
     origin: config::Origin,
     /// Where it listens; absent means the port of the origin on loopback
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -53,7 +53,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let preset = args.party;
     let new = NewParty {
         preset,
-        organization: args.organization.unwrap_or_else(|| preset.organization.to_owned()),
+        organization: args
+            .organization
+            .unwrap_or_else(|| preset.organization.to_owned()),
         jurisdiction: args.jurisdiction.to_string(),
         address: args.listen.unwrap_or_else(|| loopback(&args.origin)),
         origin: args.origin.to_string(),
@@ -73,7 +75,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// party works without an errand.
 async fn register_own_resource_server(file: &Path) -> anyhow::Result<()> {
     let loaded = config::load(file)?;
-    let admin = party::administration(&loaded, serve::open_database(&loaded).await?);
+    let admin = shell::administration(&loaded, serve::open_database(&loaded).await?);
     let server = NewResourceServer {
         audience: serve::fhir_base(&loaded.config)?.to_string(),
         name: format!("{} records", loaded.config.party),
@@ -81,8 +83,14 @@ async fn register_own_resource_server(file: &Path) -> anyhow::Result<()> {
         organization: loaded.config.organization.clone(),
     };
     let (_, secret) = resource_server::register(&admin, server).await?;
-    let secret = secret.map(|secret| secret.expose().as_bytes().to_vec()).unwrap_or_default();
-    files::write(&loaded.path(Path::new(init::OWN_SECRET)), &secret, files::PRIVATE)
+    let secret = secret
+        .map(|secret| secret.expose().as_bytes().to_vec())
+        .unwrap_or_default();
+    files::write(
+        &loaded.path(Path::new(init::OWN_SECRET)),
+        &secret,
+        files::PRIVATE,
+    )
 }
 
 fn next_steps(file: &Path, party: &NewParty) -> String {
@@ -95,12 +103,14 @@ fn next_steps(file: &Path, party: &NewParty) -> String {
         file.display()
     );
     if party.preset.authorization_server {
+        let code = &party.jurisdiction;
+        let rights =
+            format!("--organization NAME --jurisdictions {code} --record-types birth,fetal-death");
         text.push_str(&format!(
-            "  vitalgate resource-server {config} add https://PARTNER/fhir --name NAME --organization NAME\n\
+            "  vitalgate resource-server add https://PARTNER/fhir --name NAME --organization NAME {config}\n\
              \x20   (a partner whose records are read with tokens from here; its secret goes to the partner)\n\
-             \x20 vitalgate client {config} add NAME --scope 'system/Bundle.crs' --audience {origin}/fhir --organization NAME --jurisdiction {code} --record-type birth,fetal-death\n\
-             \x20 vitalgate user {config} add USERNAME --role registrar --scope 'user/Bundle.crs' --organization NAME --jurisdiction {code} --record-type birth,fetal-death\n",
-            code = party.jurisdiction,
+             \x20 vitalgate client add NAME --scope system/Bundle.crs --audience {origin}/fhir {rights} {config}\n\
+             \x20 vitalgate user add NAME --role registrar --scope user/Bundle.crs {rights} {config}\n",
         ));
     } else {
         text.push_str(
@@ -119,13 +129,19 @@ fn next_steps(file: &Path, party: &NewParty) -> String {
 
 /// The port of an origin on loopback: what listens elsewhere is the operator's decision.
 fn loopback(origin: &str) -> SocketAddr {
-    let port = url::Url::parse(origin).ok().and_then(|url| url.port_or_known_default());
+    let port = url::Url::parse(origin)
+        .ok()
+        .and_then(|url| url.port_or_known_default());
     SocketAddr::from(([127, 0, 0, 1], port.unwrap_or(443)))
 }
 
 fn preset(name: &str) -> Result<Preset, String> {
     Preset::find(name)
         .ok_or_else(|| format!("use {}", PRESETS.map(|preset| preset.name).join(", ")))
+}
+
+fn origin(text: &str) -> Result<config::Origin, String> {
+    config::Origin::try_from(text.to_owned())
 }
 
 fn jurisdiction(code: &str) -> Result<fhir::Jurisdiction, String> {

@@ -1,31 +1,32 @@
 //! How commands answer: aligned columns for people, JSON for programs, secrets once.
 
 use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
 
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use oauth::Secret;
 use serde_json::Value;
 
-/// The choice.
-#[derive(clap::Args)]
-pub(super) struct Output {
-    /// How the answer is written
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-    output: Format,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+/// How the answer of a command is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Output {
     /// For people
+    #[default]
     Text,
     /// For programs
     Json,
 }
 
+/// Says why a command did not do what it should.
+pub(super) fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
 impl Output {
     /// A list: the members `columns` of every object as a table, or the whole objects as a JSON array.
-    pub(super) fn list(&self, columns: &[&str], objects: &[Value]) -> anyhow::Result<()> {
-        if self.output == Format::Json {
+    pub(super) fn list(self, columns: &[&str], objects: &[Value]) -> anyhow::Result<()> {
+        if self == Self::Json {
             return print(&serde_json::to_string_pretty(objects)?);
         }
         let mut table = table();
@@ -37,8 +38,8 @@ impl Output {
     }
 
     /// One object, member by member.
-    pub(super) fn one(&self, object: &Value) -> anyhow::Result<()> {
-        if self.output == Format::Json {
+    pub(super) fn one(self, object: &Value) -> anyhow::Result<()> {
+        if self == Self::Json {
             return print(&serde_json::to_string_pretty(object)?);
         }
         let mut table = table();
@@ -50,7 +51,7 @@ impl Output {
 
     /// One object with a new secret in it. Only its hash is kept: this is the one time it is seen.
     pub(super) fn with_secret(
-        &self,
+        self,
         mut object: Value,
         name: &str,
         secret: Option<&Secret>,
@@ -59,17 +60,20 @@ impl Output {
             members.insert(name.to_owned(), secret.expose().into());
         }
         self.one(&object)?;
-        if secret.is_some() && self.output == Format::Text {
-            eprintln!("\nThe {} is shown this once; only its hash is kept.", name.replace('_', " "));
+        if secret.is_some() && self == Self::Text {
+            eprintln!(
+                "\nThe {} is shown this once; only its hash is kept.",
+                name.replace('_', " ")
+            );
         }
         Ok(())
     }
 
     /// A sentence for people; for programs an object that says which and what.
-    pub(super) fn done(&self, object: &Value, sentence: &str) -> anyhow::Result<()> {
-        match self.output {
-            Format::Json => print(&serde_json::to_string_pretty(object)?),
-            Format::Text => print(sentence),
+    pub(super) fn done(self, object: &Value, sentence: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Json => print(&serde_json::to_string_pretty(object)?),
+            Self::Text => print(sentence),
         }
     }
 }
@@ -98,9 +102,11 @@ fn text(value: Option<&Value>) -> String {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) => plain(text),
         Some(Value::Array(items)) if items.is_empty() => "-".to_owned(),
-        Some(Value::Array(items)) => {
-            items.iter().map(|item| text(Some(item))).collect::<Vec<_>>().join(" ")
-        }
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| text(Some(item)))
+            .collect::<Vec<_>>()
+            .join(" "),
         Some(Value::Bool(true)) => "yes".to_owned(),
         Some(Value::Bool(false)) => "no".to_owned(),
         Some(other) => other.to_string(),
@@ -109,7 +115,9 @@ fn text(value: Option<&Value>) -> String {
 
 /// A stored text may have come from outside: an escape sequence in it must not reach the terminal.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 /// `println!` panics when the reader of a pipe has gone; that is no fault of ours.

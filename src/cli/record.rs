@@ -9,22 +9,20 @@ use resource_server::{HostedRecord, ResourceServer};
 use serde_json::{Value, json};
 
 use super::output::Output;
-use super::party::ConfigFile;
+use super::shell::Shell;
 use crate::config::Loaded;
 use crate::serve;
 
 /// The command line.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    output: Output,
+    shell: Shell,
     #[command(subcommand)]
     act: Act,
 }
 
-#[derive(clap::Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 enum Act {
     /// Host FHIR Bundles; a Bundle that is hosted already is not stored twice
     Add(Add),
@@ -36,7 +34,7 @@ enum Act {
     },
 }
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 struct Add {
     /// FHIR Bundles in JSON
     #[arg(required = true)]
@@ -57,11 +55,12 @@ struct Add {
 /// # Errors
 /// The resource server cannot be opened.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { config, output, act } = args;
-    let (loaded, db) = config.open().await?;
-    let server = serve::resource_server_beside(&loaded, &db)?;
+    let Args { shell, act } = args;
+    let output = shell.output;
+    let (loaded, db) = shell.db().await?;
+    let server = serve::hosting(&loaded, db)?;
     match act {
-        Act::Add(add) => self::add(&add, &loaded, &server, &output).await,
+        Act::Add(add) => self::add(&add, &loaded, &server, output).await,
         Act::List { limit } => {
             let records = server.list_records(limit).await?;
             output.list(&COLUMNS, &records.iter().map(shown).collect::<Vec<_>>())?;
@@ -74,9 +73,12 @@ async fn add(
     add: &Add,
     loaded: &Loaded,
     server: &ResourceServer,
-    output: &Output,
+    output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let organization = add.organization.as_deref().unwrap_or(&loaded.config.organization);
+    let organization = add
+        .organization
+        .as_deref()
+        .unwrap_or(&loaded.config.organization);
     let mut hosted = Vec::new();
     let mut code = ExitCode::SUCCESS;
     for file in &add.files {
@@ -99,12 +101,23 @@ async fn host(
     server: &ResourceServer,
 ) -> anyhow::Result<HostedRecord> {
     let bytes = std::fs::read(file).context("cannot read the file")?;
-    Ok(server.host(&bytes, organization, add.addressee.as_deref(), add.jurisdiction).await?)
+    Ok(server
+        .host(
+            &bytes,
+            organization,
+            add.addressee.as_deref(),
+            add.jurisdiction,
+        )
+        .await?)
 }
 
 /// What is shown of a record: where it is, not whom it is about.
 fn shown(record: &HostedRecord) -> Value {
-    let digest: String = record.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = record
+        .sha256
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     json!({
         "id": record.id,
         "record_type": record.record_type.map(|kind| kind.as_str()),
@@ -123,5 +136,11 @@ fn jurisdiction(code: &str) -> Result<Jurisdiction, String> {
 }
 
 const COLUMNS: [&str; 7] = [
-    "id", "record_type", "jurisdiction", "organization", "addressee", "last_updated", "bytes",
+    "id",
+    "record_type",
+    "jurisdiction",
+    "organization",
+    "addressee",
+    "last_updated",
+    "bytes",
 ];

@@ -1,45 +1,17 @@
-//! Arguments that registrations of clients and of people share, and how both are shown.
+//! How registrations are shown.
 
-use authorization_server::{
-    Client, OrganizationAccess, ResourceOwner, ResourceServerEntry, Rights,
-};
+use authorization_server::{Client, ResourceOwner, ResourceServerEntry, Rights};
 use serde_json::{Value, json};
 
-/// What tokens reach beyond their scope.
-#[derive(clap::Args)]
-pub(super) struct RightsArgs {
-    /// Organization whose records are reached
-    #[arg(long, value_name = "NAME")]
-    organization: Option<String>,
-    /// Reach the records of every organization, not only of one's own
-    #[arg(long)]
-    all_organizations: bool,
-    /// Jurisdictions that are reached
-    #[arg(long = "jurisdiction", value_name = "CODE", value_delimiter = ',')]
-    jurisdictions: Vec<String>,
-    /// Record types that are reached: birth, fetal-death
-    #[arg(long = "record-type", value_name = "TYPE", value_delimiter = ',')]
-    record_types: Vec<String>,
-}
-
-impl From<RightsArgs> for Rights {
-    fn from(args: RightsArgs) -> Self {
-        Self {
-            organization: args.organization,
-            organization_access: if args.all_organizations {
-                OrganizationAccess::All
-            } else {
-                OrganizationAccess::Own
-            },
-            jurisdictions: args.jurisdictions,
-            record_types: args.record_types,
-        }
-    }
-}
+use super::shell::rights_json;
 
 /// A client as it is shown.
 pub(super) fn client(client: &Client) -> Value {
-    let grants: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+    let grants: Vec<&str> = client
+        .grant_types
+        .iter()
+        .map(|grant| grant.as_str())
+        .collect();
     let mut shown = json!({
         "client_id": client.client_id,
         "name": client.name,
@@ -86,9 +58,7 @@ pub(super) fn resource_server(server: &ResourceServerEntry) -> Value {
 }
 
 fn add_rights(shown: &mut Value, rights: &Rights) {
-    let Some(members) = shown.as_object_mut() else { return };
-    members.insert("organization".to_owned(), json!(rights.organization));
-    members.insert("organization_access".to_owned(), rights.organization_access.as_str().into());
-    members.insert("jurisdictions".to_owned(), json!(rights.jurisdictions));
-    members.insert("record_types".to_owned(), json!(rights.record_types));
+    if let (Some(members), Value::Object(rights)) = (shown.as_object_mut(), rights_json(rights)) {
+        members.extend(rights);
+    }
 }

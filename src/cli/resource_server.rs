@@ -10,21 +10,19 @@ use oauth::Secret;
 use serde_json::json;
 
 use super::output::Output;
-use super::party::ConfigFile;
 use super::registration;
+use super::shell::Shell;
 
 /// The command line.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    output: Output,
+    shell: Shell,
     #[command(subcommand)]
     act: Act,
 }
 
-#[derive(clap::Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 enum Act {
     /// Register a resource server with the client that introspects for it; its secret is shown once
     Add(Add),
@@ -40,7 +38,7 @@ enum Act {
     Remove { audience: String },
 }
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 struct Add {
     /// Its FHIR base URL, which is the audience of tokens for it
     audience: String,
@@ -60,14 +58,23 @@ struct Add {
 /// # Errors
 /// The registrations cannot be opened, or refuse the act.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { config, output, act } = args;
-    let (_, admin) = config.administration().await?;
+    let Args { shell, act } = args;
+    let output = shell.output;
+    let admin = shell.administration().await?;
     match act {
-        Act::Add(add) => self::add(add, &admin, &output).await?,
+        Act::Add(add) => self::add(add, &admin, output).await?,
         Act::List => {
             let servers = admin.resource_servers().await?;
             let servers: Vec<_> = servers.iter().map(registration::resource_server).collect();
-            output.list(&["audience", "name", "introspection_client_id", "organization"], &servers)?;
+            output.list(
+                &[
+                    "audience",
+                    "name",
+                    "introspection_client_id",
+                    "organization",
+                ],
+                &servers,
+            )?;
         }
         Act::Show { audience } => {
             let server = admin.resource_server(&audience).await?;
@@ -80,23 +87,27 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Act::Disable { audience } => {
             let server = admin.resource_server(&audience).await?;
-            admin.set_client_disabled(&server.introspection_client_id, true).await?;
-            done(&output, &audience, "disabled")?;
+            admin
+                .set_client_disabled(&server.introspection_client_id, true)
+                .await?;
+            done(output, &audience, "disabled")?;
         }
         Act::Enable { audience } => {
             let server = admin.resource_server(&audience).await?;
-            admin.set_client_disabled(&server.introspection_client_id, false).await?;
-            done(&output, &audience, "enabled")?;
+            admin
+                .set_client_disabled(&server.introspection_client_id, false)
+                .await?;
+            done(output, &audience, "enabled")?;
         }
         Act::Remove { audience } => {
             admin.delete_resource_server(&audience).await?;
-            done(&output, &audience, "removed")?;
+            done(output, &audience, "removed")?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn add(add: Add, admin: &Administration, output: &Output) -> anyhow::Result<()> {
+async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result<()> {
     let new = NewResourceServer {
         audience: add.audience,
         name: add.name,
@@ -138,7 +149,10 @@ pub(super) async fn register(
         access_token_lifetime_s: None,
         note: None,
     };
-    let secret = NewClientSecret { name: "first".to_owned(), expires: None };
+    let secret = NewClientSecret {
+        name: "first".to_owned(),
+        expires: None,
+    };
     let (client, secret) = admin.add_client(client, secret).await?;
     server.introspection_client_id = client.client_id.clone();
     if let Err(error) = admin.add_resource_server(server).await {
@@ -149,7 +163,7 @@ pub(super) async fn register(
     Ok((client.client_id, secret))
 }
 
-fn done(output: &Output, audience: &str, what: &str) -> anyhow::Result<()> {
+fn done(output: Output, audience: &str, what: &str) -> anyhow::Result<()> {
     let object = json!({ "audience": audience, "result": what });
     output.done(&object, &format!("resource server {audience}: {what}"))
 }

@@ -54,8 +54,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         FormArg::Provider => Form::Provider,
         FormArg::Jurisdiction => Form::Jurisdiction,
     };
-    let request = Request { kind, form, jurisdiction: args.jurisdiction.clone(), seed: args.seed };
-    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let request = Request {
+        kind,
+        form,
+        jurisdiction: args.jurisdiction.clone(),
+        seed: args.seed,
+    };
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("cannot make {}", args.out.display()))?;
     for number in 1..=args.count {
         let sample = write(&request, number)?;
         let path = args.out.join(sample.file_name);

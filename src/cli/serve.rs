@@ -6,15 +6,20 @@ use std::process::ExitCode;
 use anyhow::bail;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::party::ConfigFile;
 use crate::serve::{self, RunningParty, StartOptions};
 use crate::{config, telemetry};
 
 /// The command line.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    config: ConfigFile,
+    /// Configuration file of the party
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "vitalgate.toml",
+        env = "VITALGATE_CONFIG"
+    )]
+    config: PathBuf,
     /// Write the log to this file instead of standard error
     #[arg(long, value_name = "FILE")]
     log_file: Option<PathBuf>,
@@ -25,7 +30,7 @@ pub struct Args {
 /// # Errors
 /// It cannot start.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let loaded = args.config.load()?;
+    let loaded = config::load(&args.config)?;
     let mistakes = config::check(&loaded);
     for mistake in &mistakes {
         eprintln!("error: {}: {}", mistake.place, mistake.text);

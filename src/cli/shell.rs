@@ -16,7 +16,13 @@ use crate::serve;
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Shell {
     /// Configuration file of the party
-    #[arg(long, value_name = "FILE", default_value = "vitalgate.toml", env = "VITALGATE_CONFIG", global = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "vitalgate.toml",
+        env = "VITALGATE_CONFIG",
+        global = true
+    )]
     config: PathBuf,
     /// How the answer is written
     #[arg(long, value_enum, default_value_t, global = true)]
@@ -42,14 +48,19 @@ impl Shell {
         if loaded.config.authorization_server.is_none() {
             bail!("{} has no [authorization_server]", self.config.display());
         }
-        Ok(Administration {
-            db,
-            clock: Clock::system(),
-            random: Random::system(),
-            party: loaded.config.party.clone(),
-            jurisdictions: serve::jurisdictions(&loaded.config),
-            actor: Actor::shell(),
-        })
+        Ok(administration(&loaded, db))
+    }
+}
+
+/// The registrations of a party, as somebody with a shell changes them.
+pub(super) fn administration(loaded: &Loaded, db: Db) -> Administration {
+    Administration {
+        db,
+        clock: Clock::system(),
+        random: Random::system(),
+        party: loaded.config.party.clone(),
+        jurisdictions: serve::jurisdictions(&loaded.config),
+        actor: Actor::shell(),
     }
 }
 
@@ -72,7 +83,11 @@ pub(super) struct RightsArgs {
 
 impl From<RightsArgs> for Rights {
     fn from(args: RightsArgs) -> Self {
-        let access = if args.all_organizations { OrganizationAccess::All } else { OrganizationAccess::Own };
+        let access = if args.all_organizations {
+            OrganizationAccess::All
+        } else {
+            OrganizationAccess::Own
+        };
         Self {
             organization: args.organization,
             organization_access: access,

@@ -6,21 +6,18 @@ use std::process::ExitCode;
 use authorization_server::administration::TokenEntry;
 use serde_json::{Value, json};
 
-use super::output::Output;
-use super::party::ConfigFile;
+use super::shell::Shell;
 
 /// The command line.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    output: Output,
+    shell: Shell,
     #[command(subcommand)]
     act: Act,
 }
 
-#[derive(clap::Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 enum Act {
     /// List access tokens that have not expired, newest first
     List {
@@ -35,7 +32,7 @@ enum Act {
     Revoke(Revoke),
 }
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Revoke {
     /// Id as listed (at least its first 8 digits), or family id
@@ -53,8 +50,9 @@ struct Revoke {
 /// # Errors
 /// The registrations cannot be opened, or there is no such token, client or person.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { config, output, act } = args;
-    let (_, admin) = config.administration().await?;
+    let Args { shell, act } = args;
+    let output = shell.output;
+    let admin = shell.administration().await?;
     match act {
         Act::List { client, user } => {
             let user_id = match user {
@@ -63,15 +61,29 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             };
             let tokens = admin.tokens(client.as_deref(), user_id.as_deref()).await?;
             let tokens: Vec<_> = tokens.iter().map(shown).collect();
-            let columns =
-                ["id", "client_id", "user_id", "scope", "audiences", "issued", "expires", "revoked"];
+            let columns = [
+                "id",
+                "client_id",
+                "user_id",
+                "scope",
+                "audiences",
+                "issued",
+                "expires",
+                "revoked",
+            ];
             output.list(&columns, &tokens)?;
         }
         Act::Revoke(Revoke { id: Some(id), .. }) => {
             admin.revoke_token(&id).await?;
-            output.done(&json!({ "id": id, "result": "revoked" }), &format!("{id}: revoked"))?;
+            output.done(
+                &json!({ "id": id, "result": "revoked" }),
+                &format!("{id}: revoked"),
+            )?;
         }
-        Act::Revoke(Revoke { client: Some(client), .. }) => {
+        Act::Revoke(Revoke {
+            client: Some(client),
+            ..
+        }) => {
             admin.client(&client).await?;
             admin.revoke_tokens_of_client(&client).await?;
             let object = json!({ "client_id": client, "result": "revoked" });
@@ -81,7 +93,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let user = admin.user(&user.unwrap_or_default()).await?;
             admin.revoke_tokens_of_user(&user.id).await?;
             let object = json!({ "username": user.username, "result": "revoked" });
-            output.done(&object, &format!("all tokens of user {}: revoked", user.username))?;
+            output.done(
+                &object,
+                &format!("all tokens of user {}: revoked", user.username),
+            )?;
         }
     }
     Ok(ExitCode::SUCCESS)

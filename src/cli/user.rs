@@ -9,21 +9,19 @@ use oauth::Secret;
 use serde_json::json;
 
 use super::output::Output;
-use super::party::ConfigFile;
-use super::registration::{self, RightsArgs};
+use super::registration;
+use super::shell::{RightsArgs, Shell};
 
 /// The command line.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    output: Output,
+    shell: Shell,
     #[command(subcommand)]
     act: Act,
 }
 
-#[derive(clap::Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 enum Act {
     /// Register a person; a password is made and shown once, unless one is given on standard input
     Add(Add),
@@ -45,7 +43,7 @@ enum Act {
     },
 }
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 struct Add {
     /// What the person types in
     username: String,
@@ -64,7 +62,7 @@ struct Add {
     note: Option<String>,
 }
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 struct PasswordArgs {
     /// Read the password from standard input (a command line would show it to every user of the machine)
     #[arg(long)]
@@ -76,27 +74,40 @@ struct PasswordArgs {
 /// # Errors
 /// The registrations cannot be opened, or refuse the act.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { config, output, act } = args;
-    let (_, admin) = config.administration().await?;
+    let Args { shell, act } = args;
+    let output = shell.output;
+    let admin = shell.administration().await?;
     match act {
-        Act::Add(add) => self::add(add, &admin, &output).await?,
+        Act::Add(add) => self::add(add, &admin, output).await?,
         Act::List => {
-            let users: Vec<_> = admin.users().await?.iter().map(registration::user).collect();
-            let columns = ["username", "role", "scope", "organization", "jurisdictions", "disabled"];
+            let users: Vec<_> = admin
+                .users()
+                .await?
+                .iter()
+                .map(registration::user)
+                .collect();
+            let columns = [
+                "username",
+                "role",
+                "scope",
+                "organization",
+                "jurisdictions",
+                "disabled",
+            ];
             output.list(&columns, &users)?;
         }
         Act::Show { username } => output.one(&registration::user(&admin.user(&username).await?))?,
         Act::Disable { username } => {
             admin.set_user_disabled(&username, true).await?;
-            done(&output, &username, "disabled")?;
+            done(output, &username, "disabled")?;
         }
         Act::Enable { username } => {
             admin.set_user_disabled(&username, false).await?;
-            done(&output, &username, "enabled")?;
+            done(output, &username, "enabled")?;
         }
         Act::Remove { username } => {
             admin.delete_user(&username).await?;
-            done(&output, &username, "removed")?;
+            done(output, &username, "removed")?;
         }
         Act::SetPassword { username, password } => {
             let (password, made) = password.password(&admin)?;
@@ -108,7 +119,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn add(add: Add, admin: &Administration, output: &Output) -> anyhow::Result<()> {
+async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result<()> {
     let (password, made) = add.password.password(admin)?;
     let new = NewUser {
         username: add.username,
@@ -119,7 +130,11 @@ async fn add(add: Add, admin: &Administration, output: &Output) -> anyhow::Resul
         note: add.note,
     };
     let user = admin.add_user(new).await?;
-    output.with_secret(registration::user(&user), "password", made.then_some(&password))
+    output.with_secret(
+        registration::user(&user),
+        "password",
+        made.then_some(&password),
+    )
 }
 
 impl PasswordArgs {
@@ -132,7 +147,9 @@ impl PasswordArgs {
             eprintln!("Type the password; it is visible. End with Ctrl-D on a new line.");
         }
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("cannot read the password")?;
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read the password")?;
         let password = text.strip_suffix('\n').unwrap_or(&text);
         let password = password.strip_suffix('\r').unwrap_or(password);
         if password.contains('\n') {
@@ -142,7 +159,7 @@ impl PasswordArgs {
     }
 }
 
-fn done(output: &Output, username: &str, what: &str) -> anyhow::Result<()> {
+fn done(output: Output, username: &str, what: &str) -> anyhow::Result<()> {
     let object = json!({ "username": username, "result": what });
     output.done(&object, &format!("user {username}: {what}"))
 }

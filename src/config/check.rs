@@ -1,12 +1,15 @@
-//! What can be wrong although the file parses: files that are absent or open to others, settings that
-//! contradict each other.
+//! What can be wrong although the file parses: files that are absent, unusable or open to others, and
+//! settings that contradict each other.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
+use tracing_subscriber::EnvFilter;
 
-use super::{Loaded, Registration};
+use super::{AuthorizationServer, Client, Loaded, Registration, ResourceServer};
+use crate::{files, serve};
 
 /// One mistake, with the place where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,39 +23,21 @@ pub struct Mistake {
 /// Finds the mistakes of a configuration that parses.
 #[must_use]
 pub fn check(loaded: &Loaded) -> Vec<Mistake> {
-    let mut found = Found { loaded, mistakes: Vec::new() };
-    let config = &loaded.config;
+    let mut found = Found {
+        loaded,
+        mistakes: Vec::new(),
+    };
+    found.party();
     found.listen();
-    if let Some(file) = &config.outbound.ca_file {
-        found.readable(file, false);
+    found.limits();
+    if let Some(section) = &loaded.config.authorization_server {
+        found.authorization_server(section);
     }
-    if let Some(server) = &config.authorization_server {
-        if server.signing_key_files.is_empty() {
-            found.key("signing_key_files", "needs at least one private key");
-        }
-        server.signing_key_files.iter().for_each(|file| found.readable(file, true));
-        found.readable(&server.refresh_key_file, true);
-        if !(1..=60).contains(&server.authorization_code_lifetime_s) {
-            found.key("authorization_code_lifetime_s", "must be 1 to 60 (RFC 9700 section 4.5.3)");
-        }
-        if server.access_token_lifetime_s == 0 {
-            found.key("access_token_lifetime_s", "must be at least 1");
-        }
+    if let Some(section) = &loaded.config.resource_server {
+        found.resource_server(section);
     }
-    if let Some(server) = &config.resource_server {
-        if server.introspection_cache_max_age_s > 5 {
-            found.key("introspection_cache_max_age_s", "must be 0 to 5: a revoked token lives that long");
-        }
-        if server.issuers.len() > 1 && server.issuers.iter().any(|issuer| issuer.token_prefix.is_none()) {
-            found.key("issuer", "with several issuers each needs a token_prefix, so that no token reaches another issuer");
-        }
-        server.issuers.iter().for_each(|issuer| found.readable(&issuer.client_secret_file, true));
-    }
-    if let Some(client) = &config.client {
-        found.readable(&client.cookie_key_file, true);
-        for peer in &client.peers {
-            [&peer.api, &peer.human, &peer.native].into_iter().flatten().for_each(|one| found.registration(one));
-        }
+    if let Some(section) = &loaded.config.client {
+        found.client(section);
     }
     found.mistakes
 }
@@ -63,58 +48,284 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    fn party(&mut self) {
+        let config = &self.loaded.config;
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if config.party.is_empty() || !config.party.bytes().all(plain) {
+            // It becomes a part of cookie names.
+            self.key(
+                "",
+                "party",
+                "must be lower case letters, digits and hyphens",
+            );
+        }
+        if config.organization.trim().is_empty() {
+            self.key(
+                "",
+                "organization",
+                "must not be empty: it is what records and tokens name",
+            );
+        }
+        if EnvFilter::try_new(&config.log.filter).is_err() {
+            self.key(
+                "log",
+                "filter",
+                "cannot be read (for instance: info,storage=debug)",
+            );
+        }
+        if let Some(file) = &config.outbound.ca_file {
+            self.usable(file, false, |path| serve::trusted(path).map(drop));
+        } else if !config.outbound.platform_roots {
+            self.key(
+                "outbound",
+                "platform_roots",
+                "must be true without a ca_file: nobody would be trusted",
+            );
+        }
+        let mode =
+            std::fs::metadata(&self.loaded.file).map_or(0, |found| found.permissions().mode());
+        let password = url::Url::parse(&config.database).is_ok_and(|url| url.password().is_some());
+        if password && mode & 0o077 != 0 {
+            self.key(
+                "",
+                "database",
+                "holds a password, and this file is open to other users; chmod 600 it",
+            );
+        }
+    }
+
     fn listen(&mut self) {
         let listen = &self.loaded.config.listen;
-        self.readable(&listen.certificate_file, false);
-        self.readable(&listen.private_key_file, true);
+        let before = self.mistakes.len();
+        self.usable(&listen.certificate_file, false, |_| Ok(()));
+        self.usable(&listen.private_key_file, true, |_| Ok(()));
+        if self.mistakes.len() == before {
+            let key = self.loaded.path(listen.private_key_file.get_ref());
+            self.usable(&listen.certificate_file, false, |chain| {
+                serve::certified(chain, &key).map(drop)
+            });
+        }
         if !listen.internal_address.ip().is_loopback() {
-            self.key("internal_address", "must be a loopback address: health and metrics are plain HTTP");
+            let text = "must be a loopback address: health and metrics are plain HTTP";
+            self.key("listen", "internal_address", text);
         }
         if listen.address == listen.internal_address && listen.address.port() != 0 {
-            self.key("internal_address", "is the same as address");
+            self.key("listen", "internal_address", "is the same as address");
+        }
+    }
+
+    /// Nothing could get in through a limit of nothing.
+    fn limits(&mut self) {
+        let limits = &self.loaded.config.limits;
+        let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        let all = [
+            ("handshake_timeout_s", limits.handshake_timeout_s),
+            ("header_timeout_s", limits.header_timeout_s),
+            ("body_timeout_s", limits.body_timeout_s),
+            ("idle_timeout_s", limits.idle_timeout_s),
+            ("connections", number(limits.connections)),
+            ("header_count", number(limits.header_count)),
+            ("form_bytes", number(limits.form_bytes)),
+            ("record_bytes", number(limits.record_bytes)),
+            (
+                "authorization_server_requests",
+                number(limits.authorization_server_requests),
+            ),
+            (
+                "resource_server_requests",
+                number(limits.resource_server_requests),
+            ),
+        ];
+        for (key, _) in all.into_iter().filter(|(_, value)| *value == 0) {
+            self.key("limits", key, "must be at least 1");
+        }
+        if limits.header_bytes < 8192 {
+            self.key(
+                "limits",
+                "header_bytes",
+                "must be at least 8192: browsers send that much",
+            );
+        }
+    }
+
+    fn authorization_server(&mut self, section: &AuthorizationServer) {
+        let name = "authorization_server";
+        if section.signing_key_files.is_empty() {
+            self.key(name, "signing_key_files", "needs at least one private key");
+        }
+        for file in &section.signing_key_files {
+            self.usable(file, true, |path| {
+                serve::signing_key(path, None, None).map(drop)
+            });
+        }
+        self.usable(&section.refresh_key_file, true, |path| {
+            files::read_key(path).map(drop)
+        });
+        if !(1..=60).contains(&section.authorization_code_lifetime_s) {
+            self.key(
+                name,
+                "authorization_code_lifetime_s",
+                "must be 1 to 60 (RFC 9700 section 4.5.3)",
+            );
+        }
+        if section.access_token_lifetime_s == 0 {
+            self.key(name, "access_token_lifetime_s", "must be at least 1");
+        }
+    }
+
+    fn resource_server(&mut self, section: &ResourceServer) {
+        let (name, list) = ("resource_server", "resource_server.issuers");
+        if section.introspection_cache_max_age_s > 5 {
+            let text = "must be 0 to 5: a revoked token lives that long";
+            self.key(name, "introspection_cache_max_age_s", text);
+        }
+        if section.issuers.is_empty() {
+            self.at(
+                self.section(name, 0),
+                "[resource_server] needs at least one [[resource_server.issuers]]",
+            );
+        }
+        let mut prefixes = BTreeSet::new();
+        for (index, issuer) in section.issuers.iter().enumerate() {
+            let place = |found: &Self, key: &str| found.line(list, index, key);
+            match &issuer.token_prefix {
+                None if section.issuers.len() > 1 => {
+                    let text = "with several issuers each needs a token_prefix, so that no token reaches another issuer";
+                    self.at(place(self, "issuer"), text);
+                }
+                Some(prefix) if !prefixes.insert(prefix.to_string()) => {
+                    self.at(
+                        place(self, "token_prefix"),
+                        "another issuer has the same token_prefix",
+                    );
+                }
+                _ => {}
+            }
+            let known = |code: &&String| *code == "*" || fhir::Jurisdiction::parse(code).is_some();
+            if let Some(code) = issuer.jurisdictions.iter().find(|code| !known(code)) {
+                let text = format!(
+                    "jurisdictions: {code:?} is not a jurisdiction (for instance MA, YC, or * for any)"
+                );
+                self.at(place(self, "jurisdictions"), &text);
+            }
+            self.usable(&issuer.client_secret_file, true, |path| {
+                files::read_secret(path).map(drop)
+            });
+        }
+    }
+
+    fn client(&mut self, section: &Client) {
+        self.usable(&section.cookie_key_file, true, |path| {
+            files::read_key(path).map(drop)
+        });
+        let mut names = BTreeSet::new();
+        for (index, peer) in section.peers.iter().enumerate() {
+            if !names.insert(peer.name.as_str()) {
+                self.at(
+                    self.line("client.peers", index, "name"),
+                    "another peer has the same name",
+                );
+            }
+            let all = [&peer.api, &peer.human, &peer.native];
+            all.into_iter()
+                .flatten()
+                .for_each(|one| self.registration(one));
         }
     }
 
     fn registration(&mut self, registration: &Registration) {
         let offset = registration.client_id.span().start;
-        match (&registration.client_secret_file, &registration.private_key_file) {
+        match (
+            &registration.client_secret_file,
+            &registration.private_key_file,
+        ) {
             (Some(_), Some(_)) => {
-                self.at(offset, "has both client_secret_file and private_key_file; a client has one method");
+                let text =
+                    "has both client_secret_file and private_key_file; a client has one method";
+                self.at(offset, text);
             }
-            (Some(secret), None) => self.readable(secret, true),
-            (None, Some(key)) => {
-                self.readable(key, true);
-                if registration.alg.is_none() {
-                    self.at(offset, "signs with private_key_file and needs alg");
-                }
+            (Some(secret), None) => {
+                self.usable(secret, true, |path| files::read_secret(path).map(drop))
             }
+            (None, Some(_)) if registration.alg.is_none() => {
+                self.at(offset, "signs with private_key_file and needs alg");
+            }
+            (None, Some(key)) => self.usable(key, true, |path| {
+                serve::signing_key(path, registration.alg.as_deref(), None).map(drop)
+            }),
             (None, None) => {}
         }
     }
 
-    fn readable(&mut self, file: &Spanned<PathBuf>, private: bool) {
+    /// A file must be there, closed to others if it is private, and what its use takes it for.
+    fn usable(
+        &mut self,
+        file: &Spanned<PathBuf>,
+        private: bool,
+        read: impl FnOnce(&Path) -> anyhow::Result<()>,
+    ) {
         let path = self.loaded.path(file.get_ref());
         let offset = file.span().start;
         match std::fs::metadata(&path) {
             Err(error) => self.at(offset, &format!("cannot read {}: {error}", path.display())),
             Ok(found) if private && found.permissions().mode() & 0o077 != 0 => {
-                self.at(offset, &format!("{} is open to other users; chmod 600 it", path.display()));
+                self.at(
+                    offset,
+                    &format!("{} is open to other users; chmod 600 it", path.display()),
+                );
             }
-            Ok(_) => {}
+            Ok(_) => {
+                if let Err(error) = read(&path) {
+                    self.at(offset, &format!("{error:#}"));
+                }
+            }
         }
     }
 
-    /// A mistake at the line of a key, found by its name: the value itself carries no place.
-    fn key(&mut self, key: &str, text: &str) {
-        let at_line_start = |(at, _): &(usize, &str)| {
-            let before = self.loaded.text.get(..*at).unwrap_or_default();
-            before.chars().rev().take_while(|c| *c != '\n').all(char::is_whitespace)
-        };
-        let offset = self.loaded.text.match_indices(key).find(at_line_start).map_or(0, |(at, _)| at);
-        self.at(offset, &format!("{key} {text}"));
+    fn key(&mut self, section: &str, key: &str, text: &str) {
+        self.at(self.line(section, 0, key), &format!("{key} {text}"));
     }
 
     fn at(&mut self, offset: usize, text: &str) {
-        self.mistakes.push(Mistake { place: self.loaded.place(offset), text: text.to_owned() });
+        self.mistakes.push(Mistake {
+            place: self.loaded.place(offset),
+            text: text.to_owned(),
+        });
+    }
+
+    /// Where a key stands in the section of a name (of an array: the one of this number), or else where
+    /// the section begins: values that are not `Spanned` carry no place.
+    fn line(&self, section: &str, number: usize, key: &str) -> usize {
+        let start = self.section(section, number);
+        let skip = usize::from(!section.is_empty());
+        let body = self.lines().filter(|(at, _)| *at >= start).skip(skip);
+        let mut body = body.take_while(|(_, line)| !line.starts_with('['));
+        let is_key = |line: &str| {
+            line.strip_prefix(key)
+                .is_some_and(|rest| rest.trim_start().starts_with('='))
+        };
+        body.find(|(_, line)| is_key(line))
+            .map_or(start, |(at, _)| at)
+    }
+
+    fn section(&self, name: &str, number: usize) -> usize {
+        let header = |line: &str| {
+            let line = line.split('#').next().unwrap_or_default();
+            line.trim_matches(|c: char| c == '[' || c == ']' || c.is_whitespace()) == name
+        };
+        let mut headers = self
+            .lines()
+            .filter(|(_, line)| line.starts_with('[') && header(line));
+        headers.nth(number).map_or(0, |(at, _)| at)
+    }
+
+    /// Every line without its indentation, and where it begins.
+    fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        let mut next = 0;
+        self.loaded.text.split_inclusive('\n').map(move |line| {
+            let at = next + (line.len() - line.trim_start().len()).min(line.len());
+            next += line.len();
+            (at, line.trim())
+        })
     }
 }

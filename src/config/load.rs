@@ -22,15 +22,61 @@ pub struct Loaded {
 /// # Errors
 /// The file cannot be read, or a line of it is wrong: the message shows the line and says why.
 pub fn load(file: &Path) -> anyhow::Result<Loaded> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     match toml::from_str(&text) {
-        Ok(config) => Ok(Loaded { config, text, file: file.to_owned() }),
+        Ok(config) => Ok(Loaded {
+            config,
+            text,
+            file: file.to_owned(),
+        }),
         Err(error) => {
             let place = error.span().map(|span| line_and_column(&text, span.start));
-            let place = place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
-            bail!("{}{place}: {}\n\n{}", file.display(), error.message(), error.to_string().trim_end())
+            let place =
+                place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+            // The line itself is not repeated: it may hold the password of the database.
+            bail!(
+                "{}{place}: {}{}",
+                file.display(),
+                error.message(),
+                suggestion(error.message())
+            )
         }
     }
+}
+
+/// ``; did you mean `…`?`` for an unknown key that is nearly a known one.
+fn suggestion(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let (true, Some(unknown)) = (message.starts_with("unknown "), names.next()) else {
+        return String::new();
+    };
+    let nearest = names.map(|name| (distance(unknown, name), name)).min();
+    match nearest {
+        Some((distance, name)) if distance <= 2.max(unknown.len() / 3) => {
+            format!("; did you mean `{name}`?")
+        }
+        _ => String::new(),
+    }
+}
+
+/// How many letters must be put in, left out or changed to make one word of the other.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (line, a) in from.chars().enumerate() {
+        let mut left = line + 1;
+        let mut next = vec![left];
+        for (b, above) in to.chars().zip(row.windows(2)) {
+            let (diagonal, up) = match above {
+                [diagonal, up] => (*diagonal, *up),
+                _ => continue,
+            };
+            left = (left + 1).min(up + 1).min(diagonal + usize::from(a != b));
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 impl Loaded {
@@ -66,7 +112,9 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 /// # Errors
 /// There is no `=`, or a part of the path is a value and not a section.
 pub fn set(table: &mut toml::Table, assignment: &str) -> anyhow::Result<()> {
-    let (path, value) = assignment.split_once('=').context("expected SECTION.KEY=VALUE")?;
+    let (path, value) = assignment
+        .split_once('=')
+        .context("expected SECTION.KEY=VALUE")?;
     let value = format!("v = {value}")
         .parse::<toml::Table>()
         .ok()
@@ -79,8 +127,12 @@ pub fn set(table: &mut toml::Table, assignment: &str) -> anyhow::Result<()> {
             here.insert(part.to_owned(), value);
             return Ok(());
         }
-        let next = here.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        here = next.as_table_mut().with_context(|| format!("{part} is not a section"))?;
+        let next = here
+            .entry(part)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        here = next
+            .as_table_mut()
+            .with_context(|| format!("{part} is not a section"))?;
     }
     bail!("expected SECTION.KEY=VALUE")
 }
@@ -91,12 +143,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_unknown_key_is_answered_with_the_nearest_known_one() {
+        let message = "unknown field `adress`, expected one of `address`, `internal_address`";
+        assert_eq!(suggestion(message), "; did you mean `address`?");
+        assert_eq!(suggestion("unknown field `qqqq`, expected `address`"), "");
+        assert_eq!(suggestion("invalid type: `a` for `b`"), "");
+        assert_eq!((distance("", "abc"), distance("kitten", "sitting")), (3, 3));
+    }
+
+    #[test]
     fn a_setting_is_overridden_with_its_type() {
         let mut table: toml::Table = "[a]\nb = 1".parse().unwrap();
         for assignment in ["a.b=2", "a.c=text", "d.e=[\"x\"]", "f=true"] {
             set(&mut table, assignment).unwrap();
         }
-        let expected: toml::Table = "f = true\n[a]\nb = 2\nc = \"text\"\n[d]\ne = [\"x\"]".parse().unwrap();
+        let expected: toml::Table = "f = true\n[a]\nb = 2\nc = \"text\"\n[d]\ne = [\"x\"]"
+            .parse()
+            .unwrap();
         assert_eq!(table, expected);
         assert!(set(&mut table, "a.b").is_err());
         assert!(set(&mut table, "f.g=1").is_err());

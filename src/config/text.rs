@@ -53,6 +53,13 @@ text!(
 );
 
 text!(
+    /// A URL of any scheme.
+    AnyUrl,
+    Url,
+    |text| Url::parse(&text).map_err(|error| format!("not a URL: {error}"))
+);
+
+text!(
     /// Prefix of an issuer's tokens.
     Prefix,
     String,
@@ -67,7 +74,7 @@ text!(
     /// A list of scopes.
     ScopeText,
     oauth::Scope,
-    |text| oauth::Scope::parse(&text).map_err(|error| error.description.into_owned())
+    |text| oauth::Scope::parse(&text).map_err(|error| error.description().to_owned())
 );
 
 text!(

@@ -6,7 +6,6 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use jiff::SignedDuration;
 use oauth::Random;
 use oauth::jose::client_assertion::{self, NewAssertion};
 use outbound::{Outbound, Purpose, Response};
@@ -26,22 +25,65 @@ pub(super) async fn all(sandbox: &Sandbox, trace: &Trace) -> anyhow::Result<Vec<
     let mut refusals = Vec::new();
     let mut add = |attempt: &str, demanded: &str, seen: anyhow::Result<String>| {
         let seen = seen.unwrap_or_else(|error| format!("{error:#}"));
-        let refusal = Refusal { attempt: attempt.to_owned(), demanded: demanded.to_owned(), held: seen == demanded, seen };
+        let refusal = Refusal {
+            attempt: attempt.to_owned(),
+            demanded: demanded.to_owned(),
+            held: seen == demanded,
+            seen,
+        };
         terminal::refusal(&refusal);
         refusals.push(refusal);
     };
     // Asked for first, so that it has expired by the time it is tried.
     let short = bench.token_of("its tokens live 5 s").await;
     add("no token", "401", bench.read(None).await);
-    add("a token for another audience", "401 invalid_token", bench.another_audience().await);
-    add("another hospital's token", "404", bench.read_with("another organization of the same kind").await);
-    add("a token for another jurisdiction", "404", bench.read_with("another jurisdiction").await);
-    add("a token whose scope does not reach Bundles", "403 insufficient_scope", bench.read_with("a scope that reaches no Bundle").await);
-    add("a revoked token, at once", "401 invalid_token", bench.revoked().await);
-    add("a code used a second time", "400 invalid_grant", bench.replayed_code().await);
-    add("the token that the first use had given", "401 invalid_token", bench.token_after_replay().await);
-    add("a signed assertion used a second time", "401 invalid_client", bench.replayed_assertion().await);
-    add("the password grant", "400 unsupported_grant_type", bench.password_grant().await);
+    add(
+        "a token for another audience",
+        "401 invalid_token",
+        bench.another_audience().await,
+    );
+    add(
+        "another hospital's token",
+        "404",
+        bench
+            .read_with("another organization of the same kind")
+            .await,
+    );
+    add(
+        "a token for another jurisdiction",
+        "404",
+        bench.read_with("another jurisdiction").await,
+    );
+    add(
+        "a token whose scope does not reach Bundles",
+        "403 insufficient_scope",
+        bench.read_with("a scope that reaches no Bundle").await,
+    );
+    add(
+        "a revoked token, at once",
+        "401 invalid_token",
+        bench.revoked().await,
+    );
+    add(
+        "a code used a second time",
+        "400 invalid_grant",
+        bench.replayed_code().await,
+    );
+    add(
+        "the token that the first use had given",
+        "401 invalid_token",
+        bench.token_after_replay().await,
+    );
+    add(
+        "a signed assertion used a second time",
+        "401 invalid_client",
+        bench.replayed_assertion().await,
+    );
+    add(
+        "the password grant",
+        "400 unsupported_grant_type",
+        bench.password_grant().await,
+    );
     add("TLS 1.1", "alert protocol_version", bench.old_tls());
     add("plain HTTP", "no HTTP answer", bench.plain_http());
     tokio::time::sleep(Duration::from_millis(5_100).saturating_sub(bench.started.elapsed())).await;
@@ -69,9 +111,19 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(sandbox: &'a Sandbox, trace: &Trace) -> anyhow::Result<Self> {
-        let dataflow = sandbox.description.dataflows.first().context("no dataflow")?;
-        let [source, receiver] = dataflow.resources.as_slice() else { bail!("two audiences expected") };
-        let party = sandbox.description.parties.get(&dataflow.authorization_server).context("no receiver")?;
+        let dataflow = sandbox
+            .description
+            .dataflows
+            .first()
+            .context("no dataflow")?;
+        let [source, receiver] = dataflow.resources.as_slice() else {
+            bail!("two audiences expected")
+        };
+        let party = sandbox
+            .description
+            .parties
+            .get(&dataflow.authorization_server)
+            .context("no receiver")?;
         Ok(Self {
             sandbox,
             dataflow,
@@ -80,7 +132,10 @@ impl<'a> Bench<'a> {
             source: source.clone(),
             receiver: receiver.clone(),
             record: dataflow.sample_ids.first().context("no record")?.clone(),
-            address: sandbox.party(&dataflow.authorization_server).context("not running")?.address(),
+            address: sandbox
+                .party(&dataflow.authorization_server)
+                .context("not running")?
+                .address(),
             started: std::time::Instant::now(),
             first: std::sync::OnceLock::new(),
         })
@@ -94,7 +149,12 @@ impl<'a> Bench<'a> {
 
     async fn token_of(&self, note: &str) -> anyhow::Result<String> {
         let noted = |client: &&Client| client.note.as_deref() == Some(note);
-        let client = self.dataflow.clients.iter().find(noted).with_context(|| format!("no client for: {note}"))?;
+        let client = self
+            .dataflow
+            .clients
+            .iter()
+            .find(noted)
+            .with_context(|| format!("no client for: {note}"))?;
         token(&self.outbound, &self.issuer, client, &self.source).await
     }
 
@@ -104,11 +164,19 @@ impl<'a> Bench<'a> {
     }
 
     fn secret_client(&self) -> anyhow::Result<&Client> {
-        ordinary(self.dataflow, "client_secret_basic").find(|client| client.kind == "api").context("no client")
+        ordinary(self.dataflow, "client_secret_basic")
+            .find(|client| client.kind == "api")
+            .context("no client")
     }
 
     async fn another_audience(&self) -> anyhow::Result<String> {
-        let token = token(&self.outbound, &self.issuer, self.secret_client()?, &self.receiver).await?;
+        let token = token(
+            &self.outbound,
+            &self.issuer,
+            self.secret_client()?,
+            &self.receiver,
+        )
+        .await?;
         self.read(Some(&token)).await
     }
 
@@ -122,7 +190,14 @@ impl<'a> Bench<'a> {
         let secret = client.client_secret.as_deref().context("no secret")?;
         let url = format!("{}/oauth2/revoke", self.issuer);
         let form = [("token", token.as_str())];
-        wire::post(&self.outbound, &url, Purpose::Revocation, Some((&client.client_id, secret)), &form).await?;
+        wire::post(
+            &self.outbound,
+            &url,
+            Purpose::Revocation,
+            Some((&client.client_id, secret)),
+            &form,
+        )
+        .await?;
         self.read(Some(&token)).await
     }
 
@@ -149,12 +224,18 @@ impl<'a> Bench<'a> {
     }
 
     async fn token_after_replay(&self) -> anyhow::Result<String> {
-        self.read(Some(self.first.get().context("there was no first use")?)).await
+        self.read(Some(self.first.get().context("there was no first use")?))
+            .await
     }
 
     async fn replayed_assertion(&self) -> anyhow::Result<String> {
-        let client = ordinary(self.dataflow, "private_key_jwt").next().context("no client")?;
-        let file = self.sandbox.directory.join(client.private_key.as_deref().context("no key")?);
+        let client = ordinary(self.dataflow, "private_key_jwt")
+            .next()
+            .context("no client")?;
+        let file = self
+            .sandbox
+            .directory
+            .join(client.private_key.as_deref().context("no key")?);
         let key = serve::signing_key(&file, client.alg, client.kid.as_deref())?;
         let assertion = client_assertion::sign(
             &key,
@@ -162,15 +243,17 @@ impl<'a> Bench<'a> {
                 client_id: &client.client_id,
                 audience: client.assertion_audience.as_deref().unwrap_or(&self.issuer),
                 token_endpoint_style: false,
-                lifetime: SignedDuration::from_secs(60),
             },
-            Clock::system().now(),
             &Random::system(),
+            Clock::system().now(),
         )?;
         let form = [
             ("grant_type", "client_credentials"),
-            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-            ("client_assertion", assertion.expose()),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
+            ("client_assertion", assertion.as_str()),
         ];
         let first = self.ask(&form).await?;
         wire::member(&first, "access_token")?;
@@ -180,14 +263,32 @@ impl<'a> Bench<'a> {
     async fn password_grant(&self) -> anyhow::Result<String> {
         let client = self.secret_client()?;
         let secret = client.client_secret.as_deref().context("no secret")?;
-        let form = [("grant_type", "password"), ("username", "somebody"), ("password", "something")];
+        let form = [
+            ("grant_type", "password"),
+            ("username", "somebody"),
+            ("password", "something"),
+        ];
         let url = format!("{}/oauth2/token", self.issuer);
-        let response = wire::post(&self.outbound, &url, Purpose::Token, Some((&client.client_id, secret)), &form).await?;
+        let response = wire::post(
+            &self.outbound,
+            &url,
+            Purpose::Token,
+            Some((&client.client_id, secret)),
+            &form,
+        )
+        .await?;
         Ok(oauth_error(&response))
     }
 
     async fn ask(&self, form: &[(&str, &str)]) -> anyhow::Result<Response> {
-        wire::post(&self.outbound, &format!("{}/oauth2/token", self.issuer), Purpose::Token, None, form).await
+        wire::post(
+            &self.outbound,
+            &format!("{}/oauth2/token", self.issuer),
+            Purpose::Token,
+            None,
+            form,
+        )
+        .await
     }
 
     /// A ClientHello that offers TLS 1.1 at most; the server's own alert is what counts.
@@ -202,8 +303,14 @@ impl<'a> Bench<'a> {
     }
 
     fn plain_http(&self) -> anyhow::Result<String> {
-        let answer = self.raw(b"GET /fhir/metadata HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        Ok(if answer.starts_with(b"HTTP/") { "an HTTP answer" } else { "no HTTP answer" }.to_owned())
+        let answer = self
+            .raw(b"GET /fhir/metadata HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        Ok(if answer.starts_with(b"HTTP/") {
+            "an HTTP answer"
+        } else {
+            "no HTTP answer"
+        }
+        .to_owned())
     }
 
     fn raw(&self, sent: &[u8]) -> anyhow::Result<Vec<u8>> {
@@ -238,8 +345,13 @@ fn client_hello_tls11() -> Vec<u8> {
 }
 
 fn bearer_error(response: &Response) -> String {
-    let challenge = response.headers.get("www-authenticate").and_then(|value| value.to_str().ok());
-    let error = challenge.and_then(|text| text.split("error=\"").nth(1)).and_then(|rest| rest.split('"').next());
+    let challenge = response
+        .headers
+        .get("www-authenticate")
+        .and_then(|value| value.to_str().ok());
+    let error = challenge
+        .and_then(|text| text.split("error=\"").nth(1))
+        .and_then(|rest| rest.split('"').next());
     match error {
         Some(error) => format!("{} {error}", response.status.as_u16()),
         None => response.status.as_u16().to_string(),

@@ -36,7 +36,10 @@ pub struct Form {
 impl Browser {
     /// A new window; `outbound` is how it reaches the network.
     pub fn new(outbound: Outbound) -> Self {
-        Self { outbound, cookies: BTreeMap::new() }
+        Self {
+            outbound,
+            cookies: BTreeMap::new(),
+        }
     }
 
     /// Opens `address`, following redirects to the page that is shown at last.
@@ -53,7 +56,11 @@ impl Browser {
     pub async fn submit_until(&mut self, form: Form, stop: &Url) -> anyhow::Result<Url> {
         match self.follow(form.into_request()?, Some(stop)).await? {
             Landing::Stopped(address) => Ok(address),
-            Landing::Page(page) => bail!("{} {} instead of a redirect", page.status, page.address.path()),
+            Landing::Page(page) => bail!(
+                "{} {} instead of a redirect",
+                page.status,
+                page.address.path()
+            ),
         }
     }
 
@@ -64,14 +71,22 @@ impl Browser {
         }
     }
 
-    async fn follow(&mut self, mut request: Request, stop: Option<&Url>) -> anyhow::Result<Landing> {
+    async fn follow(
+        &mut self,
+        mut request: Request,
+        stop: Option<&Url>,
+    ) -> anyhow::Result<Landing> {
         for _ in 0..REDIRECTS {
             let address = request.url.clone();
             let response = self.send(request).await?;
             let Some(location) = redirect(&response) else {
                 let html = String::from_utf8_lossy(&response.body).into_owned();
                 let status = response.status.as_u16();
-                return Ok(Landing::Page(Page { address, status, html }));
+                return Ok(Landing::Page(Page {
+                    address,
+                    status,
+                    html,
+                }));
             };
             let next = address.join(location).context("an unreadable redirect")?;
             if stop.is_some_and(|stop| same_place(&next, stop)) {
@@ -87,7 +102,10 @@ impl Browser {
         let host = request.url.host_str().unwrap_or_default().to_owned();
         let jar = self.cookies.entry(host).or_default();
         if !jar.is_empty() {
-            let cookies: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let cookies: Vec<String> = jar
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             request = request.header(COOKIE, HeaderValue::from_str(&cookies.join("; "))?);
         }
         let response = self.outbound.send(request).await?;
@@ -113,19 +131,35 @@ impl Page {
     /// The page's form that posts to a path ending in `path`, with its hidden fields.
     pub fn form(&self, path: &str) -> anyhow::Result<Form> {
         for tag in tags(&self.html, "form") {
-            let action = attribute(tag.text, "action").unwrap_or_else(|| self.address.path().to_owned());
+            let action =
+                attribute(tag.text, "action").unwrap_or_else(|| self.address.path().to_owned());
             let action = self.address.join(&action)?;
             if !action.path().ends_with(path) {
                 continue;
             }
             let rest = self.html.get(tag.end..).unwrap_or_default();
-            let inside = rest.find("</form").and_then(|end| rest.get(..end)).unwrap_or(rest);
+            let inside = rest
+                .find("</form")
+                .and_then(|end| rest.get(..end))
+                .unwrap_or(rest);
             let hidden = tags(inside, "input")
                 .filter(|input| attribute(input.text, "type").as_deref() == Some("hidden"))
-                .filter_map(|input| Some((attribute(input.text, "name")?, attribute(input.text, "value").unwrap_or_default())));
-            return Ok(Form { action, fields: hidden.collect() });
+                .filter_map(|input| {
+                    Some((
+                        attribute(input.text, "name")?,
+                        attribute(input.text, "value").unwrap_or_default(),
+                    ))
+                });
+            return Ok(Form {
+                action,
+                fields: hidden.collect(),
+            });
         }
-        bail!("{} {} shows no form for {path}", self.status, self.address.path())
+        bail!(
+            "{} {} shows no form for {path}",
+            self.status,
+            self.address.path()
+        )
     }
 }
 
@@ -138,17 +172,31 @@ impl Form {
     }
 
     fn into_request(self) -> anyhow::Result<Request> {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(self.fields).finish();
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(self.fields)
+            .finish();
         let origin = HeaderValue::from_str(&self.action.origin().ascii_serialization())?;
         // What every current browser sends with a form of the page's own origin.
-        Ok(Request::post(self.action, Purpose::Page, "application/x-www-form-urlencoded", body.into_bytes())
-            .header(ORIGIN, origin)
-            .header(HeaderName::from_static("sec-fetch-site"), HeaderValue::from_static("same-origin")))
+        Ok(Request::post(
+            self.action,
+            Purpose::Page,
+            "application/x-www-form-urlencoded",
+            body.into_bytes(),
+        )
+        .header(ORIGIN, origin)
+        .header(
+            HeaderName::from_static("sec-fetch-site"),
+            HeaderValue::from_static("same-origin"),
+        ))
     }
 }
 
 fn redirect(response: &Response) -> Option<&str> {
-    if response.status.is_redirection() { response.header(&LOCATION) } else { None }
+    if response.status.is_redirection() {
+        response.header(&LOCATION)
+    } else {
+        None
+    }
 }
 
 fn same_place(address: &Url, stop: &Url) -> bool {
@@ -169,18 +217,32 @@ fn tags<'a>(html: &'a str, name: &'a str) -> impl Iterator<Item = Tag<'a>> {
             return None;
         }
         let length = after.find('>')?;
-        Some(Tag { text: after.get(..length)?, end: at + 1 + name.len() + length + 1 })
+        Some(Tag {
+            text: after.get(..length)?,
+            end: at + 1 + name.len() + length + 1,
+        })
     })
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {
-    let start = tag.find(&format!(" {name}=\"")).or_else(|| tag.find(&format!("\n{name}=\"")))?;
+    let start = tag
+        .find(&format!(" {name}=\""))
+        .or_else(|| tag.find(&format!("\n{name}=\"")))?;
     let value = tag.get(start + name.len() + 3..)?;
     Some(unescape(value.get(..value.find('"')?)?))
 }
 
 fn unescape(text: &str) -> String {
-    text.replace("&#38;", "&").replace("&quot;", "\"").replace("&#34;", "\"").replace("&#x27;", "'").replace("&#39;", "'").replace("&lt;", "<").replace("&#60;", "<").replace("&gt;", ">").replace("&#62;", ">").replace("&amp;", "&")
+    text.replace("&#38;", "&")
+        .replace("&quot;", "\"")
+        .replace("&#34;", "\"")
+        .replace("&#x27;", "'")
+        .replace("&#39;", "'")
+        .replace("&lt;", "<")
+        .replace("&#60;", "<")
+        .replace("&gt;", ">")
+        .replace("&#62;", ">")
+        .replace("&amp;", "&")
 }
 
 /// Chromium stops after 20.

@@ -28,8 +28,11 @@ pub fn html(outcome: &Outcome) -> String {
 
 fn head(page: &mut String, outcome: &Outcome) {
     let held = outcome.held();
-    let (class, verdict) =
-        if held { ("held", "Everything held.") } else { ("failed", "Something did not hold.") };
+    let (class, verdict) = if held {
+        ("held", "Everything held.")
+    } else {
+        ("failed", "Something did not hold.")
+    };
     line(page, format_args!("<h1>vitalgate demonstration</h1>"));
     line(
         page,
@@ -37,7 +40,11 @@ fn head(page: &mut String, outcome: &Outcome) {
             "<p class=\"verdict {class}\">{verdict} {} walks, {} refusals, {} requests, {} s.</p>",
             outcome.walks.len(),
             outcome.refusals.len(),
-            outcome.walks.iter().map(|walk| walk.steps.len()).sum::<usize>(),
+            outcome
+                .walks
+                .iter()
+                .map(|walk| walk.steps.len())
+                .sum::<usize>(),
             seconds(outcome.elapsed),
         ),
     );
@@ -103,9 +110,24 @@ fn diagram(page: &mut String, index: usize, walk: &Walk) {
     );
     for (column, name) in participants.iter().enumerate() {
         let x = middle(column);
-        line(page, format_args!("<line class=\"life\" x1=\"{x}\" y1=\"44\" x2=\"{x}\" y2=\"{height}\"/>"));
-        line(page, format_args!("<rect class=\"who\" x=\"{}\" y=\"8\" width=\"120\" height=\"32\" rx=\"6\"/>", x - 60));
-        line(page, format_args!("<text class=\"who\" x=\"{x}\" y=\"29\">{}</text>", escape(name)));
+        line(
+            page,
+            format_args!("<line class=\"life\" x1=\"{x}\" y1=\"44\" x2=\"{x}\" y2=\"{height}\"/>"),
+        );
+        line(
+            page,
+            format_args!(
+                "<rect class=\"who\" x=\"{}\" y=\"8\" width=\"120\" height=\"32\" rx=\"6\"/>",
+                x - 60
+            ),
+        );
+        line(
+            page,
+            format_args!(
+                "<text class=\"who\" x=\"{x}\" y=\"29\">{}</text>",
+                escape(name)
+            ),
+        );
     }
     for (row, step) in walk.steps.iter().enumerate() {
         arrows(page, &participants, TOP + ROW * row, step);
@@ -114,11 +136,27 @@ fn diagram(page: &mut String, index: usize, walk: &Walk) {
 }
 
 fn arrows(page: &mut String, participants: &[String], y: usize, step: &Step) {
-    let column = |name: &str| participants.iter().position(|found| found == name).unwrap_or(0);
+    let column = |name: &str| {
+        participants
+            .iter()
+            .position(|found| found == name)
+            .unwrap_or(0)
+    };
     let (from, to) = (middle(column(&step.from)), middle(column(&step.to)));
-    let class = if step.status.is_some_and(|status| status < 400) { "ok" } else { "refused" };
-    let asked = format!("{}{} {}", numbered(step.numbers.map(|(asked, _)| asked)), step.method, step.path);
-    let status = step.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+    let class = if step.status.is_some_and(|status| status < 400) {
+        "ok"
+    } else {
+        "refused"
+    };
+    let asked = format!(
+        "{}{} {}",
+        numbered(step.numbers.map(|(asked, _)| asked)),
+        step.method,
+        step.path
+    );
+    let status = step
+        .status
+        .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
     let answered = format!(
         "{}{status} {} · {} ms",
         numbered(step.numbers.map(|(_, answered)| answered)),
@@ -127,26 +165,75 @@ fn arrows(page: &mut String, participants: &[String], y: usize, step: &Step) {
     );
     if from == to {
         let right = from + 46;
-        line(page, format_args!("<path class=\"{class}\" d=\"M{from} {y} H{right} V{0} H{1}\"/>", y + 24, from + 8));
-        line(page, format_args!("<path class=\"tip {class}\" d=\"M{from} {0} l9 -4 v8 z\"/>", y + 24));
+        line(
+            page,
+            format_args!(
+                "<path class=\"{class}\" d=\"M{from} {y} H{right} V{0} H{1}\"/>",
+                y + 24,
+                from + 8
+            ),
+        );
+        line(
+            page,
+            format_args!(
+                "<path class=\"tip {class}\" d=\"M{from} {0} l9 -4 v8 z\"/>",
+                y + 24
+            ),
+        );
         text(page, (right + 6, "start"), y + 8, &asked, &step.sent);
         text(page, (right + 6, "start"), y + 24, &answered, "");
         return;
     }
-    let (tip, back) = if from < to { (to - 9, from + 9) } else { (to + 9, from - 9) };
+    let (tip, back) = if from < to {
+        (to - 9, from + 9)
+    } else {
+        (to + 9, from - 9)
+    };
     let label = (from + to) / 2;
-    line(page, format_args!("<path class=\"{class}\" d=\"M{from} {y} H{tip}\"/>"));
-    line(page, format_args!("<path class=\"tip {class}\" d=\"M{to} {y} L{tip} {} V{} z\"/>", y - 4, y + 4));
-    line(page, format_args!("<path class=\"answer {class}\" d=\"M{to} {0} H{back}\"/>", y + 24));
-    line(page, format_args!("<path class=\"tip {class}\" d=\"M{from} {0} L{back} {1} V{2} z\"/>", y + 24, y + 20, y + 28));
+    line(
+        page,
+        format_args!("<path class=\"{class}\" d=\"M{from} {y} H{tip}\"/>"),
+    );
+    line(
+        page,
+        format_args!(
+            "<path class=\"tip {class}\" d=\"M{to} {y} L{tip} {} V{} z\"/>",
+            y - 4,
+            y + 4
+        ),
+    );
+    line(
+        page,
+        format_args!(
+            "<path class=\"answer {class}\" d=\"M{to} {0} H{back}\"/>",
+            y + 24
+        ),
+    );
+    line(
+        page,
+        format_args!(
+            "<path class=\"tip {class}\" d=\"M{from} {0} L{back} {1} V{2} z\"/>",
+            y + 24,
+            y + 20,
+            y + 28
+        ),
+    );
     text(page, (label, "middle"), y - 5, &asked, &step.sent);
     text(page, (label, "middle"), y + 19, &answered, "");
 }
 
 fn text(page: &mut String, (x, anchor): (usize, &str), y: usize, label: &str, hover: &str) {
     let shown: String = label.chars().take(LABEL).collect();
-    let more = if label.chars().count() > LABEL { "…" } else { "" };
-    let hover = if hover.is_empty() { label.to_owned() } else { format!("{label}\n{hover}") };
+    let more = if label.chars().count() > LABEL {
+        "…"
+    } else {
+        ""
+    };
+    let hover = if hover.is_empty() {
+        label.to_owned()
+    } else {
+        format!("{label}\n{hover}")
+    };
     line(
         page,
         format_args!(
@@ -187,7 +274,11 @@ fn refusals(page: &mut String, refusals: &[Refusal]) {
                 escape(&refusal.demanded),
                 escape(&refusal.seen),
                 if refusal.held { "held" } else { "failed" },
-                if refusal.held { "refused" } else { "NOT refused" },
+                if refusal.held {
+                    "refused"
+                } else {
+                    "NOT refused"
+                },
             ),
         );
     }
@@ -201,7 +292,10 @@ pub fn seconds(elapsed: std::time::Duration) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 fn line(page: &mut String, text: std::fmt::Arguments<'_>) {

@@ -9,20 +9,38 @@ use super::{Outcome, Party, Refusal, Walk};
 pub(super) fn parties(parties: &[Party]) {
     println!("{}", paint("vitalgate demonstration", BOLD));
     for party in parties {
-        println!("  {:5} {}  {}", party.name.to_uppercase(), party.origin, party.organization);
+        println!(
+            "  {:5} {}  {}",
+            party.name.to_uppercase(),
+            party.origin,
+            party.organization
+        );
     }
 }
 
 pub(super) fn walk(walk: &Walk) {
-    println!("\n{}  {}", paint(&walk.dataflow, BOLD), paint(&walk.way, BOLD));
+    println!(
+        "\n{}  {}",
+        paint(&walk.dataflow, BOLD),
+        paint(&walk.way, BOLD)
+    );
     println!("  {}", paint(&walk.explanation, DIM));
     println!("  {}", paint(&walk.record, DIM));
 }
 
 pub(super) fn step(step: &Step) {
-    let numbers = step.numbers.map_or_else(|| "   ".to_owned(), |(asked, answered)| format!("{asked}-{answered}"));
-    let status = step.status.map_or_else(|| "---".to_owned(), |status| status.to_string());
-    let colour = if step.status.is_some_and(|status| status < 400) { GREEN } else { RED };
+    let numbers = step.numbers.map_or_else(
+        || "   ".to_owned(),
+        |(asked, answered)| format!("{asked}-{answered}"),
+    );
+    let status = step
+        .status
+        .map_or_else(|| "---".to_owned(), |status| status.to_string());
+    let colour = if step.status.is_some_and(|status| status < 400) {
+        GREEN
+    } else {
+        RED
+    };
     println!(
         "  {numbers}  {:>7} → {:<5} {:<4} {}  {} {:>4} ms",
         step.from,
@@ -34,14 +52,25 @@ pub(super) fn step(step: &Step) {
     );
     for line in [&step.sent, &step.answer] {
         if !line.is_empty() {
-            println!("{}", paint(&format!("                            {}", cut(line, 108)), DIM));
+            println!(
+                "{}",
+                paint(
+                    &format!("                            {}", cut(line, 108)),
+                    DIM
+                )
+            );
         }
     }
 }
 
 pub(super) fn verdict(walk: &Walk) {
     match &walk.failure {
-        None => println!("  {} {} ({} ms)", paint("✓", GREEN), walk.verdict(), walk.elapsed.as_millis()),
+        None => println!(
+            "  {} {} ({} ms)",
+            paint("✓", GREEN),
+            walk.verdict(),
+            walk.elapsed.as_millis()
+        ),
         Some(failure) => println!("  {} {failure}", paint("✗", RED)),
     }
 }
@@ -52,17 +81,38 @@ pub(super) fn refusals() {
 
 pub(super) fn refusal(refusal: &Refusal) {
     if refusal.held {
-        println!("  {} {:<46} {}", paint("✓", GREEN), refusal.attempt, refusal.seen);
+        println!(
+            "  {} {:<46} {}",
+            paint("✓", GREEN),
+            refusal.attempt,
+            refusal.seen
+        );
     } else {
-        println!("  {} {:<46} {} (demanded: {})", paint("✗", RED), refusal.attempt, refusal.seen, refusal.demanded);
+        println!(
+            "  {} {:<46} {} (demanded: {})",
+            paint("✗", RED),
+            refusal.attempt,
+            refusal.seen,
+            refusal.demanded
+        );
     }
 }
 
 pub(super) fn summary(outcome: &Outcome) {
     println!("\n{}", paint("Summary", BOLD));
-    println!("  {}", paint("DATAFLOW   WAY                                        REQUESTS      TIME  RESULT", DIM));
+    println!(
+        "  {}",
+        paint(
+            "DATAFLOW   WAY                                        REQUESTS      TIME  RESULT",
+            DIM
+        )
+    );
     for walk in &outcome.walks {
-        let (mark, colour) = if walk.held() { ("✓", GREEN) } else { ("✗", RED) };
+        let (mark, colour) = if walk.held() {
+            ("✓", GREEN)
+        } else {
+            ("✗", RED)
+        };
         println!(
             "  {:<9}  {:<41}  {:>8}  {:>5} ms  {} {}",
             walk.dataflow,
@@ -73,9 +123,20 @@ pub(super) fn summary(outcome: &Outcome) {
             walk.verdict(),
         );
     }
-    let refused = outcome.refusals.iter().filter(|refusal| refusal.held).count();
-    println!("  {refused} of {} attempts refused as demanded", outcome.refusals.len());
-    let (text, colour) = if outcome.held() { ("Everything held.", GREEN) } else { ("Something did not hold.", RED) };
+    let refused = outcome
+        .refusals
+        .iter()
+        .filter(|refusal| refusal.held)
+        .count();
+    println!(
+        "  {refused} of {} attempts refused as demanded",
+        outcome.refusals.len()
+    );
+    let (text, colour) = if outcome.held() {
+        ("Everything held.", GREEN)
+    } else {
+        ("Something did not hold.", RED)
+    };
     println!("  {} {} s", paint(text, colour), seconds(outcome.elapsed));
 }
 

@@ -135,7 +135,10 @@ fn is_authorization_page(path: &str) -> bool {
 
 fn path(exchange: &Exchange) -> String {
     let path = exchange.url.path();
-    exchange.url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{}", shorten_form(query)))
+    exchange.url.query().map_or_else(
+        || path.to_owned(),
+        |query| format!("{path}?{}", shorten_form(query)),
+    )
 }
 
 fn sent(exchange: &Exchange) -> String {
@@ -144,12 +147,17 @@ fn sent(exchange: &Exchange) -> String {
         let (scheme, credential) = value.split_once(' ').unwrap_or((value, ""));
         parts.push(format!("{scheme} {}", shorten_secret(credential)));
     }
-    if let Some(criteria) = header(&exchange.request_headers, &HeaderName::from_static("if-none-exist")) {
+    if let Some(criteria) = header(
+        &exchange.request_headers,
+        &HeaderName::from_static("if-none-exist"),
+    ) {
         parts.push(format!("If-None-Exist: {criteria}"));
     }
     let media_type = header(&exchange.request_headers, &CONTENT_TYPE).unwrap_or_default();
     if media_type.starts_with("application/x-www-form-urlencoded") {
-        parts.push(shorten_form(&String::from_utf8_lossy(&exchange.request_body)));
+        parts.push(shorten_form(&String::from_utf8_lossy(
+            &exchange.request_body,
+        )));
     } else if !exchange.request_body.is_empty() {
         parts.push(format!("{} bytes", exchange.request_body.len()));
     }
@@ -162,18 +170,29 @@ fn answer(exchange: &Exchange) -> String {
     }
     if let Some(location) = header(&exchange.response_headers, &LOCATION) {
         let (path, query) = location.split_once('?').unwrap_or((location, ""));
-        let query = if query.is_empty() { String::new() } else { format!("?{}", shorten_form(query)) };
+        let query = if query.is_empty() {
+            String::new()
+        } else {
+            format!("?{}", shorten_form(query))
+        };
         return format!("→ {}{query}", without_origin(path));
     }
     let media_type = header(&exchange.response_headers, &CONTENT_TYPE).unwrap_or_default();
     if media_type.starts_with("application/json") && exchange.purpose != Purpose::Discovery {
         return members(&exchange.response_body);
     }
-    if exchange.response_body.is_empty() { String::new() } else { format!("{} bytes", exchange.response_body.len()) }
+    if exchange.response_body.is_empty() {
+        String::new()
+    } else {
+        format!("{} bytes", exchange.response_body.len())
+    }
 }
 
 fn without_origin(address: &str) -> &str {
-    address.strip_prefix("https://").and_then(|rest| rest.find('/').and_then(|at| rest.get(at..))).unwrap_or(address)
+    address
+        .strip_prefix("https://")
+        .and_then(|rest| rest.find('/').and_then(|at| rest.get(at..)))
+        .unwrap_or(address)
 }
 
 /// The members of an OAuth answer that tell something, in a line.
@@ -181,11 +200,25 @@ fn members(body: &[u8]) -> String {
     let Ok(serde_json::Value::Object(members)) = serde_json::from_slice(body) else {
         return format!("{} bytes", body.len());
     };
-    let told = ["error", "active", "access_token", "expires_in", "scope", "organization", "refresh_token"];
+    let told = [
+        "error",
+        "active",
+        "access_token",
+        "expires_in",
+        "scope",
+        "organization",
+        "refresh_token",
+    ];
     let tell = |name: &&str| {
         let value = members.get(*name)?;
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let text = if name.ends_with("_token") { shorten_secret(&text) } else { text };
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        let text = if name.ends_with("_token") {
+            shorten_secret(&text)
+        } else {
+            text
+        };
         Some(format!("{name}={text}"))
     };
     told.iter().filter_map(tell).collect::<Vec<_>>().join(" ")
@@ -195,7 +228,12 @@ fn members(body: &[u8]) -> String {
 fn shorten_form(form: &str) -> String {
     let pairs = url::form_urlencoded::parse(form.as_bytes());
     let told = pairs.map(|(name, value)| {
-        let value = if SECRET.contains(&&*name) { shorten_secret(&value) } else { value.into_owned() };
+        let value = match &*name {
+            // Of what a person chose or may read out, nothing is shown.
+            "password" => "…".to_owned(),
+            name if SECRET.contains(&name) => shorten_secret(&value),
+            _ => value.into_owned(),
+        };
         format!("{name}={value}")
     });
     told.collect::<Vec<_>>().join("&")
@@ -204,7 +242,11 @@ fn shorten_form(form: &str) -> String {
 /// The first characters, enough to recognize and far from enough to use.
 fn shorten_secret(secret: &str) -> String {
     let shown: String = secret.chars().take(SHOWN).collect();
-    if secret.chars().count() > SHOWN { format!("{shown}…") } else { "…".to_owned() }
+    if secret.chars().count() > SHOWN {
+        format!("{shown}…")
+    } else {
+        "…".to_owned()
+    }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -221,7 +263,6 @@ const SECRET: &[&str] = &[
     "code_verifier",
     "csrf",
     "csrf_token",
-    "password",
     "refresh_token",
     "request",
     "state",
@@ -234,19 +275,28 @@ mod tests {
 
     #[test]
     fn secrets_are_shortened_in_forms_and_queries() {
-        let told = shorten_form("grant_type=refresh_token&refresh_token=vro_0123456789abcdef&client_secret=short");
-        assert_eq!(told, "grant_type=refresh_token&refresh_token=vro_01234…&client_secret=…");
+        let told = shorten_form(
+            "grant_type=refresh_token&refresh_token=vro_0123456789abcdef&client_secret=short",
+        );
+        assert_eq!(
+            told,
+            "grant_type=refresh_token&refresh_token=vro_01234…&client_secret=…"
+        );
     }
 
     #[test]
     fn an_answer_tells_its_members_without_the_token() {
-        let told = members(br#"{"access_token":"vro_0123456789abcdef","expires_in":300,"other":"x"}"#);
+        let told =
+            members(br#"{"access_token":"vro_0123456789abcdef","expires_in":300,"other":"x"}"#);
         assert_eq!(told, "access_token=vro_01234… expires_in=300");
     }
 
     #[test]
     fn a_location_is_told_without_its_origin() {
-        assert_eq!(without_origin("https://localhost:8443/client/callback"), "/client/callback");
+        assert_eq!(
+            without_origin("https://localhost:8443/client/callback"),
+            "/client/callback"
+        );
         assert_eq!(without_origin("/login"), "/login");
     }
 }

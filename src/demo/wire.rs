@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use oauth::{BasicCredentials, Secret};
+use oauth::BasicCredentials;
 use outbound::header::{AUTHORIZATION, HeaderValue};
 use outbound::{Outbound, OutboundConfig, Purpose, Request, Response, Trust};
 use serde_json::Value;
@@ -30,23 +30,34 @@ pub(super) async fn post(
     basic: Option<(&str, &str)>,
     form: &[(&str, &str)],
 ) -> anyhow::Result<Response> {
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let mut request = Request::post(Url::parse(url)?, purpose, "application/x-www-form-urlencoded", body.into_bytes());
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish();
+    let mut request = Request::post(
+        Url::parse(url)?,
+        purpose,
+        "application/x-www-form-urlencoded",
+        body.into_bytes(),
+    );
     if let Some((client_id, secret)) = basic {
-        let credentials = BasicCredentials {
-            client_id: client_id.to_owned(),
-            client_secret: Secret::received(secret.to_owned()),
-        };
-        request = request.header(AUTHORIZATION, HeaderValue::from_str(credentials.to_header().expose())?);
+        let credentials = BasicCredentials::header(client_id, secret);
+        request = request.header(AUTHORIZATION, HeaderValue::from_str(&credentials)?);
     }
     Ok(outbound.send(request).await?)
 }
 
 /// Reads a URL, with a bearer token if one is given.
-pub(super) async fn read(outbound: &Outbound, url: &str, token: Option<&str>) -> anyhow::Result<Response> {
+pub(super) async fn read(
+    outbound: &Outbound,
+    url: &str,
+    token: Option<&str>,
+) -> anyhow::Result<Response> {
     let mut request = Request::get(Url::parse(url)?, Purpose::Read);
     if let Some(token) = token {
-        request = request.header(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))?);
+        request = request.header(
+            AUTHORIZATION,
+            HeaderValue::from_str(&format!("Bearer {token}"))?,
+        );
     }
     Ok(outbound.send(request).await?)
 }

@@ -21,9 +21,16 @@ pub struct Keys {
 /// A file cannot be written.
 pub fn write_keys(directory: &Path, random: &Random) -> anyhow::Result<Keys> {
     files::private_directory(directory)?;
-    let keys = Keys { es384: SigningKey::generate(Algorithm::ES384)?, rs384: SigningKey::generate(Algorithm::RS384)? };
+    let keys = Keys {
+        es384: SigningKey::generate(Algorithm::ES384)?,
+        rs384: SigningKey::generate(Algorithm::RS384)?,
+    };
     for (name, key) in [("es384.pem", &keys.es384), ("rs384.pem", &keys.rs384)] {
-        files::write(&directory.join(name), key.to_pem().expose().as_bytes(), files::PRIVATE)?;
+        files::write(
+            &directory.join(name),
+            key.to_pem().expose().as_bytes(),
+            files::PRIVATE,
+        )?;
     }
     for name in ["refresh.key", "cookie.key"] {
         files::write(&directory.join(name), &random.bytes::<32>(), files::PRIVATE)?;

@@ -1,6 +1,6 @@
 //! The commented configuration of a new party.
 
-use super::NewParty;
+use super::{NewParty, OWN_RESOURCE_SERVER, OWN_SECRET};
 
 /// Writes it. Every value is quoted as TOML, so that no organization's name can break the file.
 pub(super) fn configuration(party: &NewParty, development_ca: bool) -> String {
@@ -8,18 +8,40 @@ pub(super) fn configuration(party: &NewParty, development_ca: bool) -> String {
     let mut text = HEAD
         .replace("{party}", &quote(party.preset.name))
         .replace("{organization}", &quote(&party.organization))
-        .replace("{jurisdictions}", &format!("[{}]", quote(&party.jurisdiction)))
+        .replace(
+            "{jurisdictions}",
+            &format!("[{}]", quote(&party.jurisdiction)),
+        )
         .replace("{origin}", &quote(&party.origin))
         .replace("{address}", &quote(&party.address.to_string()))
-        .replace("{internal_address}", &quote(&party.internal_address.to_string()));
-    text.push_str(if development_ca { DEVELOPMENT_TRUST } else { TRUST });
+        .replace(
+            "{internal_address}",
+            &quote(&party.internal_address.to_string()),
+        );
+    text.push_str(if development_ca {
+        DEVELOPMENT_TRUST
+    } else {
+        TRUST
+    });
     if party.preset.authorization_server {
         text.push_str(&AUTHORIZATION_SERVER.replace("{prefix}", &quote(party.preset.name)));
     }
-    text.push_str(RESOURCE_SERVER);
     if party.preset.authorization_server {
-        text.push_str(&OWN_ISSUER.replace("{origin}", &quote(&party.origin)).replace("{prefix}", &quote(party.preset.name)).replace("{jurisdictions}", &format!("[{}]", quote(&party.jurisdiction))));
+        let own = OWN_ISSUER
+            .replace("{origin}", &quote(&party.origin))
+            .replace("{prefix}", &quote(party.preset.name))
+            .replace("{client_id}", &quote(OWN_RESOURCE_SERVER))
+            .replace("{secret}", &quote(OWN_SECRET))
+            .replace(
+                "{jurisdictions}",
+                &format!("[{}]", quote(&party.jurisdiction)),
+            );
+        text.push_str(RESOURCE_SERVER);
+        text.push_str(&own);
+    } else {
+        text.push_str(NO_ISSUER_YET);
     }
+    text.push_str(FOREIGN_ISSUER);
     text.push_str(CLIENT);
     text
 }
@@ -101,20 +123,27 @@ const RESOURCE_SERVER: &str = r#"
 introspection_cache_max_age_s = 0
 "#;
 
-const OWN_ISSUER: &str = r#"
-# Our own authorization server as an issuer. `resource-server add` prints the secret: put it into the file,
-# then take the # away.
-# [[resource_server.issuers]]
-# issuer = {origin}
-# token_prefix = {prefix}
-# client_id = "resource-server"
-# client_secret_file = "secrets/introspection"
-# organizations = ["*"]
-# jurisdictions = {jurisdictions}
-# record_types = ["birth", "fetal-death"]
+/// A resource server without an issuer would refuse everybody; it begins when the first is known.
+const NO_ISSUER_YET: &str = r#"
+# Hosts records. Every request is introspected at the issuer that the token's prefix names.
+# Take the # away here and below once a partner's authorization server knows this resource server.
+# [resource_server]
+# introspection_cache_max_age_s = 0
 "#;
 
-const CLIENT: &str = r#"
+const OWN_ISSUER: &str = r#"
+# Our own authorization server is an issuer like every other: asked over HTTPS.
+[[resource_server.issuers]]
+issuer = {origin}
+token_prefix = {prefix}
+client_id = {client_id}
+client_secret_file = {secret}
+organizations = ["*"]
+jurisdictions = {jurisdictions}
+record_types = ["birth", "fetal-death"]
+"#;
+
+const FOREIGN_ISSUER: &str = r#"
 # Another organization's authorization server whose tokens open our records (we introspect there):
 # [[resource_server.issuers]]
 # issuer = "https://vro.example"
@@ -124,7 +153,9 @@ const CLIENT: &str = r#"
 # organizations = ["*"]
 # jurisdictions = ["MA"]
 # record_types = ["birth", "fetal-death"]
+"#;
 
+const CLIENT: &str = r#"
 # Gets tokens from peers and delivers records to them.
 [client]
 cookie_key_file = "keys/cookie.key"

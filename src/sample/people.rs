@@ -23,13 +23,6 @@ pub struct Person {
     pub record_number: String,
 }
 
-impl Person {
-    /// First, middle and family name.
-    pub fn full_name(&self) -> String {
-        format!("{} {} {}", self.first, self.middle, self.family)
-    }
-}
-
 /// All that a report draws on.
 #[derive(Clone, Debug)]
 pub struct Case {

@@ -12,7 +12,12 @@ use crate::sample::{Form, Kind};
 use crate::serve::RunningParty;
 
 /// The parties, and which of them issue tokens. `faulty` trusts only an issuer that the reader plays.
-pub const PARTIES: [(&str, bool); 4] = [("ehr", false), ("vro", true), ("nchs", true), ("faulty", false)];
+pub const PARTIES: [(&str, bool); 4] = [
+    ("ehr", false),
+    ("vro", true),
+    ("nchs", true),
+    ("faulty", false),
+];
 
 /// The specification's dataflows: source, receiver, what its API user signs with (both algorithms that SMART
 /// App Launch demands occur), and what travels.
@@ -32,6 +37,8 @@ pub struct Cast {
     pub dataflows: Vec<Flow>,
     /// Jurisdictions of the records, the first of them the sandbox's own.
     pub jurisdictions: Vec<String>,
+    /// A jurisdiction that no record here is of; one client is registered for it.
+    pub other_jurisdiction: String,
     /// Where nobody listens until the reader does.
     pub faulty_issuer: String,
     /// Where nobody listens until the reader does.
@@ -88,8 +95,15 @@ impl Flow {
 impl Cast {
     /// The cast on `ports`, for `records` or, if there are none, for Massachusetts.
     pub fn new(ports: &Ports, records: &[Record]) -> Self {
-        let found: BTreeSet<String> = records.iter().filter_map(|record| record.jurisdiction.clone()).collect();
-        let jurisdictions: Vec<String> = if found.is_empty() { vec!["MA".to_owned()] } else { found.into_iter().collect() };
+        let found: BTreeSet<String> = records
+            .iter()
+            .filter_map(|record| record.jurisdiction.clone())
+            .collect();
+        let jurisdictions: Vec<String> = if found.is_empty() {
+            vec!["MA".to_owned()]
+        } else {
+            found.into_iter().collect()
+        };
         let own = jurisdictions.first().cloned().unwrap_or_default();
         let parties: Vec<Party> = PARTIES
             .iter()
@@ -102,12 +116,26 @@ impl Cast {
                 issues_tokens: *issues_tokens,
             })
             .collect();
-        let dataflows = DATAFLOWS.iter().filter_map(|(source, receiver, algorithm, sample_kinds)| {
-            let find = |name: &str| parties.iter().find(|party| party.name == name).cloned();
-            Some(Flow { source: find(source)?, receiver: find(receiver)?, algorithm, sample_kinds })
-        });
+        let dataflows =
+            DATAFLOWS
+                .iter()
+                .filter_map(|(source, receiver, algorithm, sample_kinds)| {
+                    let find =
+                        |name: &str| parties.iter().find(|party| party.name == name).cloned();
+                    Some(Flow {
+                        source: find(source)?,
+                        receiver: find(receiver)?,
+                        algorithm,
+                        sample_kinds,
+                    })
+                });
         Self {
             dataflows: dataflows.collect(),
+            other_jurisdiction: ["NH", "VT", "ME"]
+                .into_iter()
+                .find(|code| !jurisdictions.iter().any(|known| known == code))
+                .unwrap_or("GU")
+                .to_owned(),
             jurisdictions,
             faulty_issuer: format!("https://localhost:{}", ports.faulty_issuer),
             jwks_uri: format!("https://localhost:{}/jwks.json", ports.jwks),
@@ -115,8 +143,22 @@ impl Cast {
         }
     }
 
+    /// Those of the records and the other one.
+    pub fn all_jurisdictions(&self) -> Vec<String> {
+        self.jurisdictions
+            .iter()
+            .chain([&self.other_jurisdiction])
+            .cloned()
+            .collect()
+    }
+
     /// What `sandbox.json` says.
-    pub fn describe(&self, registered: &Registered, hosted: &Hosted, running: &[RunningParty]) -> Description {
+    pub fn describe(
+        &self,
+        registered: &Registered,
+        hosted: &Hosted,
+        running: &[RunningParty],
+    ) -> Description {
         let jurisdiction = self.jurisdictions.first().cloned().unwrap_or_default();
         let party = |party: &Party| DescribedParty {
             origin: party.origin(),
@@ -130,17 +172,34 @@ impl Cast {
             certificate: format!("{}/tls/certificate.pem", party.name),
             log: "sandbox.log".to_owned(),
         };
-        let (faulty, ordinary): (Vec<&Party>, Vec<&Party>) =
-            self.parties.iter().partition(|party| party.name == "faulty");
+        let (faulty, ordinary): (Vec<&Party>, Vec<&Party>) = self
+            .parties
+            .iter()
+            .partition(|party| party.name == "faulty");
         let faulty_fhir = faulty.first().map(|party| party.fhir()).unwrap_or_default();
-        let settings = running.iter().find_map(|party| party.loaded().config.authorization_server.clone());
-        let cache = running.iter().find_map(|party| party.loaded().config.resource_server.clone());
+        let settings = running
+            .iter()
+            .find_map(|party| party.loaded().config.authorization_server.clone());
+        let cache = running
+            .iter()
+            .find_map(|party| party.loaded().config.resource_server.clone());
         Description {
             ca: "ca.pem".to_owned(),
-            parties: ordinary.into_iter().map(|one| (one.name.to_owned(), party(one))).collect(),
-            dataflows: self.dataflows.iter().map(|flow| self.dataflow(flow, registered, hosted)).collect(),
-            introspection_cache_s: cache.map_or(0, |section| u64::from(section.introspection_cache_max_age_s)),
-            access_token_lifetime_s: settings.as_ref().map_or(0, |section| u64::from(section.access_token_lifetime_s)),
+            parties: ordinary
+                .into_iter()
+                .map(|one| (one.name.to_owned(), party(one)))
+                .collect(),
+            dataflows: self
+                .dataflows
+                .iter()
+                .map(|flow| self.dataflow(flow, registered, hosted))
+                .collect(),
+            introspection_cache_s: cache.map_or(0, |section| {
+                u64::from(section.introspection_cache_max_age_s)
+            }),
+            access_token_lifetime_s: settings
+                .as_ref()
+                .map_or(0, |section| u64::from(section.access_token_lifetime_s)),
             limits: limits(running),
             faulty_issuer: FaultyIssuer {
                 origin: self.faulty_issuer.clone(),
@@ -153,8 +212,15 @@ impl Cast {
 
     fn dataflow(&self, flow: &Flow, registered: &Registered, hosted: &Hosted) -> Dataflow {
         let name = flow.name();
-        let (samples, sample_ids) = hosted.get(&name).cloned().unwrap_or_default().into_iter().unzip();
-        let introspection = registered.introspection.get(&(flow.source.name, flow.receiver.name));
+        let (samples, sample_ids) = hosted
+            .get(&name)
+            .cloned()
+            .unwrap_or_default()
+            .into_iter()
+            .unzip();
+        let introspection = registered
+            .introspection
+            .get(&(flow.source.name, flow.receiver.name));
         Dataflow {
             authorization_server: flow.receiver.name.to_owned(),
             client: flow.source.name.to_owned(),
@@ -162,10 +228,12 @@ impl Cast {
             resource_server: flow.source.name.to_owned(),
             users: registered.users.get(&name).cloned().unwrap_or_default(),
             clients: registered.clients.get(&name).cloned().unwrap_or_default(),
-            introspection_client: introspection.cloned().unwrap_or_else(|| IntrospectionClient {
-                client_id: String::new(),
-                client_secret: String::new(),
-            }),
+            introspection_client: introspection
+                .cloned()
+                .unwrap_or_else(|| IntrospectionClient {
+                    client_id: String::new(),
+                    client_secret: String::new(),
+                }),
             resources: vec![flow.source.fhir(), flow.receiver.fhir()],
             samples,
             sample_ids,
@@ -184,7 +252,10 @@ fn organization(name: &str, jurisdiction: &str) -> String {
 }
 
 fn limits(running: &[RunningParty]) -> BTreeMap<&'static str, u64> {
-    let Some(party) = running.iter().find(|party| party.loaded().config.authorization_server.is_some()) else {
+    let Some(party) = running
+        .iter()
+        .find(|party| party.loaded().config.authorization_server.is_some())
+    else {
         return BTreeMap::new();
     };
     let loaded = party.loaded();
@@ -204,9 +275,18 @@ fn limits(running: &[RunningParty]) -> BTreeMap<&'static str, u64> {
         ("records_per_batch", 1),
     ]);
     if let Some(section) = &loaded.config.authorization_server {
-        all.insert("login_failures_per_account", u64::from(section.login_failures_per_account));
-        all.insert("login_failures_per_source", u64::from(section.login_failures_per_source));
-        all.insert("login_failure_window_s", u64::from(section.login_failure_window_s));
+        all.insert(
+            "login_failures_per_account",
+            u64::from(section.login_failures_per_account),
+        );
+        all.insert(
+            "login_failures_per_source",
+            u64::from(section.login_failures_per_source),
+        );
+        all.insert(
+            "login_failure_window_s",
+            u64::from(section.login_failure_window_s),
+        );
     }
     all
 }

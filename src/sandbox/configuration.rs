@@ -22,7 +22,10 @@ pub fn write(directory: &Path, cast: &Cast, overrides: &[String]) -> anyhow::Res
                 config::set(&mut table, assignment)?;
             }
         }
-        let text = format!("# Written by `vitalgate sandbox`; overwritten at its next start.\n\n{}", toml::to_string_pretty(&table)?);
+        let text = format!(
+            "# Written by `vitalgate sandbox`; overwritten at its next start.\n\n{}",
+            toml::to_string_pretty(&table)?
+        );
         let file = directory.join(party.name).join("vitalgate.toml");
         files::write(&file, text.as_bytes(), files::PRIVATE)?;
         // A mistake in an override is told now, with its line.
@@ -35,19 +38,38 @@ fn table(cast: &Cast, party: &Party) -> Table {
     let mut table = Table::new();
     table.insert("party".into(), text(party.name));
     table.insert("organization".into(), text(&party.organization));
-    // All of them: a registration for another jurisdiction than the sandbox's shows that it is refused.
-    table.insert("jurisdictions".into(), list(&cast.jurisdictions));
+    table.insert("jurisdictions".into(), list(&cast.all_jurisdictions()));
     table.insert("public_origin".into(), text(&party.origin()));
     table.insert("data_directory".into(), text("data"));
     table.insert("listen".into(), listen(party));
-    table.insert("outbound".into(), section([("ca_file", text("../ca.pem")), ("platform_roots", Value::Boolean(false))]));
+    table.insert(
+        "outbound".into(),
+        section([
+            ("ca_file", text("../ca.pem")),
+            ("platform_roots", Value::Boolean(false)),
+        ]),
+    );
     if party.issues_tokens {
         table.insert("authorization_server".into(), authorization_server(party));
     }
-    table.insert("resource_server".into(), section([("issuers", Value::Array(issuers(cast, party)))]));
-    let peers: Vec<Value> = cast.dataflows.iter().filter(|flow| flow.source.name == party.name).map(peer).collect();
+    table.insert(
+        "resource_server".into(),
+        section([("issuers", Value::Array(issuers(cast, party)))]),
+    );
+    let peers: Vec<Value> = cast
+        .dataflows
+        .iter()
+        .filter(|flow| flow.source.name == party.name)
+        .map(peer)
+        .collect();
     if !peers.is_empty() {
-        table.insert("client".into(), section([("cookie_key_file", text("keys/cookie.key")), ("peers", Value::Array(peers))]));
+        table.insert(
+            "client".into(),
+            section([
+                ("cookie_key_file", text("keys/cookie.key")),
+                ("peers", Value::Array(peers)),
+            ]),
+        );
     }
     table
 }
@@ -55,7 +77,10 @@ fn table(cast: &Cast, party: &Party) -> Table {
 fn listen(party: &Party) -> Value {
     section([
         ("address", text(&format!("127.0.0.1:{}", party.port))),
-        ("internal_address", text(&format!("127.0.0.1:{}", party.internal_port))),
+        (
+            "internal_address",
+            text(&format!("127.0.0.1:{}", party.internal_port)),
+        ),
         ("certificate_file", text("tls/certificate.pem")),
         ("private_key_file", text("tls/private-key.pem")),
     ])
@@ -64,7 +89,10 @@ fn listen(party: &Party) -> Value {
 fn authorization_server(party: &Party) -> Value {
     section([
         ("token_prefix", text(party.name)),
-        ("signing_key_files", list(&["keys/es384.pem".to_owned(), "keys/rs384.pem".to_owned()])),
+        (
+            "signing_key_files",
+            list(&["keys/es384.pem".to_owned(), "keys/rs384.pem".to_owned()]),
+        ),
         ("refresh_key_file", text("keys/refresh.key")),
         // A test suite signs in often, also with wrong passwords.
         ("login_failures_per_source", Value::Integer(1_000)),
@@ -76,7 +104,10 @@ fn issuers(cast: &Cast, party: &Party) -> Vec<Value> {
     if !cast.dataflows.iter().any(|flow| takes_part(flow, party)) {
         return vec![section([
             ("issuer", text(&cast.faulty_issuer)),
-            ("introspection_endpoint", text(&format!("{}/oauth2/introspect", cast.faulty_issuer))),
+            (
+                "introspection_endpoint",
+                text(&format!("{}/oauth2/introspect", cast.faulty_issuer)),
+            ),
             ("client_id", text("faulty-resource-server")),
             ("client_secret_file", text("secrets/introspection")),
             ("organizations", list(&["*".to_owned()])),
@@ -86,16 +117,23 @@ fn issuers(cast: &Cast, party: &Party) -> Vec<Value> {
     }
     let trusted = cast.parties.iter().filter(|issuer| {
         issuer.issues_tokens
-            && cast.dataflows.iter().any(|flow| flow.receiver.name == issuer.name && takes_part(flow, party))
+            && cast
+                .dataflows
+                .iter()
+                .any(|flow| flow.receiver.name == issuer.name && takes_part(flow, party))
     });
     let issuer = |issuer: &Party| {
         section([
             ("issuer", text(&issuer.origin())),
             ("token_prefix", text(issuer.name)),
             ("client_id", text(&introspection_client_id(party))),
-            ("client_secret_file", text(&format!("secrets/{}-introspection", issuer.name))),
+            (
+                "client_secret_file",
+                text(&format!("secrets/{}-introspection", issuer.name)),
+            ),
             ("organizations", list(&["*".to_owned()])),
-            ("jurisdictions", list(&cast.jurisdictions)),
+            // With the other one: what keeps its client out is then the record, not an empty intersection.
+            ("jurisdictions", list(&cast.all_jurisdictions())),
             ("record_types", record_types()),
         ])
     };
@@ -132,14 +170,20 @@ fn peer(flow: &Flow) -> Value {
         "human".into(),
         section([
             ("client_id", text(&format!("{name}-web"))),
-            ("client_secret_file", text(&format!("secrets/{}-web", flow.receiver.name))),
+            (
+                "client_secret_file",
+                text(&format!("secrets/{}-web", flow.receiver.name)),
+            ),
             ("scope", text(USER_SCOPE)),
             ("redirect_uri", text(&redirect_uri(flow))),
         ]),
     );
     peer.insert(
         "native".into(),
-        section([("client_id", text(&format!("{name}-native"))), ("scope", text(USER_SCOPE))]),
+        section([
+            ("client_id", text(&format!("{name}-native"))),
+            ("scope", text(USER_SCOPE)),
+        ]),
     );
     Value::Table(peer)
 }
@@ -172,7 +216,12 @@ fn list(texts: &[String]) -> Value {
 }
 
 fn section<const N: usize>(members: [(&str, Value); N]) -> Value {
-    Value::Table(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    Value::Table(
+        members
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
 }
 
 /// What an API user of a dataflow may do.

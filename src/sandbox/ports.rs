@@ -34,9 +34,16 @@ impl Ports {
         let file = directory.join("ports");
         let count = PARTIES.len() * 2 + 2;
         let wished: Vec<u16> = match base {
-            Some(base) => (0..).map(|number| base.saturating_add(number)).take(count).collect(),
+            Some(base) => (0..)
+                .map(|number| base.saturating_add(number))
+                .take(count)
+                .collect(),
             None => std::fs::read_to_string(&file)
-                .map(|text| text.split_whitespace().filter_map(|port| port.parse().ok()).collect())
+                .map(|text| {
+                    text.split_whitespace()
+                        .filter_map(|port| port.parse().ok())
+                        .collect()
+                })
                 .unwrap_or_default(),
         };
         let mut wished = wished.into_iter();
@@ -51,14 +58,24 @@ impl Ports {
         };
         let mut listeners = Vec::new();
         for _ in PARTIES {
-            listeners.push(Listeners { public: bind()?, internal: bind()? });
+            listeners.push(Listeners {
+                public: bind()?,
+                internal: bind()?,
+            });
         }
         // Bound for a moment to find them free, and then left to the reader.
         let (faulty_issuer, jwks) = (bind()?.local_addr()?.port(), bind()?.local_addr()?.port());
-        let ports = Self { listeners, faulty_issuer, jwks };
+        let ports = Self {
+            listeners,
+            faulty_issuer,
+            jwks,
+        };
         let mut all: Vec<u16> = Vec::new();
         for one in &ports.listeners {
-            all.extend([one.public.local_addr()?.port(), one.internal.local_addr()?.port()]);
+            all.extend([
+                one.public.local_addr()?.port(),
+                one.internal.local_addr()?.port(),
+            ]);
         }
         all.extend([ports.faulty_issuer, ports.jwks]);
         let text: Vec<String> = all.iter().map(u16::to_string).collect();
@@ -68,8 +85,11 @@ impl Ports {
 
     /// Public and internal port of each party, in order.
     pub fn numbers(&self) -> impl Iterator<Item = (u16, u16)> {
-        let port = |listener: &TcpListener| listener.local_addr().map_or(0, |address| address.port());
-        self.listeners.iter().map(move |one| (port(&one.public), port(&one.internal)))
+        let port =
+            |listener: &TcpListener| listener.local_addr().map_or(0, |address| address.port());
+        self.listeners
+            .iter()
+            .map(move |one| (port(&one.public), port(&one.internal)))
     }
 
     /// Hands the listeners over.

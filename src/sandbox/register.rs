@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use authorization_server::administration::{
-    Actor, Administration, Error, NewClient, NewClientSecret, NewResourceServer, NewUser, generate_password,
+    Actor, Administration, Error, NewClient, NewClientSecret, NewResourceServer, NewUser,
+    generate_password,
 };
 use authorization_server::{
     AssertionAudience, ClientAuthenticationMethod, GrantType, OrganizationAccess, Rights,
@@ -17,7 +18,8 @@ use storage::Clock;
 
 use super::cast::{Cast, Flow, Party};
 use super::configuration::{
-    SYSTEM_SCOPE, USER_SCOPE, algorithm, introspection_client_id, key_file, redirect_uri, takes_part,
+    SYSTEM_SCOPE, USER_SCOPE, algorithm, introspection_client_id, key_file, redirect_uri,
+    takes_part,
 };
 use super::description::{Client, IntrospectionClient, User};
 use crate::serve;
@@ -38,7 +40,12 @@ pub struct Registered {
 ///
 /// # Errors
 /// A database or a file cannot be used.
-pub async fn register(directory: &Path, cast: &Cast, clock: &Clock, random: &Random) -> anyhow::Result<Registered> {
+pub async fn register(
+    directory: &Path,
+    cast: &Cast,
+    clock: &Clock,
+    random: &Random,
+) -> anyhow::Result<Registered> {
     let mut registered = Registered::default();
     for party in cast.parties.iter().filter(|party| party.issues_tokens) {
         let loaded = config::load(&directory.join(party.name).join("vitalgate.toml"))?;
@@ -48,21 +55,40 @@ pub async fn register(directory: &Path, cast: &Cast, clock: &Clock, random: &Ran
             clock: clock.clone(),
             random: random.clone(),
             party: party.name.to_owned(),
-            // Another jurisdiction than the sandbox's is registered too, to be refused.
-            jurisdictions: Vec::new(),
+            jurisdictions: cast.all_jurisdictions(),
             actor: Actor::shell(),
         };
-        let office = Office { directory, cast, admin, party, random };
-        office.forget_everybody().await.context("clearing the registrations of the last start")?;
+        let office = Office {
+            directory,
+            cast,
+            admin,
+            party,
+            random,
+        };
+        office
+            .forget_everybody()
+            .await
+            .context("clearing the registrations of the last start")?;
         office.resource_servers(&mut registered).await?;
-        for flow in cast.dataflows.iter().filter(|flow| flow.receiver.name == party.name) {
-            office.dataflow(flow, &mut registered).await.with_context(|| flow.name())?;
+        for flow in cast
+            .dataflows
+            .iter()
+            .filter(|flow| flow.receiver.name == party.name)
+        {
+            office
+                .dataflow(flow, &mut registered)
+                .await
+                .with_context(|| flow.name())?;
         }
     }
     for party in &cast.parties {
         // A file that a configuration names must be there; nobody knows this secret.
         let file = directory.join(party.name).join("secrets/introspection");
-        files::write(&file, Secret::generate(random).expose().as_bytes(), files::PRIVATE)?;
+        files::write(
+            &file,
+            Secret::generate(random).expose().as_bytes(),
+            files::PRIVATE,
+        )?;
     }
     Ok(registered)
 }
@@ -81,8 +107,13 @@ impl Office<'_> {
         for user in self.admin.users().await? {
             self.admin.delete_user(&user.username).await?;
         }
-        let introspection: Vec<String> =
-            self.admin.resource_servers().await?.into_iter().map(|entry| entry.introspection_client_id).collect();
+        let introspection: Vec<String> = self
+            .admin
+            .resource_servers()
+            .await?
+            .into_iter()
+            .map(|entry| entry.introspection_client_id)
+            .collect();
         for client in self.admin.clients().await? {
             if !introspection.contains(&client.client_id) {
                 self.admin.delete_client(&client.client_id).await?;
@@ -101,7 +132,13 @@ impl Office<'_> {
     async fn resource_servers(&self, registered: &mut Registered) -> anyhow::Result<()> {
         let ours = |flow: &&Flow| flow.receiver.name == self.party.name;
         for server in &self.cast.parties {
-            if !self.cast.dataflows.iter().filter(ours).any(|flow| takes_part(flow, server)) {
+            if !self
+                .cast
+                .dataflows
+                .iter()
+                .filter(ours)
+                .any(|flow| takes_part(flow, server))
+            {
                 continue;
             }
             let client_id = introspection_client_id(server);
@@ -124,9 +161,19 @@ impl Office<'_> {
                 })
                 .await?;
             let file = format!("{}/secrets/{}-introspection", server.name, self.party.name);
-            files::write(&self.directory.join(file), secret.expose().as_bytes(), files::PRIVATE)?;
+            files::write(
+                &self.directory.join(file),
+                secret.expose().as_bytes(),
+                files::PRIVATE,
+            )?;
             let client_secret = secret.expose().to_owned();
-            registered.introspection.insert((server.name, self.party.name), IntrospectionClient { client_id, client_secret });
+            registered.introspection.insert(
+                (server.name, self.party.name),
+                IntrospectionClient {
+                    client_id,
+                    client_secret,
+                },
+            );
         }
         Ok(())
     }
@@ -137,41 +184,86 @@ impl Office<'_> {
         self.api_clients(flow, clients).await?;
         self.refused_clients(flow, clients).await?;
         let users = registered.users.entry(flow.name()).or_default();
-        let (clerk, lock_out) = (format!("{}.clerk", flow.name()), format!("{}.locked", flow.name()));
+        let (clerk, lock_out) = (
+            format!("{}.clerk", flow.name()),
+            format!("{}.locked", flow.name()),
+        );
         users.push(self.user(flow, &clerk, None).await?);
-        users.push(self.user(flow, &lock_out, Some("to be locked out by wrong passwords")).await?);
+        users.push(
+            self.user(flow, &lock_out, Some("to be locked out by wrong passwords"))
+                .await?,
+        );
         Ok(())
     }
 
     async fn human_clients(&self, flow: &Flow, clients: &mut Vec<Client>) -> anyhow::Result<()> {
         let name = flow.name();
-        let (public, confidential) = (ClientAuthenticationMethod::None, ClientAuthenticationMethod::ClientSecretBasic);
+        let (public, confidential) = (
+            ClientAuthenticationMethod::None,
+            ClientAuthenticationMethod::ClientSecretBasic,
+        );
         let human = |id: &str, method| NewClient {
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             redirect_uris: vec![redirect_uri(flow)],
             scope: USER_SCOPE.to_owned(),
             ..self.of_flow(flow, &format!("{name}-{id}"), method)
         };
-        self.describe(flow, human("web-public", public), clients, "").await?;
-        let web = self.describe(flow, human("web", confidential), clients, "").await?;
+        self.describe(flow, human("web-public", public), clients, "")
+            .await?;
+        let web = self
+            .describe(flow, human("web", confidential), clients, "")
+            .await?;
         let secret = web.context("no secret was made")?;
         let file = format!("{}/secrets/{}-web", flow.source.name, flow.receiver.name);
-        files::write(&self.directory.join(file), secret.expose().as_bytes(), files::PRIVATE)?;
-        let native = NewClient { redirect_uris: vec!["http://127.0.0.1/callback".to_owned()], ..human("native", public) };
-        self.describe(flow, native, clients, "a native application: loopback redirect URI with any port (RFC 8252)").await?;
+        files::write(
+            &self.directory.join(file),
+            secret.expose().as_bytes(),
+            files::PRIVATE,
+        )?;
+        let native = NewClient {
+            redirect_uris: vec!["http://127.0.0.1/callback".to_owned()],
+            ..human("native", public)
+        };
+        self.describe(
+            flow,
+            native,
+            clients,
+            "a native application: loopback redirect URI with any port (RFC 8252)",
+        )
+        .await?;
         let mut two = human("web-two", public);
-        two.redirect_uris.push(format!("{}/other", redirect_uri(flow)));
-        self.describe(flow, two, clients, "two redirect URIs").await?;
+        two.redirect_uris
+            .push(format!("{}/other", redirect_uri(flow)));
+        self.describe(flow, two, clients, "two redirect URIs")
+            .await?;
         Ok(())
     }
 
     async fn api_clients(&self, flow: &Flow, clients: &mut Vec<Client>) -> anyhow::Result<()> {
         let name = flow.name();
         let secret = ClientAuthenticationMethod::ClientSecretBasic;
-        self.describe(flow, self.api(flow, &format!("{name}-api-secret"), secret), clients, "").await?;
-        for (id, audience) in [("api-jwt", AssertionAudience::Issuer), ("api-jwt-token-endpoint", AssertionAudience::TokenEndpoint)] {
+        self.describe(
+            flow,
+            self.api(flow, &format!("{name}-api-secret"), secret),
+            clients,
+            "",
+        )
+        .await?;
+        for (id, audience) in [
+            ("api-jwt", AssertionAudience::Issuer),
+            ("api-jwt-token-endpoint", AssertionAudience::TokenEndpoint),
+        ] {
             let new = self.api_jwt(flow, &format!("{name}-{id}"))?;
-            self.describe(flow, NewClient { assertion_audience: audience, ..new }, clients, "").await?;
+            self.describe(
+                flow,
+                NewClient {
+                    assertion_audience: audience,
+                    ..new
+                },
+                clients,
+                "",
+            )
+            .await?;
         }
         Ok(())
     }
@@ -179,29 +271,65 @@ impl Office<'_> {
     /// What people need to try refusals.
     async fn refused_clients(&self, flow: &Flow, clients: &mut Vec<Client>) -> anyhow::Result<()> {
         let name = flow.name();
-        let api = |id: &str| self.api(flow, &format!("{name}-{id}"), ClientAuthenticationMethod::ClientSecretBasic);
-        let short = NewClient { access_token_lifetime_s: Some(SHORT_S), ..api("api-short") };
-        self.describe(flow, short, clients, "its tokens live 5 s").await?;
+        let api = |id: &str| {
+            self.api(
+                flow,
+                &format!("{name}-{id}"),
+                ClientAuthenticationMethod::ClientSecretBasic,
+            )
+        };
+        let short = NewClient {
+            access_token_lifetime_s: Some(SHORT_S),
+            ..api("api-short")
+        };
+        self.describe(flow, short, clients, "its tokens live 5 s")
+            .await?;
         let mut other = api("api-other-organization");
         other.rights.organization = Some(OTHER_ORGANIZATION.to_owned());
-        self.describe(flow, other, clients, "another organization of the same kind").await?;
+        self.describe(
+            flow,
+            other,
+            clients,
+            "another organization of the same kind",
+        )
+        .await?;
         let mut elsewhere = api("api-other-jurisdiction");
-        let own = &self.cast.jurisdictions;
-        let code = ["NH", "VT", "ME"].into_iter().find(|code| !own.iter().any(|known| known == code)).unwrap_or("GU");
-        elsewhere.rights.jurisdictions = vec![code.to_owned()];
-        self.describe(flow, elsewhere, clients, "another jurisdiction").await?;
+        elsewhere.rights.jurisdictions = vec![self.cast.other_jurisdiction.clone()];
+        self.describe(flow, elsewhere, clients, "another jurisdiction")
+            .await?;
         let mut narrow = api("api-read-only");
         narrow.scope = "system/Composition.r".to_owned();
-        self.describe(flow, narrow, clients, "a scope that reaches no Bundle").await?;
+        self.describe(flow, narrow, clients, "a scope that reaches no Bundle")
+            .await?;
         let disabled = api("api-disabled");
         let id = disabled.client_id.clone().unwrap_or_default();
         self.describe(flow, disabled, clients, "disabled").await?;
         self.admin.set_client_disabled(&id, true).await?;
         let expired = self.admin.clock.now() + SignedDuration::from_millis(1);
-        self.describe_until(flow, api("api-expired-secret"), clients, "its secret has expired", Some(expired)).await?;
-        let by_url = NewClient { jwks: None, jwks_uri: Some(self.cast.jwks_uri.clone()), ..self.api_jwt(flow, &format!("{name}-api-jwks-uri"))? };
-        self.describe(flow, by_url, clients, "its keys are fetched from jwks_uri, where you may serve them").await?;
-        let auditor = NewClient { scope: "system/AuditEvent.rs".to_owned(), ..api("auditor") };
+        self.describe_until(
+            flow,
+            api("api-expired-secret"),
+            clients,
+            "its secret has expired",
+            Some(expired),
+        )
+        .await?;
+        let by_url = NewClient {
+            jwks: None,
+            jwks_uri: Some(self.cast.jwks_uri.clone()),
+            ..self.api_jwt(flow, &format!("{name}-api-jwks-uri"))?
+        };
+        self.describe(
+            flow,
+            by_url,
+            clients,
+            "its keys are fetched from jwks_uri, where you may serve them",
+        )
+        .await?;
+        let auditor = NewClient {
+            scope: "system/AuditEvent.rs".to_owned(),
+            ..api("auditor")
+        };
         self.describe(flow, auditor, clients, "an auditor").await?;
         Ok(())
     }
@@ -218,7 +346,10 @@ impl Office<'_> {
         let key = self.key(flow)?;
         let jwks = Jwks::new([key.public_jwk().clone()])?.to_json().to_string();
         let method = ClientAuthenticationMethod::PrivateKeyJwt;
-        Ok(NewClient { jwks: Some(jwks), ..self.api(flow, client_id, method) })
+        Ok(NewClient {
+            jwks: Some(jwks),
+            ..self.api(flow, client_id, method)
+        })
     }
 
     fn key(&self, flow: &Flow) -> anyhow::Result<oauth::jose::SigningKey> {
@@ -226,7 +357,12 @@ impl Office<'_> {
         serve::signing_key(&file, Some(algorithm(flow)), None)
     }
 
-    fn of_flow(&self, flow: &Flow, client_id: &str, method: ClientAuthenticationMethod) -> NewClient {
+    fn of_flow(
+        &self,
+        flow: &Flow,
+        client_id: &str,
+        method: ClientAuthenticationMethod,
+    ) -> NewClient {
         NewClient {
             name: format!("Record exchange of {}", flow.source.organization),
             audiences: vec![flow.source.fhir(), flow.receiver.fhir()],
@@ -258,14 +394,31 @@ impl Office<'_> {
         }
     }
 
-    async fn add(&self, new: NewClient, expires: Option<jiff::Timestamp>) -> anyhow::Result<Option<Secret>> {
+    async fn add(
+        &self,
+        new: NewClient,
+        expires: Option<jiff::Timestamp>,
+    ) -> anyhow::Result<Option<Secret>> {
         let id = new.client_id.clone().unwrap_or_default();
-        let secret = NewClientSecret { name: "sandbox".to_owned(), expires };
-        let (_, secret) = self.admin.add_client(new, secret).await.with_context(|| format!("registering {id}"))?;
+        let secret = NewClientSecret {
+            name: "sandbox".to_owned(),
+            expires,
+        };
+        let (_, secret) = self
+            .admin
+            .add_client(new, secret)
+            .await
+            .with_context(|| format!("registering {id}"))?;
         Ok(secret)
     }
 
-    async fn describe(&self, flow: &Flow, new: NewClient, clients: &mut Vec<Client>, note: &str) -> anyhow::Result<Option<Secret>> {
+    async fn describe(
+        &self,
+        flow: &Flow,
+        new: NewClient,
+        clients: &mut Vec<Client>,
+        note: &str,
+    ) -> anyhow::Result<Option<Secret>> {
         self.describe_until(flow, new, clients, note, None).await
     }
 
@@ -287,7 +440,11 @@ impl Office<'_> {
             AssertionAudience::TokenEndpoint => token_endpoint,
         };
         clients.push(Client {
-            kind: if new.redirect_uris.is_empty() { "api" } else { "human" },
+            kind: if new.redirect_uris.is_empty() {
+                "api"
+            } else {
+                "human"
+            },
             auth: new.authentication.as_str(),
             client_id: new.client_id.unwrap_or_default(),
             client_secret: secret.as_ref().map(|secret| secret.expose().to_owned()),
@@ -295,7 +452,11 @@ impl Office<'_> {
             redirect_uris: (new.redirect_uris.len() > 1).then(|| new.redirect_uris.clone()),
             private_key: signs.then(|| format!("{}/{}", flow.source.name, key_file(flow))),
             alg: signs.then(|| algorithm(flow)),
-            kid: if signs { Some(self.key(flow)?.kid().to_owned()) } else { None },
+            kid: if signs {
+                Some(self.key(flow)?.kid().to_owned())
+            } else {
+                None
+            },
             assertion_audience: signs.then_some(audience),
             jwks_uri: new.jwks_uri,
             scope: new.scope,
@@ -303,7 +464,9 @@ impl Office<'_> {
             jurisdictions: new.rights.jurisdictions,
             record_types: new.rights.record_types,
             resources: new.audiences,
-            access_token_lifetime_s: new.access_token_lifetime_s.and_then(|seconds| u64::try_from(seconds).ok()),
+            access_token_lifetime_s: new
+                .access_token_lifetime_s
+                .and_then(|seconds| u64::try_from(seconds).ok()),
             note: new.note,
         });
         Ok(secret)
@@ -334,7 +497,10 @@ impl Office<'_> {
             },
             note: told.note.clone(),
         };
-        self.admin.add_user(new).await.with_context(|| format!("registering {username}"))?;
+        self.admin
+            .add_user(new)
+            .await
+            .with_context(|| format!("registering {username}"))?;
         Ok(told)
     }
 }

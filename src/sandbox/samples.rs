@@ -8,9 +8,9 @@ use fhir::Jurisdiction;
 use fhir::bundle::Bundle;
 
 use super::cast::{Cast, Flow};
+use crate::files;
 use crate::sample::{self, Form, Kind};
 use crate::serve::RunningParty;
-use crate::files;
 
 /// A record that somebody gave.
 pub struct Record {
@@ -31,7 +31,8 @@ pub type Hosted = BTreeMap<String, Vec<(String, String)>>;
 /// A file cannot be read or is no such Bundle.
 pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Record>> {
     let read = |path: &PathBuf| {
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes =
+            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         if let Err(error) = fhir::json::check(&bytes) {
             bail!("{}: {error}", path.display());
         }
@@ -39,8 +40,15 @@ pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Record>> {
             Ok(bundle) => bundle.index().jurisdiction.map(|code| code.to_string()),
             Err(issue) => bail!("{}: {issue}", path.display()),
         };
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Record { name, bytes, jurisdiction })
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        Ok(Record {
+            name,
+            bytes,
+            jurisdiction,
+        })
     };
     paths.iter().map(read).collect()
 }
@@ -57,10 +65,20 @@ pub async fn host(
 ) -> anyhow::Result<Hosted> {
     let mut hosted = Hosted::new();
     for flow in &cast.dataflows {
-        let party = parties.iter().find(|party| party.name() == flow.source.name);
-        let roles = party.map(RunningParty::roles).context("the source does not run")?;
-        let server = roles.resource_server.as_ref().context("the source hosts nothing")?;
-        let jurisdiction = cast.jurisdictions.first().and_then(|code| Jurisdiction::parse(code));
+        let party = parties
+            .iter()
+            .find(|party| party.name() == flow.source.name);
+        let roles = party
+            .map(RunningParty::roles)
+            .context("the source does not run")?;
+        let server = roles
+            .resource_server
+            .as_ref()
+            .context("the source hosts nothing")?;
+        let jurisdiction = cast
+            .jurisdictions
+            .first()
+            .and_then(|code| Jurisdiction::parse(code));
         let mut samples = Vec::new();
         for (name, bytes) in of_flow(cast, flow, records)? {
             let addressee = Some(flow.receiver.organization.as_str());
@@ -80,12 +98,20 @@ pub async fn host(
 /// What travels a dataflow: the given records, or synthetic ones of the dataflow's own kinds.
 fn of_flow(cast: &Cast, flow: &Flow, records: &[Record]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     if !records.is_empty() {
-        return Ok(records.iter().map(|record| (record.name.clone(), record.bytes.clone())).collect());
+        return Ok(records
+            .iter()
+            .map(|record| (record.name.clone(), record.bytes.clone()))
+            .collect());
     }
     let jurisdiction = cast.jurisdictions.first().cloned().unwrap_or_default();
     let mut samples = Vec::new();
     for (kind, form, number) in flow.sample_kinds {
-        let request = sample::Request { kind: *kind, form: *form, jurisdiction: jurisdiction.clone(), seed: SEED };
+        let request = sample::Request {
+            kind: *kind,
+            form: *form,
+            jurisdiction: jurisdiction.clone(),
+            seed: SEED,
+        };
         let sample = sample::write(&request, *number)?;
         samples.push((sample.file_name, sample.json));
     }

@@ -35,12 +35,21 @@ impl Verdict {
 
 impl Watched {
     pub(super) fn new(body: Body, size: usize, time: Duration, verdict: Verdict) -> Self {
-        Self { body, left: size, deadline: Box::pin(tokio::time::sleep(time)), verdict }
+        Self {
+            body,
+            left: size,
+            deadline: Box::pin(tokio::time::sleep(time)),
+            verdict,
+        }
     }
 
     fn refuse(&self, why: u8) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.verdict.0.store(why, Ordering::SeqCst);
-        let text = if why == LATE { "the body came too slowly" } else { "the body is too large" };
+        let text = if why == LATE {
+            "the body came too slowly"
+        } else {
+            "the body is too large"
+        };
         Poll::Ready(Some(Err(axum::Error::new(text))))
     }
 }
@@ -49,7 +58,10 @@ impl HttpBody for Watched {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
             let size = match &frame {

@@ -4,12 +4,15 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
-use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use tower::ServiceExt;
 
@@ -20,6 +23,7 @@ use crate::config::{Config, Limits};
 
 /// The way into the roles of a party.
 pub(super) struct Front {
+    party: String,
     roles: RwLock<Arc<Roles>>,
     pub(super) authorization_server: Gate,
     pub(super) resource_server: Gate,
@@ -40,6 +44,7 @@ impl Front {
     pub(super) fn new(config: &Config, roles: Roles) -> Self {
         let limits = config.limits.clone();
         Self {
+            party: config.party.clone(),
             roles: RwLock::new(Arc::new(roles)),
             authorization_server: Gate::new(limits.authorization_server_requests),
             resource_server: Gate::new(limits.resource_server_requests),
@@ -67,24 +72,36 @@ impl Front {
 
     /// Answers one request. It runs on a task of its own, so that a panic in a role ends in 500 and not in
     /// a cut connection.
-    pub(super) async fn answer(self: Arc<Self>, mut request: Request<Body>, peer: SocketAddr) -> Response<Body> {
-        let id = HeaderValue::from_str(&uuid_v7()).unwrap_or_else(|_| HeaderValue::from_static("-"));
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        mut request: Request<Body>,
+        peer: SocketAddr,
+    ) -> Response<Body> {
+        let id =
+            HeaderValue::from_str(&uuid_v7()).unwrap_or_else(|_| HeaderValue::from_static("-"));
         // Overwritten: a caller's own value would let it choose what our audit says.
         request.headers_mut().insert(REQUEST_ID, id.clone());
         request.extensions_mut().insert(ConnectInfo(peer));
         let role = role(request.uri().path());
         let http1 = request.version() <= Version::HTTP_11;
+        let method = request.method().clone();
+        let (party, started) = (self.party.clone(), Instant::now());
         let task = tokio::spawn(async move { self.inside(request, role).await });
-        let mut response = task.await.unwrap_or_else(|_| plain(role, StatusCode::INTERNAL_SERVER_ERROR));
-        let closing = matches!(response.status(), StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
-        let headers = response.headers_mut();
-        headers.insert(REQUEST_ID, id);
-        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if closing && http1 {
-            // The rest of the body is not read: the connection cannot be used again.
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
+        let mut response = task
+            .await
+            .unwrap_or_else(|_| plain(role, StatusCode::INTERNAL_SERVER_ERROR));
+        count(&party, role, response.status(), started.elapsed());
+        // Neither path nor query: both may name a record.
+        tracing::info!(
+            party,
+            role = role.as_str(),
+            request_id = id.to_str().unwrap_or_default(),
+            %method,
+            status = response.status().as_u16(),
+            ms = started.elapsed().as_millis(),
+            "answered"
+        );
+        finish(&mut response, id, http1);
         response
     }
 
@@ -103,12 +120,21 @@ impl Front {
         };
         let verdict = Verdict::default();
         let time = Duration::from_secs(self.limits.body_timeout_s);
-        let request = request.map(|body| Body::new(Watched::new(body, size, time, verdict.clone())));
-        let response = self.router(role).oneshot(request).await.unwrap_or_else(|never| match never {});
-        let refused = verdict.status().and_then(|status| StatusCode::from_u16(status).ok());
+        let request =
+            request.map(|body| Body::new(Watched::new(body, size, time, verdict.clone())));
+        let response = self
+            .router(role)
+            .oneshot(request)
+            .await
+            .unwrap_or_else(|never| match never {});
+        let refused = verdict
+            .status()
+            .and_then(|status| StatusCode::from_u16(status).ok());
         match refused {
             Some(status) => plain(role, status),
-            None if response.status() == StatusCode::NOT_FOUND && is_bare(&response) => plain(role, StatusCode::NOT_FOUND),
+            None if response.status() == StatusCode::NOT_FOUND && is_bare(&response) => {
+                plain(role, StatusCode::NOT_FOUND)
+            }
             None => response,
         }
     }
@@ -123,8 +149,56 @@ impl Front {
     }
 }
 
+/// The headers of every answer.
+fn finish(response: &mut Response<Body>, id: HeaderValue, http1: bool) {
+    let unread = matches!(
+        response.status(),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE
+    );
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    headers.insert(
+        STRICT_TRANSPORT_SECURITY,
+        HeaderValue::from_static("max-age=31536000"),
+    );
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if unread && http1 {
+        // The rest of the body is not read: the connection cannot be used again.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+impl Role {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationServer => "authorization-server",
+            Self::ResourceServer => "resource-server",
+            Self::Client => "client",
+        }
+    }
+}
+
+fn count(party: &str, role: Role, status: StatusCode, elapsed: Duration) {
+    let labels = [
+        ("party", party.to_owned()),
+        ("role", role.as_str().to_owned()),
+        ("status", status.as_str().to_owned()),
+    ];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+    let labels = [
+        ("party", party.to_owned()),
+        ("role", role.as_str().to_owned()),
+    ];
+    metrics::histogram!("http_request_seconds", &labels).record(elapsed);
+}
+
 fn role(path: &str) -> Role {
-    let under = |base: &str| path == base || path.strip_prefix(base).is_some_and(|rest| rest.starts_with('/'));
+    let under = |base: &str| {
+        path == base
+            || path
+                .strip_prefix(base)
+                .is_some_and(|rest| rest.starts_with('/'))
+    };
     if under("/fhir") {
         Role::ResourceServer
     } else if under("/client") {
@@ -145,15 +219,28 @@ fn plain(role: Role, status: StatusCode) -> Response<Body> {
         StatusCode::NOT_FOUND => ("not-found", "invalid_request", "there is nothing here"),
         StatusCode::PAYLOAD_TOO_LARGE => ("too-long", "invalid_request", "the body is too large"),
         StatusCode::REQUEST_TIMEOUT => ("timeout", "invalid_request", "the body came too slowly"),
-        StatusCode::SERVICE_UNAVAILABLE => ("transient", "temporarily_unavailable", "too busy or stopping; try again"),
-        _ => ("exception", "server_error", "something failed that is not your fault"),
+        StatusCode::SERVICE_UNAVAILABLE => (
+            "transient",
+            "temporarily_unavailable",
+            "too busy or stopping; try again",
+        ),
+        _ => (
+            "exception",
+            "server_error",
+            "something failed that is not your fault",
+        ),
     };
     let (media_type, body) = match role {
         Role::ResourceServer => (
             "application/fhir+json; charset=utf-8",
-            format!(r#"{{"resourceType":"OperationOutcome","issue":[{{"severity":"error","code":"{issue}","diagnostics":"{text}"}}]}}"#),
+            format!(
+                r#"{{"resourceType":"OperationOutcome","issue":[{{"severity":"error","code":"{issue}","diagnostics":"{text}"}}]}}"#
+            ),
         ),
-        _ => ("application/json", format!(r#"{{"error":"{error}","error_description":"{text}"}}"#)),
+        _ => (
+            "application/json",
+            format!(r#"{{"error":"{error}","error_description":"{text}"}}"#),
+        ),
     };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -166,7 +253,10 @@ fn plain(role: Role, status: StatusCode) -> Response<Body> {
     response
 }
 
-#[expect(clippy::disallowed_methods, reason = "names an exchange in logs; decides nothing and is never compared")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "names an exchange in logs; decides nothing and is never compared"
+)]
 fn uuid_v7() -> String {
     uuid::Uuid::now_v7().to_string()
 }

@@ -39,9 +39,19 @@ impl Gate {
         }
         // Counted before the place is taken, so that stopping does not overlook who is waiting.
         let count = Count::add(&self.inside);
-        let places = if reserved { &self.reserved } else { &self.places };
-        let place = tokio::time::timeout(WAIT, Arc::clone(places).acquire_owned()).await.ok()?.ok()?;
-        Some(Inside { _place: place, count: count.keep() })
+        let places = if reserved {
+            &self.reserved
+        } else {
+            &self.places
+        };
+        let place = tokio::time::timeout(WAIT, Arc::clone(places).acquire_owned())
+            .await
+            .ok()?
+            .ok()?;
+        Some(Inside {
+            _place: place,
+            count: count.keep(),
+        })
     }
 
     /// Lets nobody in any more.

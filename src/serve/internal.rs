@@ -34,6 +34,9 @@ async fn ready(Extract(state): Extract<State>) -> (StatusCode, &'static str) {
     }
     match state.db.check().await {
         Ok(()) => (StatusCode::OK, "ready\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer\n",
+        ),
     }
 }

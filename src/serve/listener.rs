@@ -23,6 +23,7 @@ use crate::config::Limits;
 pub(super) struct Accepting {
     pub(super) tls: Arc<rustls::ServerConfig>,
     pub(super) front: Arc<Front>,
+    pub(super) party: String,
     pub(super) limits: Limits,
     pub(super) stop: Stop,
 }
@@ -36,7 +37,10 @@ pub(super) struct Stop {
 
 impl Default for Stop {
     fn default() -> Self {
-        Self { asked: watch::Sender::new(false), open: Arc::default() }
+        Self {
+            asked: watch::Sender::new(false),
+            open: Arc::default(),
+        }
     }
 }
 
@@ -73,7 +77,7 @@ impl Accepting {
                 Ok((stream, peer)) => match Arc::clone(&places).try_acquire_owned() {
                     Ok(place) => drop(tokio::spawn(Arc::clone(&this).connection(stream, peer, place))),
                     // Full: closing at once costs least and tells the peer soonest.
-                    Err(_) => metrics::counter!("connections_refused_total").increment(1),
+                    Err(_) => metrics::counter!("connections_refused_total", "party" => this.party.clone()).increment(1),
                 },
                 Err(error) => {
                     // Out of file descriptors, or the peer went away between: the loop must survive both.
@@ -84,7 +88,12 @@ impl Accepting {
         }
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        _place: OwnedSemaphorePermit,
+    ) {
         let _open = Open::count(&self.stop.open);
         // Small answers go out at once.
         let _ = stream.set_nodelay(true);
@@ -120,7 +129,8 @@ impl Accepting {
         };
         if matches!(ended, Ok(false)) {
             serving.as_mut().graceful_shutdown();
-            let _ = tokio::time::timeout(Duration::from_secs(self.limits.drain_timeout_s), serving).await;
+            let _ = tokio::time::timeout(Duration::from_secs(self.limits.drain_timeout_s), serving)
+                .await;
         }
     }
 
@@ -157,7 +167,10 @@ struct Exchange(Arc<Activity>);
 
 impl Activity {
     fn new() -> Self {
-        Self { running: AtomicUsize::new(0), last: std::sync::Mutex::new(Instant::now()) }
+        Self {
+            running: AtomicUsize::new(0),
+            last: std::sync::Mutex::new(Instant::now()),
+        }
     }
 
     fn begin(self: &Arc<Self>) -> Exchange {
@@ -166,7 +179,10 @@ impl Activity {
     }
 
     fn last(&self) -> Instant {
-        *self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *self
+            .last
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Resolves once there has been no exchange for `limit`, whatever trickles in meanwhile.
@@ -185,7 +201,11 @@ impl Activity {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        *self.0.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
+        *self
+            .0
+            .last
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
         self.0.running.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -61,33 +61,59 @@ impl Roles {
             .map(|section| {
                 let client = client(loaded, section, Some(db), shared, &outbound)?;
                 let key = files::read_key(&loaded.path(section.cookie_key_file.get_ref()))?;
-                Ok::<_, anyhow::Error>((client.clone(), client.router(client::SealingKey::new(key))))
+                Ok::<_, anyhow::Error>((
+                    client.clone(),
+                    client.router(client::SealingKey::new(key)),
+                ))
             })
             .transpose()
             .context("[client]")?;
         let (client, client_routes) = client.unzip();
         let routes = Routes {
-            authorization_server: authorization_server.as_ref().map(AuthorizationServer::router).unwrap_or_default(),
-            resource_server: resource_server.as_ref().map(ResourceServer::router).unwrap_or_default(),
+            authorization_server: authorization_server
+                .as_ref()
+                .map(AuthorizationServer::router)
+                .unwrap_or_default(),
+            resource_server: resource_server
+                .as_ref()
+                .map(ResourceServer::router)
+                .unwrap_or_default(),
             client: client_routes.unwrap_or_default(),
         };
-        Ok(Self { authorization_server, resource_server, client, routes })
+        Ok(Self {
+            authorization_server,
+            resource_server,
+            client,
+            routes,
+        })
     }
 }
 
 /// How a party calls others.
 pub(crate) fn outbound(loaded: &Loaded, shared: &Shared) -> anyhow::Result<Outbound> {
     let section = &loaded.config.outbound;
-    let ca_pem = section.ca_file.as_ref().map(|file| std::fs::read(loaded.path(file.get_ref()))).transpose()?;
+    let ca_pem = section
+        .ca_file
+        .as_ref()
+        .map(|file| std::fs::read(loaded.path(file.get_ref())))
+        .transpose()?;
     let clock = shared.clock.clone();
-    let trust = Trust { ca_pem, platform: section.platform_roots };
-    let mut config = OutboundConfig::new(&loaded.config.party, trust, Arc::new(move || clock.now()));
-    config.proxy = section.proxy.clone();
+    let trust = Trust {
+        ca_pem,
+        platform: section.platform_roots,
+    };
+    let mut config =
+        OutboundConfig::new(&loaded.config.party, trust, Arc::new(move || clock.now()));
+    config.proxy = section.proxy.as_deref().cloned();
     config.observer = shared.observer.clone();
     config.connect_to = section
         .connect_to
         .iter()
-        .map(|one| ConnectTo { host: one.host.clone(), port: one.port, address: one.address })
+        .map(|one| ConnectTo {
+            host: one.host.clone(),
+            port: one.port,
+            address: one.address,
+        })
         .collect();
     Outbound::new(config).context("[outbound]")
 }
@@ -123,7 +149,10 @@ fn authorization_server(
             ..authorization_server::Limits::default()
         },
     };
-    let signing = section.signing_key_files.iter().map(|file| signing_key(&loaded.path(file.get_ref()), None, None));
+    let signing = section
+        .signing_key_files
+        .iter()
+        .map(|file| signing_key(&loaded.path(file.get_ref()), None, None));
     let refresh = files::read_key(&loaded.path(section.refresh_key_file.get_ref()))?;
     let keys = authorization_server::Keys {
         signing: signing.collect::<anyhow::Result<_>>()?,
@@ -141,7 +170,11 @@ fn authorization_server(
 /// The codes of a party's jurisdictions.
 #[must_use]
 pub fn jurisdictions(config: &Config) -> Vec<String> {
-    config.jurisdictions.iter().map(|code| code.to_string()).collect()
+    config
+        .jurisdictions
+        .iter()
+        .map(|code| code.to_string())
+        .collect()
 }
 
 fn resource_server(
@@ -156,14 +189,21 @@ fn resource_server(
     let mut settings = resource_server::Config::new(&config.party, base, &config.organization);
     settings.jurisdiction = config.jurisdictions.first().map(|code| **code);
     settings.max_body_bytes = config.limits.record_bytes;
-    settings.introspection_cache_max_age = Duration::from_secs(u64::from(section.introspection_cache_max_age_s));
+    settings.introspection_cache_max_age =
+        Duration::from_secs(u64::from(section.introspection_cache_max_age_s));
     settings.issuers = section
         .issuers
         .iter()
         .map(|issuer| trusted(loaded, issuer))
         .collect::<anyhow::Result<_>>()?;
     let random = shared.random.clone();
-    Ok(ResourceServer::new(db.clone(), shared.clock.clone(), random, settings, outbound.clone())?)
+    Ok(ResourceServer::new(
+        db.clone(),
+        shared.clock.clone(),
+        random,
+        settings,
+        outbound.clone(),
+    )?)
 }
 
 /// Where a party's FHIR interface is.
@@ -176,18 +216,35 @@ pub fn fhir_base(config: &Config) -> anyhow::Result<Url> {
 
 fn trusted(loaded: &Loaded, issuer: &config::Issuer) -> anyhow::Result<TrustedIssuer> {
     let any = |list: &[String]| list.iter().any(|name| name == "*");
-    let organizations =
-        if any(&issuer.organizations) { Allowed::Any } else { Allowed::Only(issuer.organizations.clone()) };
+    let organizations = if any(&issuer.organizations) {
+        Allowed::Any
+    } else {
+        Allowed::Only(issuer.organizations.clone())
+    };
     let jurisdictions = if any(&issuer.jurisdictions) {
         Allowed::Any
     } else {
-        let parse = |code: &String| fhir::Jurisdiction::parse(code).with_context(|| format!("{code} is not a jurisdiction"));
-        Allowed::Only(issuer.jurisdictions.iter().map(parse).collect::<anyhow::Result<_>>()?)
+        let parse = |code: &String| {
+            fhir::Jurisdiction::parse(code).with_context(|| format!("{code} is not a jurisdiction"))
+        };
+        Allowed::Only(
+            issuer
+                .jurisdictions
+                .iter()
+                .map(parse)
+                .collect::<anyhow::Result<_>>()?,
+        )
     };
     Ok(TrustedIssuer {
         issuer: issuer.issuer.to_string(),
-        token_prefix: issuer.token_prefix.as_ref().map(|prefix| prefix.to_string()),
-        introspection_endpoint: issuer.introspection_endpoint.as_ref().map(|url| (**url).clone()),
+        token_prefix: issuer
+            .token_prefix
+            .as_ref()
+            .map(|prefix| prefix.to_string()),
+        introspection_endpoint: issuer
+            .introspection_endpoint
+            .as_ref()
+            .map(|url| (**url).clone()),
         client_authentication: ClientAuthentication {
             client_id: issuer.client_id.clone(),
             client_secret: files::read_secret(&loaded.path(issuer.client_secret_file.get_ref()))?,
@@ -217,7 +274,11 @@ pub(crate) fn client(
             name: peer.name.clone(),
             issuer: Issuer::parse(&peer.issuer)?,
             fhir: FhirBase::parse(peer.fhir.as_str())?,
-            resources: peer.resources.iter().map(|url| FhirBase::parse(url.as_str())).collect::<Result<_, _>>()?,
+            resources: peer
+                .resources
+                .iter()
+                .map(|url| FhirBase::parse(url.as_str()))
+                .collect::<Result<_, _>>()?,
             api: peer.api.as_ref().map(registration).transpose()?,
             human: peer.human.as_ref().map(registration).transpose()?,
             native: peer.native.as_ref().map(registration).transpose()?,
@@ -226,8 +287,16 @@ pub(crate) fn client(
     let settings = client::Config {
         party: config.party.clone(),
         public_origin: Url::parse(&config.public_origin)?,
-        own_fhir: config.resource_server.as_ref().map(|_| FhirBase::parse(fhir_base(config)?.as_str()).map_err(anyhow::Error::from)).transpose()?,
-        peers: section.peers.iter().map(peer).collect::<anyhow::Result<_>>()?,
+        own_fhir: config
+            .resource_server
+            .as_ref()
+            .map(|_| FhirBase::parse(fhir_base(config)?.as_str()).map_err(anyhow::Error::from))
+            .transpose()?,
+        peers: section
+            .peers
+            .iter()
+            .map(peer)
+            .collect::<anyhow::Result<_>>()?,
     };
     let environment = client::Environment {
         outbound: outbound.clone(),
@@ -238,7 +307,10 @@ pub(crate) fn client(
     Ok(Client::new(environment, settings)?)
 }
 
-fn registration(loaded: &Loaded, one: &config::Registration) -> anyhow::Result<client::config::Registration> {
+fn registration(
+    loaded: &Loaded,
+    one: &config::Registration,
+) -> anyhow::Result<client::config::Registration> {
     use client::config::{AssertionAudience, Credentials};
     let path = |file: &Spanned<PathBuf>| loaded.path(file.get_ref());
     let credentials = match (&one.client_secret_file, &one.private_key_file) {
@@ -257,18 +329,47 @@ fn registration(loaded: &Loaded, one: &config::Registration) -> anyhow::Result<c
             config::AssertionAudience::Issuer => AssertionAudience::Issuer,
             config::AssertionAudience::TokenEndpoint => AssertionAudience::TokenEndpoint,
         },
-        redirect_uri: one.redirect_uri.clone(),
+        redirect_uri: one.redirect_uri.as_deref().cloned(),
     })
 }
 
-/// A private key from a file. Without `alg` the file name tells it: `es384.pem`, `rs384.pem`.
-pub fn signing_key(path: &Path, alg: Option<&str>, kid: Option<&str>) -> anyhow::Result<SigningKey> {
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_ascii_uppercase();
-    let name = alg.map_or(stem, str::to_owned);
-    let Some(algorithm) = Algorithm::parse(&name) else {
-        bail!("{}: {name} is not one of RS256, RS384, PS256, ES256, ES384", path.display());
+/// A private key from a file. Without `alg` the file name tells it (`es384.pem`), or else the kind of key.
+///
+/// # Errors
+/// The file cannot be read, or holds no key for the algorithm.
+pub fn signing_key(
+    path: &Path,
+    alg: Option<&str>,
+    kid: Option<&str>,
+) -> anyhow::Result<SigningKey> {
+    let pem =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let stem = path
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
+    let candidates = match alg {
+        Some(alg) => match Algorithm::parse(alg) {
+            Some(algorithm) => vec![algorithm],
+            None => bail!("alg {alg} is not one of RS256, RS384, PS256, ES256, ES384"),
+        },
+        None => match Algorithm::parse(&stem.to_ascii_uppercase()) {
+            Some(algorithm) => vec![algorithm],
+            None => vec![Algorithm::ES384, Algorithm::ES256, Algorithm::RS384],
+        },
     };
-    let pem = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    SigningKey::from_pem(&pem, algorithm, kid.map(str::to_owned))
-        .with_context(|| format!("{} is not a private key for {name}", path.display()))
+    let names: Vec<&str> = candidates
+        .iter()
+        .map(|algorithm| algorithm.as_str())
+        .collect();
+    let key = candidates
+        .iter()
+        .find_map(|algorithm| SigningKey::from_pem(&pem, *algorithm, kid).ok());
+    key.with_context(|| {
+        format!(
+            "{} holds no private key for {}",
+            path.display(),
+            names.join(", ")
+        )
+    })
 }

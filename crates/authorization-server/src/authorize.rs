@@ -1,29 +1,37 @@
-//! The authorization endpoint. RFC 6749 section 4.1.1, RFC 7636 section 4.3, RFC 8707 section 2, RFC 9207.
+//! The authorization endpoint. RFC 6749 section 4.1.1, RFC 7636 section 4.3, RFC 8707 section 2,
+//! RFC 9207.
 //!
-//! Client and redirect URI are resolved first: until both are known, an error is a page and never a redirect
-//! (RFC 6749 section 4.1.2.1). Everything after that is answered at the redirect URI.
+//! Client and redirect URI are resolved first: until both are known, an error is a page and never a
+//! redirect (RFC 6749 section 4.1.2.1). Everything after that is answered at the redirect URI.
+
+mod check;
+#[cfg(test)]
+mod tests;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use oauth::pkce::CodeChallenge;
 use oauth::redirect_uri::RegisteredRedirectUri;
-use oauth::{ErrorCode, Parameters, Scope, Secret, SecretHash};
-use storage::{Transaction, Work};
-use url::Url;
+use oauth::{Parameters, Secret, SecretHash};
+use storage::{AuditEvent, Transaction, Work};
 
 use crate::caller::Caller;
-use crate::pages::{self, Problem};
+use crate::endpoint::is_form;
+use crate::pages::{self, Problem, settle};
 use crate::session::{self, Browser};
-use crate::store::authorization_requests::{self, AuthorizationRequest};
+use crate::store::authorization_requests::{self, AuthorizationRequest, Claim};
 use crate::store::clients;
-use crate::{AuthorizationServer, Client, GrantType, audience, audit};
+use crate::{AuthorizationServer, Client, audit};
+use check::{Checked, Refusal, check, echoed};
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
-    Router::new().route("/oauth2/authorize", get(from_query).post(from_body))
+    Router::new()
+        .route("/oauth2/authorize", get(from_query).post(from_body))
+        .route(RESUME, get(resume))
 }
 
 async fn from_query(
@@ -32,58 +40,212 @@ async fn from_query(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    match authorize(&server, &caller, &headers, query.unwrap_or_default().as_bytes()).await {
-        Ok(response) => response,
-        Err(problem) => problem.respond(&server, &caller).await,
-    }
-}
-
-/// A POST may come from another site, without our cookies: it is answered with a redirect to the same
-/// question as a GET, which brings them.
-async fn from_body(State(server): State<AuthorizationServer>, caller: Caller, body: Bytes) -> Response {
-    match Parameters::parse(&body).map_err(|_| Problem::MalformedRequest) {
-        Ok(_) => pages::see_other(&format!("/oauth2/authorize?{}", String::from_utf8_lossy(&body))),
-        Err(problem) => problem.respond(&server, &caller).await,
-    }
-}
-
-async fn authorize(
-    server: &AuthorizationServer,
-    caller: &Caller,
-    headers: &HeaderMap,
-    query: &[u8],
-) -> Result<Response, Problem> {
-    let parameters = Parameters::parse(query).map_err(|_| Problem::MalformedRequest)?;
-    let (client, redirect_uri) = resolve(server, &parameters).await?;
-    let state = parameters.get("state").map(str::to_owned);
-    let checked = check(server, &client, &parameters);
-    let request = match checked {
-        Ok(checked) => checked.into_request(server, &client, redirect_uri.clone(), state.clone()),
-        Err(refusal) => {
-            let error = oauth::Error::new(refusal.0, refusal.1.clone());
-            let mut event = audit::denial(server, caller, "authorize", &error);
-            event.client_id = Some(client.client_id);
-            server.db().audit(event).await?;
-            return Ok(refuse(server, &redirect_uri, state.as_deref(), refusal));
+    let page = async {
+        let asked = Asked::read(&server, query.unwrap_or_default().as_bytes()).await?;
+        match asked.request(&server, &headers).await? {
+            Ok(request) => open(&server, &headers, request).await,
+            Err(refusal) => asked.refuse(&server, &caller, refusal).await,
         }
     };
-    let prompt = parameters.get("prompt").unwrap_or_default();
-    if prompt == "none" {
-        // Consent is not remembered yet, so there is always something to ask (OpenID Connect Core 3.1.2.6).
-        let signed_in = session::current(server, headers).await?.is_some();
-        let code = if signed_in { "consent_required" } else { "login_required" };
-        return Ok(answer(server, &redirect_uri, state.as_deref(), &[("error", code)]));
-    }
-    open(server, headers, request).await
+    settle(page.await, &server, &caller).await
 }
 
-/// Stores the request and sends the browser to sign in, or to decide if it is signed in.
-async fn open(server: &AuthorizationServer, headers: &HeaderMap, request: AuthorizationRequest) -> Result<Response, Problem> {
-    let browser = Browser::of(server, headers);
-    let handle = Secret::generate(server.random());
-    let signed_in = !request.fresh_login && session::current(server, headers).await?.is_some();
-    let work = Open { hash: handle.hash(), browser: browser.hash(), request };
+/// A POST may come from another site, and then without our cookies (they are SameSite=Lax): the
+/// request is stored for nobody yet, and a redirect to a GET of our own brings them.
+async fn from_body(
+    State(server): State<AuthorizationServer>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let page = async {
+        let body = body.map_err(|rejection| Problem::Unreadable(rejection.status()))?;
+        if !is_form(&headers) {
+            return Err(Problem::MalformedRequest);
+        }
+        let asked = Asked::read(&server, &body).await?;
+        match asked.request(&server, &headers).await? {
+            Ok(request) => park(&server, request).await,
+            Err(refusal) => asked.refuse(&server, &caller, refusal).await,
+        }
+    };
+    settle(page.await, &server, &caller).await
+}
+
+/// The GET after a POST.
+async fn resume(
+    State(server): State<AuthorizationServer>,
+    caller: Caller,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let page = async {
+        let unclaimed = only(query.unwrap_or_default().as_bytes(), "request");
+        let unclaimed = Secret::received(unclaimed.ok_or(Problem::NoRequest)?).hash();
+        claim(&server, &headers, unclaimed).await
+    };
+    settle(page.await, &server, &caller).await
+}
+
+/// A request whose client and redirect URI are good: it may be answered by a redirect.
+struct Asked {
+    client: Client,
+    redirect_uri: String,
+    state: Option<String>,
+    parameters: Result<Parameters, oauth::Error>,
+}
+
+impl Asked {
+    /// Reads a request. One that is malformed elsewhere still says where its error goes (RFC 6749
+    /// section 4.1.2.1), as long as client and redirect URI have one reading.
+    async fn read(server: &AuthorizationServer, text: &[u8]) -> Result<Self, Problem> {
+        let client_id = only(text, "client_id").ok_or(Problem::UnknownClient)?;
+        let client = clients::find(server.db(), &client_id).await?;
+        let client = client
+            .filter(|it| !it.disabled)
+            .ok_or(Problem::UnknownClient)?;
+        let redirect_uri = only(text, "redirect_uri").ok_or(Problem::WrongRedirectUri)?;
+        let mut registered = client
+            .redirect_uris
+            .iter()
+            .filter_map(|uri| RegisteredRedirectUri::parse(uri).ok());
+        if !registered.any(|registered| registered.matches(&redirect_uri)) {
+            return Err(Problem::WrongRedirectUri);
+        }
+        let state = only(text, "state").filter(|state| echoed(state));
+        Ok(Self {
+            client,
+            redirect_uri,
+            state,
+            parameters: Parameters::parse(text),
+        })
+    }
+
+    async fn request(
+        &self,
+        server: &AuthorizationServer,
+        headers: &HeaderMap,
+    ) -> Result<Result<AuthorizationRequest, Refusal>, Problem> {
+        let checked = match check(&self.client, &self.parameters) {
+            Ok(checked) => checked,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if checked.silent {
+            let signed_in = session::current(server, headers).await?.is_some();
+            return Ok(Err(Refusal::silent(signed_in)));
+        }
+        Ok(Ok(self.accepted(server, checked)))
+    }
+
+    fn accepted(&self, server: &AuthorizationServer, checked: Checked) -> AuthorizationRequest {
+        let created = server.clock().now();
+        AuthorizationRequest {
+            client_id: self.client.client_id.clone(),
+            redirect_uri: self.redirect_uri.clone(),
+            scope: checked.scope,
+            audiences: checked.audiences,
+            state: self.state.clone(),
+            code_challenge: checked.code_challenge.as_str().to_owned(),
+            fresh_login: checked.fresh_login,
+            created,
+            expires: created + server.config().lifetimes.authorization_request,
+        }
+    }
+
+    async fn refuse(
+        &self,
+        server: &AuthorizationServer,
+        caller: &Caller,
+        refusal: Refusal,
+    ) -> Result<Response, Problem> {
+        let event = AuditEvent {
+            client_id: Some(self.client.client_id.clone()),
+            reason: Some(format!("{}: {}", refusal.code, refusal.description)),
+            ..audit::event(server, caller, "authorize", storage::Outcome::Denied)
+        };
+        server.db().audit(event).await?;
+        let members = [
+            ("error", refusal.code),
+            ("error_description", refusal.description.as_ref()),
+        ];
+        Ok(answer(
+            server,
+            &self.redirect_uri,
+            self.state.as_deref(),
+            &members,
+        ))
+    }
+}
+
+/// Stores the request for this browser and sends it on.
+async fn open(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    request: AuthorizationRequest,
+) -> Result<Response, Problem> {
+    let (browser, handle) = (
+        Browser::of(server, headers),
+        Secret::generate(server.random()),
+    );
+    let work = Insert {
+        hash: handle.hash(),
+        browser: Some(browser.hash()),
+        request,
+    };
     server.db().write(work).await?;
+    send_on(server, headers, &browser, &handle).await
+}
+
+/// Stores the request for the browser that follows the redirect.
+async fn park(
+    server: &AuthorizationServer,
+    request: AuthorizationRequest,
+) -> Result<Response, Problem> {
+    let handle = Secret::generate(server.random());
+    server
+        .db()
+        .write(Insert {
+            hash: handle.hash(),
+            browser: None,
+            request,
+        })
+        .await?;
+    Ok(pages::see_other(&format!(
+        "{RESUME}?request={}",
+        handle.expose()
+    )))
+}
+
+async fn claim(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    unclaimed: SecretHash,
+) -> Result<Response, Problem> {
+    let (browser, handle) = (
+        Browser::of(server, headers),
+        Secret::generate(server.random()),
+    );
+    let now = server.clock().now();
+    let claim = Claim {
+        unclaimed,
+        hash: handle.hash(),
+        browser: browser.hash(),
+        now,
+    };
+    if !server.db().write(Claimed(claim)).await? {
+        return Err(Problem::RequestOver);
+    }
+    send_on(server, headers, &browser, &handle).await
+}
+
+/// To sign in, or to decide if somebody is signed in.
+async fn send_on(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    browser: &Browser,
+    handle: &Secret,
+) -> Result<Response, Problem> {
+    let signed_in = session::current(server, headers).await?.is_some();
     let page = if signed_in { "consent" } else { "login" };
     let mut response = pages::see_other(&format!("/{page}?request={}", handle.expose()));
     if let Some(cookie) = browser.set_cookie(server) {
@@ -92,115 +254,70 @@ async fn open(server: &AuthorizationServer, headers: &HeaderMap, request: Author
     Ok(response)
 }
 
-/// Client and redirect URI, both exactly as registered.
-async fn resolve(server: &AuthorizationServer, parameters: &Parameters) -> Result<(Client, Url), Problem> {
-    let client_id = parameters.get("client_id").ok_or(Problem::UnknownClient)?;
-    let client = clients::find(server.db(), client_id).await?.filter(|client| !client.disabled);
-    let client = client.ok_or(Problem::UnknownClient)?;
-    let requested = parameters.get("redirect_uri").ok_or(Problem::WrongRedirectUri)?;
-    let registered = client.redirect_uris.iter().filter_map(|uri| RegisteredRedirectUri::parse(uri).ok());
-    let known = registered.into_iter().any(|registered| registered.matches(requested));
-    match Url::parse(requested) {
-        Ok(uri) if known => Ok((client, uri)),
-        _ => Err(Problem::WrongRedirectUri),
-    }
-}
-
-/// Why the request is refused at the redirect URI.
-struct Refusal(ErrorCode, String);
-
-impl From<oauth::Error> for Refusal {
-    fn from(error: oauth::Error) -> Self {
-        Self(error.code(), error.description().to_owned())
-    }
-}
-
-struct Checked {
-    scope: Scope,
-    audiences: Vec<String>,
-    code_challenge: CodeChallenge,
-    fresh_login: bool,
-}
-
-impl Checked {
-    fn into_request(self, server: &AuthorizationServer, client: &Client, redirect_uri: Url, state: Option<String>) -> AuthorizationRequest {
-        let created = server.clock().now();
-        AuthorizationRequest {
-            client_id: client.client_id.clone(),
-            redirect_uri: redirect_uri.into(),
-            scope: self.scope,
-            audiences: self.audiences,
-            state,
-            code_challenge: self.code_challenge.as_str().to_owned(),
-            fresh_login: self.fresh_login,
-            created,
-            expires: created + server.config().lifetimes.authorization_request,
-        }
-    }
-}
-
-fn check(_: &AuthorizationServer, client: &Client, parameters: &Parameters) -> Result<Checked, Refusal> {
-    let refuse = |code, text: &str| Err(Refusal(code, text.to_owned()));
-    if !client.grant_types.contains(&GrantType::AuthorizationCode) {
-        return refuse(ErrorCode::UnauthorizedClient, "the client is not registered for authorization_code");
-    }
-    match parameters.get("response_type") {
-        Some("code") => {}
-        Some(_) => return refuse(ErrorCode::UnsupportedResponseType, "only response_type=code is offered"),
-        None => return refuse(ErrorCode::InvalidRequest, "response_type is missing"),
-    }
-    if !["", "query"].contains(&parameters.get("response_mode").unwrap_or_default()) {
-        return refuse(ErrorCode::InvalidRequest, "only response_mode=query is offered");
-    }
-    if parameters.get("state").is_some_and(|state| state.len() > STATE) {
-        return refuse(ErrorCode::InvalidRequest, "state is too long");
-    }
-    let Some(challenge) = parameters.get("code_challenge") else {
-        return refuse(ErrorCode::InvalidRequest, "code_challenge is required (PKCE, RFC 7636)");
+/// The answer at the redirect URI, which stays as it is, with `state` as it came and `iss` (RFC
+/// 9207 section 2).
+pub(crate) fn answer(
+    server: &AuthorizationServer,
+    redirect_uri: &str,
+    state: Option<&str>,
+    members: &[(&str, &str)],
+) -> Response {
+    let state = state.map(|state| ("state", state));
+    let issuer = ("iss", server.issuer());
+    let members: Vec<(&str, &str)> = members
+        .iter()
+        .copied()
+        .chain(state)
+        .chain([issuer])
+        .collect();
+    let joint = match redirect_uri.split_once('?') {
+        None => "?",
+        Some((_, "")) => "",
+        Some(_) => "&",
     };
-    let code_challenge = CodeChallenge::parse(challenge, parameters.get("code_challenge_method"))?;
-    let scope = match parameters.get("scope") {
-        Some(text) => Scope::granted(&Scope::parse(text)?, &client.scope),
-        None => client.scope.clone(),
+    pages::see_other(&format!(
+        "{redirect_uri}{joint}{}",
+        oauth::form::encode(&members)
+    ))
+}
+
+/// The value of a parameter that is there exactly once, even where others are malformed.
+pub(crate) fn only(text: &[u8], name: &str) -> Option<String> {
+    let is_named = |pair: &&[u8]| {
+        url::form_urlencoded::parse(pair)
+            .next()
+            .is_some_and(|(found, _)| found == name)
     };
-    if scope.is_empty() {
-        return refuse(ErrorCode::InvalidScope, "nothing of the scope is registered for the client");
+    let mut named = text.split(|byte| *byte == b'&').filter(is_named);
+    let pair = named.next()?;
+    if named.next().is_some() {
+        return None;
     }
-    let mut wanted = parameters.all("resource");
-    // SMART App Launch 2.2 names the resource `aud`.
-    wanted.extend(parameters.get("aud"));
-    let audiences = audience::narrow(&wanted, &client.audiences)?;
-    let fresh_login = parameters.get("prompt") == Some("login");
-    Ok(Checked { scope, audiences, code_challenge, fresh_login })
+    Parameters::parse(pair).ok()?.get(name).map(str::to_owned)
 }
 
-fn refuse(server: &AuthorizationServer, redirect_uri: &Url, state: Option<&str>, Refusal(code, text): Refusal) -> Response {
-    // A state too long to be ours to carry is not echoed.
-    let state = state.filter(|state| state.len() <= STATE);
-    answer(server, redirect_uri, state, &[("error", code.as_str()), ("error_description", &text)])
-}
-
-/// The answer at the redirect URI, with `state` as it came and `iss` (RFC 9207 section 2). 303: the browser
-/// must not repeat a POST, and with it a password, at the client (RFC 9700 section 4.12).
-pub(crate) fn answer(server: &AuthorizationServer, redirect_uri: &Url, state: Option<&str>, members: &[(&str, &str)]) -> Response {
-    let mut location = redirect_uri.clone();
-    location.query_pairs_mut().extend_pairs(members).extend_pairs(state.map(|state| ("state", state))).append_pair("iss", server.issuer());
-    pages::see_other(location.as_str()).into_response()
-}
-
-struct Open {
+struct Insert {
     hash: SecretHash,
-    browser: SecretHash,
+    browser: Option<SecretHash>,
     request: AuthorizationRequest,
 }
 
-impl Work for Open {
+impl Work for Insert {
     type Output = ();
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), storage::Error> {
-        authorization_requests::insert(tx, &self.hash, &self.browser, &self.request).await
+        authorization_requests::insert(tx, &self.hash, self.browser.as_ref(), &self.request).await
     }
 }
 
-/// Enough for a sealed state of any client; it is stored until the person has decided.
-const STATE: usize = 2_000;
+struct Claimed(Claim);
+
+impl Work for Claimed {
+    type Output = bool;
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, storage::Error> {
+        authorization_requests::claim(tx, &self.0).await
+    }
+}
+
+const RESUME: &str = "/oauth2/authorize/resume";

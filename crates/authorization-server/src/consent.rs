@@ -1,19 +1,21 @@
-//! What a person allows a client to do, and the code that says so. RFC 6749 sections 4.1.1 and 4.1.2.
+//! What a person allows a client to do, and the code that says so. RFC 6749 sections 4.1.1 and
+//! 4.1.2.
+
+#[cfg(test)]
+mod tests;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
 use oauth::{Scope, Secret, SecretHash};
 use storage::{AuditEvent, Outcome, Transaction, Work};
-use url::Url;
 
 use crate::caller::Caller;
-use crate::login::{Handle, open, posted, respond};
-use crate::pages::{self, Open, Problem};
-use crate::session::{self, Session};
+use crate::login::{Body, open, posted};
+use crate::pages::{self, Consent, Open, Problem, settle};
+use crate::session::{self, Browser, Session, is_token};
 use crate::store::codes::{self, NewCode};
 use crate::store::{authorization_requests, identifier};
 use crate::{AuthorizationServer, audit, authorize};
@@ -26,81 +28,177 @@ async fn show(
     State(server): State<AuthorizationServer>,
     caller: Caller,
     headers: HeaderMap,
-    Query(handle): Query<Handle>,
+    RawQuery(query): RawQuery,
 ) -> Response {
     let page = async {
-        let open = open(&server, &headers, &handle.request).await?;
+        let open = open(&server, &headers, query).await?;
         let Some(session) = signed_in(&server, &headers, &open).await? else {
-            return Ok(pages::see_other(&format!("/login?request={}", open.handle)));
+            return Ok(to_login(&open));
         };
         let scope = granted(&open, &session);
         if scope.is_empty() {
-            return refused(&server, &caller, &open, &session, "invalid_scope").await;
+            return finish(
+                &server,
+                &open,
+                nothing_to_allow(&server, &caller, &open, &session),
+            )
+            .await;
         }
-        Ok(pages::consent(&server, &open, &session, &scope))
+        let shown = Browser::of(&server, &headers).shown(&open.handle, &session, &scope);
+        Ok(pages::consent(
+            &server,
+            &open,
+            &Consent {
+                session: &session,
+                scope: &scope,
+                shown,
+            },
+        ))
     };
-    respond(page.await, &server, &caller).await
+    settle(page.await, &server, &caller).await
 }
 
-async fn decide(State(server): State<AuthorizationServer>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
+async fn decide(
+    State(server): State<AuthorizationServer>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let page = async {
-        let (parameters, open) = posted(&server, &headers, &body).await?;
+        let (parameters, open) = posted(&server, &headers, body).await?;
         let Some(session) = signed_in(&server, &headers, &open).await? else {
-            return Ok(pages::see_other(&format!("/login?request={}", open.handle)));
+            return Ok(to_login(&open));
         };
         let scope = granted(&open, &session);
-        match parameters.get("decision") {
-            Some("allow") if !scope.is_empty() => allowed(&server, &caller, &open, &session, scope).await,
-            Some("allow") => refused(&server, &caller, &open, &session, "invalid_scope").await,
-            _ => refused(&server, &caller, &open, &session, "access_denied").await,
-        }
+        let shown = Browser::of(&server, &headers).shown(&open.handle, &session, &scope);
+        let decided = match parameters.get("decision") {
+            Some("allow") if !is_token(&shown, parameters.get("shown")) => {
+                // Not what the page said, or not to this person: ask again.
+                return Ok(pages::see_other(&format!(
+                    "/consent?request={}",
+                    open.handle
+                )));
+            }
+            Some("allow") => allowed(&server, &caller, &open, &session, scope),
+            Some("deny") => refused(&server, &caller, &open, &session),
+            _ => return Err(Problem::MalformedRequest),
+        };
+        finish(&server, &open, decided).await
     };
-    respond(page.await, &server, &caller).await
+    settle(page.await, &server, &caller).await
 }
 
 /// The session, unless the client asked for a fresh sign-in and it is older than that.
-async fn signed_in(server: &AuthorizationServer, headers: &HeaderMap, open: &Open) -> Result<Option<Session>, Problem> {
+async fn signed_in(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    open: &Open,
+) -> Result<Option<Session>, Problem> {
     let session = session::current(server, headers).await?;
     let request = &open.request;
     Ok(session.filter(|session| !request.fresh_login || session.auth_time >= request.created))
 }
 
-/// Nobody can allow more than the own registration does.
-fn granted(open: &Open, session: &Session) -> Scope {
-    Scope::granted(&open.request.scope, &session.owner.scope)
+fn to_login(open: &Open) -> Response {
+    pages::see_other(&format!("/login?request={}", open.handle))
 }
 
-async fn allowed(server: &AuthorizationServer, caller: &Caller, open: &Open, session: &Session, scope: Scope) -> Result<Response, Problem> {
+/// Nobody can allow more than the own registration does, nor than the client's does by now.
+fn granted(open: &Open, session: &Session) -> Scope {
+    let registered = Scope::granted(&open.request.scope, &open.client.scope);
+    Scope::granted(&registered, &session.owner.scope)
+}
+
+/// What came of the request.
+struct Decision {
+    work: Decided,
+    members: Vec<(&'static str, String)>,
+}
+
+fn allowed(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    open: &Open,
+    session: &Session,
+    scope: Scope,
+) -> Decision {
     let code = Secret::generate(server.random());
     let request = &open.request;
-    let decided = Decided {
-        request: open.hash,
-        code: Some(NewCode {
-            code_hash: code.hash(),
-            client_id: request.client_id.clone(),
-            user_id: session.owner.id.clone(),
-            redirect_uri: request.redirect_uri.clone(),
-            code_challenge: request.code_challenge.clone(),
-            scope,
-            audiences: request.audiences.clone(),
-            family_id: identifier(server.random()),
-            auth_time: session.auth_time,
-            expires: server.clock().now() + server.config().authorization_code_lifetime(),
-        }),
-        audit: decision(server, caller, open, session, Outcome::Allowed),
+    let new = NewCode {
+        code_hash: code.hash(),
+        client_id: request.client_id.clone(),
+        user_id: session.owner.id.clone(),
+        redirect_uri: request.redirect_uri.clone(),
+        code_challenge: request.code_challenge.clone(),
+        scope,
+        audiences: request.audiences.clone(),
+        family_id: identifier(server.random()),
+        auth_time: session.auth_time,
+        expires: server.clock().now() + server.config().authorization_code_lifetime(),
     };
-    finish(server, open, decided, &[("code", code.expose())]).await
+    let audit = event(server, caller, open, session, Outcome::Allowed);
+    Decision {
+        work: Decided {
+            request: open.hash,
+            code: Some(new),
+            audit,
+        },
+        members: vec![("code", code.expose().to_owned())],
+    }
 }
 
-async fn refused(server: &AuthorizationServer, caller: &Caller, open: &Open, session: &Session, error: &'static str) -> Result<Response, Problem> {
-    let mut audit = decision(server, caller, open, session, Outcome::Denied);
-    audit.reason = Some(error.to_owned());
-    let text = if error == "access_denied" { "the person refused" } else { "the person may allow nothing of the scope" };
-    let decided = Decided { request: open.hash, code: None, audit };
-    finish(server, open, decided, &[("error", error), ("error_description", text)]).await
+fn refused(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    open: &Open,
+    session: &Session,
+) -> Decision {
+    denied(
+        event(server, caller, open, session, Outcome::Denied),
+        open,
+        "the person refused",
+    )
 }
 
-fn decision(server: &AuthorizationServer, caller: &Caller, open: &Open, session: &Session, outcome: Outcome) -> AuditEvent {
+fn nothing_to_allow(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    open: &Open,
+    session: &Session,
+) -> Decision {
+    let text = "the person may allow nothing of the scope";
+    denied(
+        event(server, caller, open, session, Outcome::Denied),
+        open,
+        text,
+    )
+}
+
+fn denied(audit: AuditEvent, open: &Open, text: &'static str) -> Decision {
+    let audit = AuditEvent {
+        reason: Some(format!("access_denied: {text}")),
+        ..audit
+    };
+    Decision {
+        work: Decided {
+            request: open.hash,
+            code: None,
+            audit,
+        },
+        members: vec![
+            ("error", "access_denied".to_owned()),
+            ("error_description", text.to_owned()),
+        ],
+    }
+}
+
+fn event(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    open: &Open,
+    session: &Session,
+    outcome: Outcome,
+) -> AuditEvent {
     AuditEvent {
         client_id: Some(open.request.client_id.clone()),
         subject: Some(session.owner.id.clone()),
@@ -110,12 +208,21 @@ fn decision(server: &AuthorizationServer, caller: &Caller, open: &Open, session:
 }
 
 /// Takes the request away together with what was decided: a page that is posted twice decides once.
-async fn finish(server: &AuthorizationServer, open: &Open, decided: Decided, members: &[(&str, &str)]) -> Result<Response, Problem> {
-    if !server.db().write(decided).await? {
-        return Err(Problem::NoSuchRequest);
+async fn finish(
+    server: &AuthorizationServer,
+    open: &Open,
+    decision: Decision,
+) -> Result<Response, Problem> {
+    if !server.db().write(decision.work).await? {
+        return Err(Problem::RequestOver);
     }
-    let redirect_uri = Url::parse(&open.request.redirect_uri).map_err(|_| Problem::WrongRedirectUri)?;
-    Ok(authorize::answer(server, &redirect_uri, open.request.state.as_deref(), members))
+    let members: Vec<(&str, &str)> = decision
+        .members
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let (redirect_uri, state) = (&open.request.redirect_uri, open.request.state.as_deref());
+    Ok(authorize::answer(server, redirect_uri, state, &members))
 }
 
 struct Decided {

@@ -1,52 +1,72 @@
 //! Signing in and out.
 
+#[cfg(test)]
+mod tests;
+
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
+use jiff::SignedDuration;
 use oauth::{Parameters, Secret};
-use serde::Deserialize;
+use storage::AuditEvent;
 
+use crate::authorize::only;
 use crate::caller::Caller;
-use crate::pages::{self, Login, Open, Problem};
+use crate::endpoint::is_form;
+use crate::pages::{self, Open, Problem, Refused, settle};
 use crate::resource_owner::{self, LoginRefusal};
-use crate::session::{self, Browser};
-use crate::store::authorization_requests::AuthorizationRequest;
+use crate::session::{self, Browser, is_token};
 use crate::store::{authorization_requests, clients};
 use crate::{AuthorizationServer, audit};
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
-    Router::new().route("/login", get(show).post(submit)).route("/logout", post(logout))
-}
-
-/// The handle in the address of the pages.
-#[derive(Deserialize)]
-pub(crate) struct Handle {
-    #[serde(default)]
-    pub(crate) request: String,
+    Router::new()
+        .route("/login", get(show).post(submit))
+        .route("/logout", get(show_logout).post(logout))
 }
 
 async fn show(
     State(server): State<AuthorizationServer>,
     caller: Caller,
     headers: HeaderMap,
-    Query(handle): Query<Handle>,
+    RawQuery(query): RawQuery,
 ) -> Response {
     let page = async {
-        let open = open(&server, &headers, &handle.request).await?;
-        Ok(login_page(&server, &open, "", None, StatusCode::OK))
+        let open = open(&server, &headers, query).await?;
+        Ok(pages::login(
+            &server,
+            &open,
+            &Refused::default(),
+            StatusCode::OK,
+        ))
     };
-    respond(page.await, &server, &caller).await
+    settle(page.await, &server, &caller).await
 }
 
-async fn submit(State(server): State<AuthorizationServer>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
-    respond(sign_in(&server, &caller, &headers, &body).await, &server, &caller).await
+async fn submit(
+    State(server): State<AuthorizationServer>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let page = async {
+        let (parameters, open) = posted(&server, &headers, body).await?;
+        sign_in(&server, &caller, &headers, &parameters, &open).await
+    };
+    settle(page.await, &server, &caller).await
 }
 
-async fn sign_in(server: &AuthorizationServer, caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-    let (parameters, open) = posted(server, headers, body).await?;
+async fn sign_in(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+    open: &Open,
+) -> Result<Response, Problem> {
     let username = parameters.get("username").unwrap_or_default();
     let password = Secret::received(parameters.get("password").unwrap_or_default().to_owned());
     match resource_owner::authenticate(server, username, password, caller).await {
@@ -57,92 +77,234 @@ async fn sign_in(server: &AuthorizationServer, caller: &Caller, headers: &Header
             Ok(response)
         }
         Err(LoginRefusal::Unavailable(error)) => Err(error.into()),
-        Err(refusal) => {
-            let (status, code, message) = told(&refusal);
-            let mut event = audit::event(server, caller, "login", storage::Outcome::Denied);
-            event.reason = Some(code.to_owned());
-            event.client_id = Some(open.request.client_id.clone());
-            server.db().audit(event).await?;
-            let mut response = login_page(server, &open, username, Some(message), status);
-            if let LoginRefusal::Held(wait) = refusal {
-                response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
-            }
-            Ok(response)
+        Err(LoginRefusal::Wrong { known }) => {
+            refuse(server, caller, open, username, Told::wrong(known)).await
+        }
+        Err(LoginRefusal::Held { wait, known }) => {
+            refuse(server, caller, open, username, Told::held(wait, known)).await
+        }
+        Err(LoginRefusal::Busy) => refuse(server, caller, open, username, Told::busy()).await,
+    }
+}
+
+/// What a refusal says to the person, and to the audit.
+struct Told {
+    status: StatusCode,
+    text: String,
+    retry_after: Option<SignedDuration>,
+    reason: &'static str,
+    known: Option<String>,
+}
+
+impl Told {
+    /// A wrong password, an unknown name and a disabled account say the same.
+    fn wrong(known: Option<String>) -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            text: "The username or the password is not right.".to_owned(),
+            retry_after: None,
+            reason: "wrong username or password",
+            known,
+        }
+    }
+
+    fn held(wait: SignedDuration, known: Option<String>) -> Self {
+        let minutes = (wait.as_secs() + 59) / 60;
+        let minutes = if minutes <= 1 {
+            "1 minute".to_owned()
+        } else {
+            format!("{minutes} minutes")
+        };
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            text: format!(
+                "Too many attempts failed. Try again in {minutes}, or ask your administrator."
+            ),
+            retry_after: Some(wait),
+            reason: "too many failures",
+            known,
+        }
+    }
+
+    fn busy() -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            text: "Many people are signing in at this moment. Try again in a few seconds."
+                .to_owned(),
+            retry_after: Some(BUSY),
+            reason: "too busy",
+            known: None,
         }
     }
 }
 
-/// What a refusal says. Wrong, unknown and disabled say the same.
-fn told(refusal: &LoginRefusal) -> (StatusCode, &'static str, String) {
-    match refusal {
-        LoginRefusal::Held(wait) => {
-            let minutes = (wait.as_secs() + 59) / 60;
-            let text = format!("Too many attempts failed. Try again in {minutes} minutes, or ask your administrator.");
-            (StatusCode::TOO_MANY_REQUESTS, "too many failures", text)
-        }
-        LoginRefusal::Busy => {
-            let text = "Many people are signing in at this moment. Try again in a few seconds.".to_owned();
-            (StatusCode::TOO_MANY_REQUESTS, "too busy", text)
-        }
-        LoginRefusal::Wrong | LoginRefusal::Unavailable(_) => {
-            (StatusCode::FORBIDDEN, "wrong username or password", "The username or the password is not right.".to_owned())
-        }
+async fn refuse(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    open: &Open,
+    username: &str,
+    told: Told,
+) -> Result<Response, Problem> {
+    let event = AuditEvent {
+        reason: Some(told.reason.to_owned()),
+        client_id: Some(open.request.client_id.clone()),
+        subject: told.known,
+        ..audit::event(server, caller, "login", storage::Outcome::Denied)
+    };
+    server.db().audit(event).await?;
+    let refused = Refused {
+        username,
+        error: Some(told.text),
+    };
+    let mut response = pages::login(server, open, &refused, told.status);
+    if let Some(wait) = told.retry_after {
+        // Rounded up: a browser that comes back on the second is let in.
+        let seconds = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.max(1).into());
     }
+    Ok(response)
 }
 
-async fn logout(State(server): State<AuthorizationServer>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
+async fn show_logout(
+    State(server): State<AuthorizationServer>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Response {
     let page = async {
-        let (_, open) = posted(&server, &headers, &body).await?;
-        let mut response = pages::see_other(&format!("/login?request={}", open.handle));
-        if let Some(session) = session::current(&server, &headers).await? {
+        let session = session::current(&server, &headers).await?;
+        let browser = Browser::of(&server, &headers);
+        let signed_in = session.as_ref().map(|it| (it, browser.logout_token(it)));
+        let signed_in = signed_in
+            .as_ref()
+            .map(|(session, token)| (*session, token.as_str()));
+        Ok(pages::logout(&server, signed_in))
+    };
+    settle(page.await, &server, &caller).await
+}
+
+/// Signs out, and goes on to sign in again where the consent page asked for that.
+async fn logout(
+    State(server): State<AuthorizationServer>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let page = async {
+        let parameters = form(&server, &headers, body)?;
+        let session = session::current(&server, &headers).await?;
+        let (browser, token) = (Browser::of(&server, &headers), parameters.get("csrf_token"));
+        let next = match (parameters.get("request"), &session) {
+            (Some(handle), _) if is_token(&browser.csrf_token(handle), token) => {
+                format!(
+                    "/login?request={}",
+                    find(&server, &browser, handle).await?.handle
+                )
+            }
+            (None, Some(it)) if is_token(&browser.logout_token(it), token) => "/logout".to_owned(),
+            (None, None) => "/logout".to_owned(),
+            _ => return Err(Problem::NotOurPage),
+        };
+        let mut response = pages::see_other(&next);
+        if let Some(session) = session {
             let cookie = session::end(&server, &session, &caller).await?;
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)
     };
-    respond(page.await, &server, &caller).await
+    settle(page.await, &server, &caller).await
 }
 
+/// A body, or why it could not be read.
+pub(crate) type Body = Result<Bytes, BytesRejection>;
+
 /// The request that a page is about: this browser's, and not expired.
-pub(crate) async fn open(server: &AuthorizationServer, headers: &HeaderMap, handle: &str) -> Result<Open, Problem> {
-    let browser = Browser::of(server, headers);
-    let hash = Secret::received(handle.to_owned()).hash();
-    let now = server.clock().now();
-    let request: Option<AuthorizationRequest> = authorization_requests::find(server.db(), &hash, &browser.hash(), now).await?;
-    let request = request.ok_or(Problem::NoSuchRequest)?;
-    let client = clients::find(server.db(), &request.client_id).await?.filter(|client| !client.disabled);
-    let client = client.ok_or(Problem::UnknownClient)?;
-    Ok(Open { csrf_token: browser.csrf_token(handle), handle: handle.to_owned(), hash, request, client })
+pub(crate) async fn open(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    query: Option<String>,
+) -> Result<Open, Problem> {
+    let handle = only(query.unwrap_or_default().as_bytes(), "request");
+    let handle = handle.ok_or(Problem::NoRequest)?;
+    find(server, &Browser::of(server, headers), &handle).await
 }
 
 /// A form of ours that was posted: from our own page, in the browser that the request belongs to.
-pub(crate) async fn posted(server: &AuthorizationServer, headers: &HeaderMap, body: &[u8]) -> Result<(Parameters, Open), Problem> {
-    same_origin(server, headers)?;
-    let parameters = Parameters::parse(body).map_err(|_| Problem::MalformedRequest)?;
-    let handle = parameters.get("request").ok_or(Problem::NoSuchRequest)?;
-    let token = parameters.get("csrf_token").unwrap_or_default();
-    if !Browser::of(server, headers).is_csrf_token(handle, token) {
+pub(crate) async fn posted(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Parameters, Open), Problem> {
+    let parameters = form(server, headers, body)?;
+    let handle = parameters.get("request").ok_or(Problem::NoRequest)?;
+    let browser = Browser::of(server, headers);
+    if !is_token(&browser.csrf_token(handle), parameters.get("csrf_token")) {
         return Err(Problem::NotOurPage);
     }
-    let open = open(server, headers, handle).await?;
+    let open = find(server, &browser, handle).await?;
     Ok((parameters, open))
 }
 
-/// Same origin, not same site: all ports of localhost are one site, and so are all hosts of a state.
-fn same_origin(server: &AuthorizationServer, headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
-    let foreign_origin = text("origin").is_some_and(|origin| origin != server.issuer());
-    let foreign_site = text("sec-fetch-site").is_some_and(|site| site != "same-origin");
-    if foreign_origin || foreign_site { Err(Problem::NotOurPage) } else { Ok(()) }
+async fn find(
+    server: &AuthorizationServer,
+    browser: &Browser,
+    handle: &str,
+) -> Result<Open, Problem> {
+    let hash = Secret::received(handle.to_owned()).hash();
+    let now = server.clock().now();
+    let found = authorization_requests::find(server.db(), &hash, &browser.hash(), now).await?;
+    let request = found.ok_or(Problem::RequestOver)?;
+    let client = clients::find(server.db(), &request.client_id).await?;
+    let client = client
+        .filter(|it| !it.disabled)
+        .ok_or(Problem::UnknownClient)?;
+    let csrf_token = browser.csrf_token(handle);
+    Ok(Open {
+        csrf_token,
+        handle: handle.to_owned(),
+        hash,
+        request,
+        client,
+    })
 }
 
-pub(crate) async fn respond(page: Result<Response, Problem>, server: &AuthorizationServer, caller: &Caller) -> Response {
-    match page {
-        Ok(response) => response,
-        Err(problem) => problem.respond(server, caller).await,
+fn form(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Parameters, Problem> {
+    same_origin(server, headers)?;
+    let body = body.map_err(|rejection| Problem::Unreadable(rejection.status()))?;
+    if !is_form(headers) {
+        return Err(Problem::MalformedRequest);
+    }
+    Parameters::parse(&body).map_err(|_| Problem::MalformedRequest)
+}
+
+/// Same origin, not same site: all ports of localhost are one site, and so are all hosts of a
+/// state. Our pages forbid referrers, and then browsers say `Origin: null` (Fetch section 3.1) on
+/// our own forms too: that counts only beside a `Sec-Fetch-Site` that says whose form it was.
+fn same_origin(server: &AuthorizationServer, headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or("unreadable"))
+    };
+    let ours = server.config().issuer.origin().ascii_serialization();
+    let site = text("sec-fetch-site");
+    let allowed = match (text("origin"), site) {
+        (_, Some(site)) if site != "same-origin" => false,
+        (Some("null"), None) => false,
+        (None | Some("null"), _) => true,
+        (Some(origin), _) => origin == ours,
+    };
+    if allowed {
+        Ok(())
+    } else {
+        Err(Problem::NotOurPage)
     }
 }
 
-fn login_page(server: &AuthorizationServer, open: &Open, username: &str, error: Option<String>, status: StatusCode) -> Response {
-    pages::login(server, open, &Login { username: username.to_owned(), error }, status)
-}
+/// How soon a full house is worth another try.
+const BUSY: SignedDuration = SignedDuration::from_secs(5);

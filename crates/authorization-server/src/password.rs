@@ -21,12 +21,18 @@ pub(crate) fn hash(password: &Secret, random: &Random, buffer: &mut Buffer) -> O
     let hash = derive(password, &salt, PARAMETERS, buffer)?;
     let (memory, passes, lanes) = PARAMETERS;
     let encode = |bytes: &[u8]| BASE64_STANDARD_NO_PAD.encode(bytes);
-    Some(format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${}${}", encode(&salt), encode(&hash)))
+    Some(format!(
+        "$argon2id$v=19$m={memory},t={passes},p={lanes}${}${}",
+        encode(&salt),
+        encode(&hash)
+    ))
 }
 
 /// Whether the password is the one of a PHC string. A string that cannot be read is nobody's.
 pub(crate) fn verify(password: &Secret, stored: &str, buffer: &mut Buffer) -> bool {
-    let Some((parameters, salt, expected)) = parse(stored) else { return false };
+    let Some((parameters, salt, expected)) = parse(stored) else {
+        return false;
+    };
     derive(password, &salt, parameters, buffer).is_some_and(|found| found.ct_eq(&expected).into())
 }
 
@@ -34,7 +40,11 @@ pub(crate) fn verify(password: &Secret, stored: &str, buffer: &mut Buffer) -> bo
 pub(crate) fn dummy() -> String {
     let (memory, passes, lanes) = PARAMETERS;
     let encode = |bytes: &[u8]| BASE64_STANDARD_NO_PAD.encode(bytes);
-    format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${}${}", encode(&[0; SALT]), encode(&[0; HASH]))
+    format!(
+        "$argon2id$v=19$m={memory},t={passes},p={lanes}${}${}",
+        encode(&[0; SALT]),
+        encode(&[0; HASH])
+    )
 }
 
 /// Whether a password may be chosen.
@@ -53,39 +63,64 @@ pub(crate) fn check(password: &Secret, username: &str) -> Result<(), &'static st
     let folded = text.to_lowercase();
     let first = folded.chars().next().unwrap_or_default();
     let repeated = folded.chars().all(|c| c == first);
-    if repeated || folded.contains(&username.to_lowercase()) || COMMON.iter().any(|common| folded.contains(common)) {
-        return Err("is too easy to guess: it holds the username, a common password or one character repeated");
+    let named = username.len() >= NAME && folded.contains(&username.to_lowercase());
+    if repeated || named || COMMON.iter().any(|common| folded.contains(common)) {
+        return Err(
+            "is too easy to guess: it holds the username, a common password or one character repeated",
+        );
     }
     Ok(())
 }
 
-/// A password of 120 random bits, in groups that can be read out: `mulop-datir-…`.
+/// A password of 100 random bits, in groups that can be read out and typed: `k7rm-2fvp-…`. Letters
+/// and digits that look alike are left out.
 #[must_use]
 pub fn generate(random: &Random) -> Secret {
-    let letter = |choices: &[u8; 16], bits: u8| char::from(choices.get(usize::from(bits & 15)).copied().unwrap_or(b'b'));
-    let mut text = String::new();
-    for (index, byte) in random.bytes::<15>().into_iter().enumerate() {
-        if index > 0 && index % 3 == 0 {
+    let mut text = String::with_capacity(24);
+    for (index, byte) in random.bytes::<20>().into_iter().enumerate() {
+        if index > 0 && index % 4 == 0 {
             text.push('-');
         }
-        text.push(letter(b"bdfghjklmnprstvz", byte >> 4));
-        text.push(letter(b"aeiouy1234567890", byte));
+        let letter = LETTERS.get(usize::from(byte) % LETTERS.len());
+        text.push(letter.copied().map_or('x', char::from));
     }
     Secret::received(text)
+}
+
+/// Whether a stored hash was made with other parameters than today's.
+pub(crate) fn is_outdated(stored: &str) -> bool {
+    parse(stored).is_none_or(|(parameters, ..)| parameters != PARAMETERS)
 }
 
 type Parsed = ((u32, u32, u32), Vec<u8>, Vec<u8>);
 
 fn parse(stored: &str) -> Option<Parsed> {
     let rest = stored.strip_prefix("$argon2id$v=19$")?;
-    let mut parts = rest.split('$');
-    let mut numbers = parts.next()?.split(',').map(|pair| pair.get(2..).and_then(|number| number.parse().ok()));
-    let parameters = (numbers.next()??, numbers.next()??, numbers.next()??);
-    let mut bytes = || BASE64_STANDARD_NO_PAD.decode(parts.next()?).ok();
-    Some((parameters, bytes()?, bytes()?))
+    let [parameters, salt, hash] = split(rest, '$')?;
+    let [memory, passes, lanes] = split(parameters, ',')?;
+    let number = |text: &str, name: &str| text.strip_prefix(name)?.parse().ok();
+    let parameters = (
+        number(memory, "m=")?,
+        number(passes, "t=")?,
+        number(lanes, "p=")?,
+    );
+    let bytes = |text: &str| BASE64_STANDARD_NO_PAD.decode(text).ok();
+    Some((parameters, bytes(salt)?, bytes(hash)?))
 }
 
-fn derive(password: &Secret, salt: &[u8], (memory, passes, lanes): (u32, u32, u32), buffer: &mut Buffer) -> Option<[u8; HASH]> {
+/// Exactly three parts.
+fn split(text: &str, separator: char) -> Option<[&str; 3]> {
+    let mut parts = text.split(separator);
+    let three = [parts.next()?, parts.next()?, parts.next()?];
+    parts.next().is_none().then_some(three)
+}
+
+fn derive(
+    password: &Secret,
+    salt: &[u8],
+    (memory, passes, lanes): (u32, u32, u32),
+    buffer: &mut Buffer,
+) -> Option<[u8; HASH]> {
     let parameters = Params::new(memory, passes, lanes, Some(HASH)).ok()?;
     let mut hash = [0; HASH];
     let blocks = buffer.0.get_mut(..parameters.block_count())?;
@@ -100,31 +135,105 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PARAMETERS: (u32, u32, u32) = (MEMORY_KIB, 2, 1);
 const SALT: usize = 16;
 const HASH: usize = 32;
+/// 32 of them: a byte modulo 32 is even.
+const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// SP 800-63B: a password that is the only factor.
 const LEAST: usize = 15;
 const MOST: usize = 128;
+/// Shorter usernames are in many a good password.
+const NAME: usize = 4;
 /// Long ones that length alone would let through.
 const COMMON: &[&str] = &[
-    "passwordpassword", "correcthorsebatterystaple", "123456789012345", "qwertyuiopasdfg", "letmeinletmein",
-    "iloveyouiloveyou", "administrator123", "welcomewelcome", "changemechangeme", "abcdefghijklmno",
+    "passwordpassword",
+    "correcthorsebatterystaple",
+    "123456789012345",
+    "qwertyuiopasdfg",
+    "letmeinletmein",
+    "iloveyouiloveyou",
+    "administrator123",
+    "welcomewelcome",
+    "changemechangeme",
+    "abcdefghijklmno",
 ];
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
     fn a_hash_verifies_its_own_password_only() {
         let mut buffer = Buffer::new();
-        let stored = hash(&Secret::received("a long password é".to_owned()), &Random::system(), &mut buffer).unwrap();
+        let stored = hash(
+            &Secret::received("a long password é".to_owned()),
+            &Random::system(),
+            &mut buffer,
+        )
+        .unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(verify(&Secret::received("a long password é".to_owned()), &stored, &mut buffer));
-        assert!(!verify(&Secret::received("a long password e".to_owned()), &stored, &mut buffer));
-        for broken in ["", "$argon2id$v=19$", "$argon2i$v=19$m=19456,t=2,p=1$AAAA$AAAA", &stored[..60]] {
-            assert!(!verify(&Secret::received("a long password é".to_owned()), broken, &mut buffer));
+        assert!(verify(
+            &Secret::received("a long password é".to_owned()),
+            &stored,
+            &mut buffer
+        ));
+        assert!(!verify(
+            &Secret::received("a long password e".to_owned()),
+            &stored,
+            &mut buffer
+        ));
+        for broken in [
+            "",
+            "$argon2id$v=19$",
+            "$argon2i$v=19$m=19456,t=2,p=1$AAAA$AAAA",
+            &stored[..60],
+        ] {
+            assert!(!verify(
+                &Secret::received("a long password é".to_owned()),
+                broken,
+                &mut buffer
+            ));
         }
-        assert!(!verify(&Secret::received(String::new()), &dummy(), &mut buffer));
+        assert!(!verify(
+            &Secret::received(String::new()),
+            &dummy(),
+            &mut buffer
+        ));
+    }
+
+    /// The hash of a password with parameters that nobody uses.
+    pub(crate) fn outdated(password: &str) -> String {
+        let (mut buffer, salt) = (Buffer::new(), [3; SALT]);
+        let hash = derive(
+            &Secret::received(password.to_owned()),
+            &salt,
+            (8, 1, 1),
+            &mut buffer,
+        );
+        let encode = |bytes: &[u8]| BASE64_STANDARD_NO_PAD.encode(bytes);
+        format!(
+            "$argon2id$v=19$m=8,t=1,p=1${}${}",
+            encode(&salt),
+            encode(&hash.unwrap())
+        )
+    }
+
+    #[test]
+    fn other_parameters_verify_and_are_outdated() {
+        let (mut buffer, password) = (
+            Buffer::new(),
+            Secret::received("a long password".to_owned()),
+        );
+        let stored = outdated("a long password");
+        assert!(verify(&password, &stored, &mut buffer));
+        assert!(is_outdated(&stored));
+        assert!(!is_outdated(
+            &super::hash(&password, &Random::system(), &mut buffer).unwrap()
+        ));
+        assert!(!is_outdated(&dummy()));
+        // More memory than the buffers have is nobody's password.
+        let (enormous, more) = (stored.replace("m=8", "m=4000000"), format!("{stored}$"));
+        assert!(!verify(&password, &enormous, &mut buffer));
+        assert!(!verify(&password, &more, &mut buffer));
     }
 
     #[test]
@@ -132,7 +241,14 @@ mod tests {
         let chosen = |text: &str| check(&Secret::received(text.to_owned()), "r.smith");
         assert!(chosen("the moss grows slowly").is_ok());
         assert!(chosen(&"ab".repeat(64)).is_ok());
-        for refused in ["fourteen chars", "", &"a".repeat(20), &"ab".repeat(65), "r.smith is my name", "PasswordPassword1"] {
+        for refused in [
+            "fourteen chars",
+            "",
+            &"a".repeat(20),
+            &"ab".repeat(65),
+            "r.smith is my name",
+            "PasswordPassword1",
+        ] {
             assert!(chosen(refused).is_err(), "{refused}");
         }
     }
@@ -140,7 +256,8 @@ mod tests {
     #[test]
     fn a_generated_password_may_be_chosen() {
         let password = generate(&Random::system());
-        assert_eq!(password.expose().len(), 34);
+        assert_eq!(password.expose().len(), 24);
+        assert_ne!(password.expose(), generate(&Random::system()).expose());
         assert!(check(&password, "r.smith").is_ok());
     }
 }

@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::SignedDuration;
-use oauth::Secret;
+use oauth::{Random, Secret};
+use storage::{Transaction, Work};
 use tokio::sync::Semaphore;
 
 use crate::caller::Caller;
 use crate::password::{self, Buffer};
-use crate::store::users;
+use crate::store::users::{self, StoredUser};
 use crate::throttle::{self, Attempt};
 use crate::{AuthorizationServer, Config, ResourceOwner};
 
@@ -26,13 +27,17 @@ pub(crate) struct People {
 /// A person whose password was right, just now.
 pub(crate) struct AuthenticatedResourceOwner(ResourceOwner);
 
-/// Why nobody is signed in. Wrong password, unknown and disabled are one: they must not be told apart.
+/// Why nobody is signed in. `known` is the account's id, for the audit row only: a wrong password,
+/// an unknown name and a disabled account must not be told apart by whoever asks.
 #[derive(Debug)]
 pub(crate) enum LoginRefusal {
     /// Name or password is wrong.
-    Wrong,
+    Wrong { known: Option<String> },
     /// Too many failures; worth trying again after this.
-    Held(SignedDuration),
+    Held {
+        wait: SignedDuration,
+        known: Option<String>,
+    },
     /// Too many people are signing in at this moment.
     Busy,
     /// The database.
@@ -49,6 +54,73 @@ impl From<storage::Error> for LoginRefusal {
     fn from(error: storage::Error) -> Self {
         Self::Unavailable(error)
     }
+}
+
+/// Authenticates a person. The attempt is counted first, in the database, so that parallel guesses
+/// on any number of nodes evaluate no more passwords than the limit; an unknown name costs a hash
+/// as well.
+pub(crate) async fn authenticate(
+    server: &AuthorizationServer,
+    username: &str,
+    password: Secret,
+    caller: &Caller,
+) -> Result<AuthenticatedResourceOwner, LoginRefusal> {
+    let username = normal(username);
+    let begun = throttle::begin(server, &username, caller).await?;
+    let found = users::find_by_username(server.db(), &username).await?;
+    let known = found.as_ref().map(|user| user.owner.id.clone());
+    let attempt = match begun {
+        Attempt::Counted(attempt) => attempt,
+        Attempt::Held(wait) => return Err(LoginRefusal::Held { wait, known }),
+    };
+    let people = server.people();
+    let stored = found
+        .as_ref()
+        .map_or(&people.dummy, |user| &user.password_hash)
+        .clone();
+    let Some(checked) = people.check(password, stored, server.random()).await else {
+        throttle::withdrawn(server, attempt).await?;
+        return Err(LoginRefusal::Busy);
+    };
+    match (found, checked) {
+        (Some(user), Checked::Right { renewed }) if !user.owner.disabled => {
+            throttle::succeeded(server, attempt).await?;
+            renew(server, &user, renewed).await?;
+            Ok(AuthenticatedResourceOwner(user.owner))
+        }
+        _ => Err(LoginRefusal::Wrong { known }),
+    }
+}
+
+/// Usernames are compared without regard to case and surrounding space, as people type them.
+pub(crate) fn normal(username: &str) -> String {
+    username.trim().to_lowercase()
+}
+
+/// Replaces a hash of outdated parameters, unless the password has changed meanwhile.
+async fn renew(
+    server: &AuthorizationServer,
+    user: &StoredUser,
+    renewed: Option<String>,
+) -> Result<(), storage::Error> {
+    let Some(hash) = renewed else { return Ok(()) };
+    let old = user.password_hash.clone();
+    server
+        .db()
+        .write(Renew {
+            id: user.owner.id.clone(),
+            old,
+            hash,
+        })
+        .await
+}
+
+enum Checked {
+    /// `renewed` is a hash with today's parameters, where the stored one has others.
+    Right {
+        renewed: Option<String>,
+    },
+    Wrong,
 }
 
 impl People {
@@ -69,56 +141,79 @@ impl People {
         self.evaluated.load(Ordering::SeqCst)
     }
 
-    /// Checks a password off the async threads, a few at a time: 19 MiB each.
-    async fn verify(&self, password: Secret, stored: String) -> Result<bool, LoginRefusal> {
-        if self.waiting.fetch_add(1, Ordering::SeqCst) >= self.queue {
-            self.waiting.fetch_sub(1, Ordering::SeqCst);
-            return Err(LoginRefusal::Busy);
-        }
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
-        let place = place.map_err(|_| LoginRefusal::Busy)?;
+    /// How many are waiting for a place.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    /// The semaphore, to be emptied by tests that want a full house.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.places)
+    }
+
+    /// Checks a password off the async threads, a few at a time: 19 MiB each. `None` when too many
+    /// are waiting already.
+    async fn check(&self, password: Secret, stored: String, random: &Random) -> Option<Checked> {
+        let turn = Turn::wait(self)?;
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        drop(turn);
         self.evaluated.fetch_add(1, Ordering::SeqCst);
-        let buffers = Arc::clone(&self.buffers);
+        let (buffers, random) = (Arc::clone(&self.buffers), random.clone());
         let task = tokio::task::spawn_blocking(move || {
             let lock = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
             let mut buffer = lock().pop().unwrap_or_else(Buffer::new);
-            let right = password::verify(&password, &stored, &mut buffer);
+            let checked = check(&password, &stored, &random, &mut buffer);
             lock().push(buffer);
             drop(place);
-            right
+            checked
         });
-        // A hash that panicked let nobody in.
-        Ok(task.await.unwrap_or(false))
+        // A check that panicked lets nobody in.
+        Some(task.await.unwrap_or(Checked::Wrong))
     }
 }
 
-/// Authenticates a person. The attempt is counted first, in the database, so that parallel guesses on any
-/// number of nodes evaluate no more passwords than the limit; an unknown name costs a hash as well.
-pub(crate) async fn authenticate(
-    server: &AuthorizationServer,
-    username: &str,
-    password: Secret,
-    caller: &Caller,
-) -> Result<AuthenticatedResourceOwner, LoginRefusal> {
-    let username = normal(username);
-    let attempt = match throttle::begin(server, &username, caller).await? {
-        Attempt::Counted(attempt) => attempt,
-        Attempt::Held(wait) => return Err(LoginRefusal::Held(wait)),
+fn check(password: &Secret, stored: &str, random: &Random, buffer: &mut Buffer) -> Checked {
+    if !password::verify(password, stored, buffer) {
+        return Checked::Wrong;
+    }
+    let outdated = password::is_outdated(stored);
+    let renewed = if outdated {
+        password::hash(password, random, buffer)
+    } else {
+        None
     };
-    let found = users::find_by_username(server.db(), &username).await?;
-    let stored = found.as_ref().map_or_else(|| server.people().dummy.clone(), |user| user.password_hash.clone());
-    let right = server.people().verify(password, stored).await?;
-    match found {
-        Some(user) if right && !user.owner.disabled => {
-            throttle::succeeded(server, attempt).await?;
-            Ok(AuthenticatedResourceOwner(user.owner))
-        }
-        _ => Err(LoginRefusal::Wrong),
+    Checked::Right { renewed }
+}
+
+/// A place in the queue, given back also when the browser goes away.
+struct Turn<'a>(&'a AtomicUsize);
+
+impl<'a> Turn<'a> {
+    fn wait(people: &'a People) -> Option<Self> {
+        let before = people.waiting.fetch_add(1, Ordering::SeqCst);
+        let turn = Self(&people.waiting);
+        (before < people.queue).then_some(turn)
     }
 }
 
-/// Usernames are compared without regard to case and surrounding space, as people type them.
-pub(crate) fn normal(username: &str) -> String {
-    username.trim().to_lowercase()
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+struct Renew {
+    id: String,
+    old: String,
+    hash: String,
+}
+
+impl Work for Renew {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), storage::Error> {
+        users::replace_hash(tx, &self.id, &self.old, &self.hash).await
+    }
 }

@@ -1,11 +1,11 @@
 //! Browsers: what is bound to one, and who is signed in with it.
 
-use axum::http::{HeaderMap, HeaderValue, header};
 use aws_lc_rs::hmac;
+use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jiff::Timestamp;
-use oauth::{Secret, SecretHash};
+use jiff::{SignedDuration, Timestamp};
+use oauth::{Scope, Secret, SecretHash};
 use storage::{Error, Transaction, Work};
 use subtle::ConstantTimeEq as _;
 
@@ -27,8 +27,14 @@ impl Browser {
     /// The browser of a request, or a new one.
     pub(crate) fn of(server: &AuthorizationServer, headers: &HeaderMap) -> Self {
         match cookie(headers, &Self::name(server)) {
-            Some(secret) => Self { secret, is_new: false },
-            None => Self { secret: Secret::generate(server.random()), is_new: true },
+            Some(secret) => Self {
+                secret,
+                is_new: false,
+            },
+            None => Self {
+                secret: Secret::generate(server.random()),
+                is_new: true,
+            },
         }
     }
 
@@ -38,23 +44,49 @@ impl Browser {
 
     /// The `Set-Cookie` that a new browser needs.
     pub(crate) fn set_cookie(&self, server: &AuthorizationServer) -> Option<HeaderValue> {
-        self.is_new.then(|| set_cookie(&Self::name(server), self.secret.expose()))
+        self.is_new
+            .then(|| set_cookie(&Self::name(server), self.secret.expose()))
     }
 
     /// The synchroniser token of the pages of one request: only this browser's pages hold it.
     pub(crate) fn csrf_token(&self, request: &str) -> String {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.expose().as_bytes());
-        let tag = hmac::sign(&key, format!("csrf {request}").as_bytes());
-        BASE64_URL_SAFE_NO_PAD.encode(tag)
+        self.tag(&["csrf", request])
     }
 
-    pub(crate) fn is_csrf_token(&self, request: &str, token: &str) -> bool {
-        self.csrf_token(request).as_bytes().ct_eq(token.as_bytes()).into()
+    /// What the consent page showed, and to whom. A page that is still open when the rights have
+    /// grown, or when somebody else has signed in, decides nothing.
+    pub(crate) fn shown(&self, request: &str, session: &Session, scope: &Scope) -> String {
+        let session = BASE64_URL_SAFE_NO_PAD.encode(session.hash.as_bytes());
+        self.tag(&["shown", request, &session, &scope.to_string()])
+    }
+
+    /// The token of the sign-out page of one session.
+    pub(crate) fn logout_token(&self, session: &Session) -> String {
+        self.tag(&[
+            "logout",
+            &BASE64_URL_SAFE_NO_PAD.encode(session.hash.as_bytes()),
+        ])
+    }
+
+    fn tag(&self, parts: &[&str]) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.expose().as_bytes());
+        // No part holds a line feed: forms with control characters are refused.
+        BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&key, parts.join("\n").as_bytes()))
     }
 
     fn name(server: &AuthorizationServer) -> String {
-        server.config().cookie_name.replace("-session", "-browser")
+        let session = &server.config().cookie_name;
+        format!(
+            "{}-login",
+            session.strip_suffix("-session").unwrap_or(session)
+        )
     }
+}
+
+/// Whether a form brought the token that its page was given.
+pub(crate) fn is_token(expected: &str, received: Option<&str>) -> bool {
+    let received = received.unwrap_or_default();
+    expected.as_bytes().ct_eq(received.as_bytes()).into()
 }
 
 /// Someone who is signed in.
@@ -65,20 +97,35 @@ pub(crate) struct Session {
 }
 
 /// The session of a request: not idle for too long, not too old, and of a person who is not disabled.
-pub(crate) async fn current(server: &AuthorizationServer, headers: &HeaderMap) -> Result<Option<Session>, Error> {
-    let Some(secret) = cookie(headers, &server.config().cookie_name) else { return Ok(None) };
+pub(crate) async fn current(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+) -> Result<Option<Session>, Error> {
+    let Some(secret) = cookie(headers, &server.config().cookie_name) else {
+        return Ok(None);
+    };
     let hash = secret.hash();
-    let Some(stored) = sessions::find(server.db(), &hash).await? else { return Ok(None) };
+    let Some(stored) = sessions::find(server.db(), &hash).await? else {
+        return Ok(None);
+    };
     let now = server.clock().now();
     if now >= stored.expires || now >= stored.last_used + server.config().lifetimes.session_idle {
         return Ok(None);
     }
-    let Some(owner) = users::find(server.db(), &stored.user_id).await? else { return Ok(None) };
+    let Some(owner) = users::find(server.db(), &stored.user_id).await? else {
+        return Ok(None);
+    };
     if owner.disabled {
         return Ok(None);
     }
-    server.db().write(Touch(hash, now)).await?;
-    Ok(Some(Session { owner, auth_time: stored.auth_time, hash }))
+    if now >= stored.last_used + TOUCHED {
+        server.db().write(Touch(hash, now)).await?;
+    }
+    Ok(Some(Session {
+        owner,
+        auth_time: stored.auth_time,
+        hash,
+    }))
 }
 
 /// Signs a person in: a session of its own in place of whatever the browser had before (a cookie that was
@@ -93,7 +140,9 @@ pub(crate) async fn begin(
     let secret = Secret::generate(server.random());
     let mut audit = event(server, caller, "login", storage::Outcome::Allowed);
     audit.subject = Some(owner.owner().id.clone());
-    audit.organization.clone_from(&owner.owner().rights.organization);
+    audit
+        .organization
+        .clone_from(&owner.owner().rights.organization);
     let work = Begin {
         hash: secret.hash(),
         before: cookie(headers, &server.config().cookie_name).map(|before| before.hash()),
@@ -110,13 +159,19 @@ pub(crate) async fn begin(
 }
 
 /// Signs out: the session is gone and the cookie is taken back.
-pub(crate) async fn end(server: &AuthorizationServer, session: &Session, caller: &Caller) -> Result<HeaderValue, Error> {
+pub(crate) async fn end(
+    server: &AuthorizationServer,
+    session: &Session,
+    caller: &Caller,
+) -> Result<HeaderValue, Error> {
     let mut audit = event(server, caller, "logout", storage::Outcome::Allowed);
     audit.subject = Some(session.owner.id.clone());
     server.db().write(End(session.hash, audit)).await?;
     let name = &server.config().cookie_name;
-    Ok(HeaderValue::from_str(&format!("{name}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"))
-        .unwrap_or_else(|_| HeaderValue::from_static("")))
+    Ok(HeaderValue::from_str(&format!(
+        "{name}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"
+    ))
+    .unwrap_or_else(|_| HeaderValue::from_static("")))
 }
 
 struct Begin {
@@ -161,15 +216,32 @@ impl Work for End {
 
 /// The value of a cookie that is there exactly once: with two of a name one was planted.
 fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret> {
-    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut values = pairs.filter(|(found, _)| *found == name).map(|(_, value)| value);
-    let value = values.next().filter(|value| (1..=100).contains(&value.len()))?;
-    values.next().is_none().then(|| Secret::received(value.to_owned()))
+    let all = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let pairs = all
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs
+        .filter(|(found, _)| *found == name)
+        .map(|(_, value)| value);
+    let value = values
+        .next()
+        .filter(|value| (1..=100).contains(&value.len()))?;
+    values
+        .next()
+        .is_none()
+        .then(|| Secret::received(value.to_owned()))
 }
 
 /// `__Host-` demands Secure and Path=/ and forbids Domain: no other host can set it.
 fn set_cookie(name: &str, value: &str) -> HeaderValue {
-    HeaderValue::from_str(&format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax"))
-        .unwrap_or_else(|_| HeaderValue::from_static(""))
+    HeaderValue::from_str(&format!(
+        "{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax"
+    ))
+    .unwrap_or_else(|_| HeaderValue::from_static(""))
 }
+
+/// Use is noted this often: no write for every page.
+const TOUCHED: SignedDuration = SignedDuration::from_mins(1);

@@ -45,7 +45,13 @@ pub(crate) async fn begin(
         at: server.clock().now(),
         attempt: server.random().bytes::<16>(),
     };
-    server.db().write(Begin { counted, limits: server.config().limits.clone() }).await
+    server
+        .db()
+        .write(Begin {
+            counted,
+            limits: server.config().limits.clone(),
+        })
+        .await
 }
 
 /// Takes an attempt back and forgets the account's failures; those of the address stay, or an
@@ -114,17 +120,29 @@ impl Work for Begin {
     type Output = Attempt;
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<Attempt, Error> {
-        let (Counted { account, source, at, .. }, limits) = (&self.counted, &self.limits);
+        let (
+            Counted {
+                account,
+                source,
+                at,
+                ..
+            },
+            limits,
+        ) = (&self.counted, &self.limits);
         let since = kept_since(*at, limits);
-        if let Some(wait) =
-            account_held(&failures(tx, Kind::Account, account, since).await?, *at, limits)
-        {
+        if let Some(wait) = account_held(
+            &failures(tx, Kind::Account, account, since).await?,
+            *at,
+            limits,
+        ) {
             return Ok(Attempt::Held(wait));
         }
         let since = *at - limits.login_failure_window;
-        if let Some(wait) =
-            source_held(&failures(tx, Kind::Source, source, since).await?, *at, limits)
-        {
+        if let Some(wait) = source_held(
+            &failures(tx, Kind::Source, source, since).await?,
+            *at,
+            limits,
+        ) {
             return Ok(Attempt::Held(wait));
         }
         for failure in self.counted.failures() {
@@ -141,14 +159,21 @@ async fn failures(
     subject: &SecretHash,
     since: Timestamp,
 ) -> Result<Failures, Error> {
-    tx.lock(&format!("login {} {subject:?}", kind.as_str())).await?;
+    tx.lock(&format!("login {} {subject:?}", kind.as_str()))
+        .await?;
     table::count(tx, kind, subject, since).await
 }
 
 impl Counted {
     fn failures(&self) -> [Failure<'_>; 2] {
-        [(Kind::Account, &self.account), (Kind::Source, &self.source)]
-            .map(|(kind, subject)| Failure { kind, subject, at: self.at, attempt: &self.attempt })
+        [(Kind::Account, &self.account), (Kind::Source, &self.source)].map(|(kind, subject)| {
+            Failure {
+                kind,
+                subject,
+                at: self.at,
+                attempt: &self.attempt,
+            }
+        })
     }
 }
 
@@ -195,13 +220,29 @@ mod tests {
         let newest: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
         let limits = Limits::default();
         let held = |count, minutes| {
-            let failures = Failures { count, oldest: Some(newest), newest: Some(newest) };
-            account_held(&failures, newest + SignedDuration::from_mins(minutes), &limits)
+            let failures = Failures {
+                count,
+                oldest: Some(newest),
+                newest: Some(newest),
+            };
+            account_held(
+                &failures,
+                newest + SignedDuration::from_mins(minutes),
+                &limits,
+            )
         };
         let rows = [(10, 15), (20, 30), (30, 60), (40, 60), (1_000, 60)];
         for (count, minutes) in rows {
-            assert_eq!(held(count, 0), Some(SignedDuration::from_mins(minutes)), "{count}");
-            assert_eq!(held(count, minutes - 1), Some(SignedDuration::from_mins(1)), "{count}");
+            assert_eq!(
+                held(count, 0),
+                Some(SignedDuration::from_mins(minutes)),
+                "{count}"
+            );
+            assert_eq!(
+                held(count, minutes - 1),
+                Some(SignedDuration::from_mins(1)),
+                "{count}"
+            );
             assert_eq!(held(count, minutes), None, "{count}");
         }
         for count in [1, 9, 11, 19] {
@@ -213,8 +254,14 @@ mod tests {
     fn a_source_is_what_one_attacker_has() {
         assert_eq!(source(Some("192.0.2.7")), "192.0.2.7");
         assert_eq!(source(Some("::ffff:192.0.2.7")), "192.0.2.7");
-        assert_eq!(source(Some("2001:db8:1:2:aaaa::1")), source(Some("2001:db8:1:2:ffff::9")));
-        assert_ne!(source(Some("2001:db8:1:2::1")), source(Some("2001:db8:1:3::1")));
+        assert_eq!(
+            source(Some("2001:db8:1:2:aaaa::1")),
+            source(Some("2001:db8:1:2:ffff::9"))
+        );
+        assert_ne!(
+            source(Some("2001:db8:1:2::1")),
+            source(Some("2001:db8:1:3::1"))
+        );
         assert_eq!(source(None), "unknown");
     }
 }

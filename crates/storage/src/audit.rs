@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::Db;
 use crate::error::Error;
 use crate::migrations::{Migration, Migrations};
 use crate::row::Row;
 use crate::transaction::{Transaction, Work};
 use crate::value::Value;
-use crate::Db;
 
 /// What happened. It never holds record content, names, secrets or tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -69,7 +69,13 @@ impl Outcome {
 impl AuditEvent {
     /// An event with nothing known but what happened; fields are set by struct update.
     #[must_use]
-    pub fn new(at: Timestamp, party: &str, role: &'static str, action: &str, outcome: Outcome) -> Self {
+    pub fn new(
+        at: Timestamp,
+        party: &str,
+        role: &'static str,
+        action: &str,
+        outcome: Outcome,
+    ) -> Self {
         Self {
             at,
             party: party.to_owned(),
@@ -141,15 +147,27 @@ pub async fn list(db: &Db, filter: &Filter) -> Result<Vec<AuditRow>, Error> {
     add("action =", whole.map(Value::from));
     // A range instead of LIKE, whose case sensitivity differs between the engines; '/' follows '.'.
     add("action >=", prefix.map(Value::from));
-    add("action <", prefix.map(|prefix| Value::from(format!("{}/", prefix.trim_end_matches('.')))));
+    add(
+        "action <",
+        prefix.map(|prefix| Value::from(format!("{}/", prefix.trim_end_matches('.')))),
+    );
     add("client_id =", filter.client_id.as_deref().map(Value::from));
     add("record_id =", filter.record_id.as_deref().map(Value::from));
-    add("outcome =", filter.outcome.map(|outcome| Value::from(outcome.as_str())));
-    sql.push_str(&format!(" ORDER BY at_ms DESC, id DESC LIMIT {}", filter.limit));
+    add(
+        "outcome =",
+        filter.outcome.map(|outcome| Value::from(outcome.as_str())),
+    );
+    sql.push_str(&format!(
+        " ORDER BY at_ms DESC, id DESC LIMIT {}",
+        filter.limit
+    ));
     db.select(sql, parameters, read).await
 }
 
-pub(crate) async fn insert(transaction: &mut Transaction<'_>, event: &AuditEvent) -> Result<(), Error> {
+pub(crate) async fn insert(
+    transaction: &mut Transaction<'_>,
+    event: &AuditEvent,
+) -> Result<(), Error> {
     let parameters: [Value; 16] = [
         new_id(event.at).into(),
         event.at.into(),
@@ -190,7 +208,11 @@ fn new_id(at: Timestamp) -> String {
 }
 
 fn read(row: &Row<'_>) -> Result<AuditRow, Error> {
-    let outcome = if row.text(5)? == "allowed" { Outcome::Allowed } else { Outcome::Denied };
+    let outcome = if row.text(5)? == "allowed" {
+        Outcome::Allowed
+    } else {
+        Outcome::Denied
+    };
     Ok(AuditRow {
         id: row.text(0)?,
         event: AuditEvent {
@@ -214,7 +236,11 @@ fn read(row: &Row<'_>) -> Result<AuditRow, Error> {
 }
 
 fn role(text: &str) -> &'static str {
-    ROLES.iter().copied().find(|role| *role == text).unwrap_or("unknown")
+    ROLES
+        .iter()
+        .copied()
+        .find(|role| *role == text)
+        .unwrap_or("unknown")
 }
 
 const ROLES: [&str; 4] = ["authorization-server", "resource-server", "client", "shell"];

@@ -63,7 +63,10 @@ impl From<tokio_postgres::Error> for Error {
 /// Classes of SQLSTATE that say something about the moment, not about the statement: 08 connection,
 /// 25006 read-only, 40 rollback, 53 resources, 55 lock, 57 operator, 58 system.
 fn is_passing(code: &str) -> bool {
-    code == "25006" || ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
+    code == "25006"
+        || ["08", "40", "53", "55", "57", "58"]
+            .iter()
+            .any(|class| code.starts_with(class))
 }
 
 impl From<deadpool_postgres::PoolError> for Error {

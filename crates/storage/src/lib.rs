@@ -48,10 +48,14 @@ impl Db {
     /// # Errors
     /// [`Error::Setting`] when what is found there cannot be used, or the database fails.
     pub async fn open(location: Location, migrations: &[&Migrations]) -> Result<Self, Error> {
-        let all: Vec<&Migrations> = std::iter::once(&audit::MIGRATIONS).chain(migrations.iter().copied()).collect();
+        let all: Vec<&Migrations> = std::iter::once(&audit::MIGRATIONS)
+            .chain(migrations.iter().copied())
+            .collect();
         Ok(Self(match location {
             Location::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::open(path, &all)?),
-            Location::Postgres(options) => Engine::Postgres(postgres::Postgres::open(&options, &all).await?),
+            Location::Postgres(options) => {
+                Engine::Postgres(postgres::Postgres::open(&options, &all).await?)
+            }
         }))
     }
 
@@ -68,7 +72,11 @@ impl Db {
         transaction::refuse_nul(parameters)?;
         match &self.0 {
             Engine::Sqlite(sqlite) => sqlite.find(sql, parameters, read),
-            Engine::Postgres(postgres) => Ok(postgres.select(sql, parameters, read).await?.into_iter().next()),
+            Engine::Postgres(postgres) => Ok(postgres
+                .select(sql, parameters, read)
+                .await?
+                .into_iter()
+                .next()),
         }
     }
 
@@ -116,7 +124,10 @@ impl Db {
     pub async fn check(&self) -> Result<(), Error> {
         match &self.0 {
             Engine::Sqlite(sqlite) => sqlite.check(),
-            Engine::Postgres(postgres) => postgres.select("SELECT 1", &[], |row| row.integer(0)).await.map(|_| ()),
+            Engine::Postgres(postgres) => postgres
+                .select("SELECT 1", &[], |row| row.integer(0))
+                .await
+                .map(|_| ()),
         }
     }
 

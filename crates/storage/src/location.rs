@@ -38,7 +38,11 @@ impl Location {
                 schema: None,
             });
         }
-        let file = if setting == "sqlite" { "vitalgate.db" } else { setting };
+        let file = if setting == "sqlite" {
+            "vitalgate.db"
+        } else {
+            setting
+        };
         Self::Sqlite(data_directory.join(file))
     }
 }
@@ -55,7 +59,9 @@ impl std::fmt::Debug for Location {
 
 impl std::fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PostgresOptions").field("pool_size", &self.pool_size).finish_non_exhaustive()
+        f.debug_struct("PostgresOptions")
+            .field("pool_size", &self.pool_size)
+            .finish_non_exhaustive()
     }
 }
 

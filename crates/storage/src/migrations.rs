@@ -35,7 +35,9 @@ pub(crate) fn run_sqlite(connection: &mut Connection, sets: &[&Migrations]) -> R
     for set in sets {
         let applied = {
             let mut statement = transaction.prepare(APPLIED)?;
-            let rows = statement.query_map([set.name], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+            let rows = statement.query_map([set.name], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+            })?;
             rows.collect::<Result<BTreeMap<_, _>, _>>()?
         };
         for step in outstanding(set, &applied, |step| step.sqlite)? {
@@ -53,7 +55,9 @@ pub(crate) async fn run_postgres(
     sets: &[&Migrations],
 ) -> Result<(), Error> {
     let transaction = client.transaction().await?;
-    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    transaction
+        .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
+        .await?;
     transaction.batch_execute(TABLE).await?;
     for set in sets {
         let rows = transaction.query(APPLIED, &[&set.name]).await?;
@@ -61,7 +65,9 @@ pub(crate) async fn run_postgres(
         for step in outstanding(set, &applied, |step| step.postgres)? {
             transaction.batch_execute(step.postgres).await?;
             let checksum = checksum(step.postgres);
-            transaction.execute(INSERT, &[&set.name, &step.version, &step.title, &checksum]).await?;
+            transaction
+                .execute(INSERT, &[&set.name, &step.version, &step.title, &checksum])
+                .await?;
         }
     }
     transaction.commit().await?;
@@ -82,19 +88,29 @@ fn outstanding<'a>(
         )));
     }
     for step in set.steps {
-        if applied.get(&step.version).is_some_and(|found| *found != checksum(text(step))) {
+        if applied
+            .get(&step.version)
+            .is_some_and(|found| *found != checksum(text(step)))
+        {
             return Err(Error::Setting(format!(
                 "migration {} {} was applied with another text than this program has",
                 set.name, step.version
             )));
         }
     }
-    Ok(set.steps.iter().filter(|step| !applied.contains_key(&step.version)).collect())
+    Ok(set
+        .steps
+        .iter()
+        .filter(|step| !applied.contains_key(&step.version))
+        .collect())
 }
 
 fn checksum(text: &str) -> String {
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
@@ -105,6 +121,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
   PRIMARY KEY (set_name, version)
 )";
 const APPLIED: &str = "SELECT version, checksum FROM schema_migration WHERE set_name = $1";
-const INSERT: &str = "INSERT INTO schema_migration (set_name, version, title, checksum) VALUES ($1, $2, $3, $4)";
+const INSERT: &str =
+    "INSERT INTO schema_migration (set_name, version, title, checksum) VALUES ($1, $2, $3, $4)";
 /// Any number that nothing else in the database uses as an advisory lock.
 const LOCK: i64 = 0x7669_7461_6c67;

@@ -23,7 +23,10 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    pub(crate) async fn open(options: &PostgresOptions, migrations: &[&Migrations]) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        options: &PostgresOptions,
+        migrations: &[&Migrations],
+    ) -> Result<Self, Error> {
         let pool = pool(options)?;
         let mut client = pool.get().await?;
         crate::migrations::run_postgres(&mut client, migrations).await?;
@@ -51,7 +54,8 @@ impl Postgres {
         let this = self.clone();
         let work = Arc::new(work);
         let task = tokio::spawn(async move { this.retry(work.as_ref()).await });
-        task.await.map_err(|_| Error::Failed("a unit of work panicked".to_owned()))?
+        task.await
+            .map_err(|_| Error::Failed("a unit of work panicked".to_owned()))?
     }
 
     async fn retry<W: Work>(&self, work: &W) -> Result<W::Output, Error> {
@@ -67,7 +71,9 @@ impl Postgres {
     async fn once<W: Work>(&self, work: &W) -> Result<W::Output, Error> {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
-        let output = work.run(&mut Transaction(Engine::Postgres(&transaction))).await?;
+        let output = work
+            .run(&mut Transaction(Engine::Postgres(&transaction)))
+            .await?;
         transaction.commit().await?;
         Ok(output)
     }
@@ -79,7 +85,9 @@ pub(crate) async fn execute(
     parameters: &[Value],
 ) -> Result<u64, Error> {
     let statement = transaction.prepare_cached(sql).await?;
-    Ok(transaction.execute(&statement, &references(parameters)).await?)
+    Ok(transaction
+        .execute(&statement, &references(parameters))
+        .await?)
 }
 
 pub(crate) async fn select<T>(
@@ -89,41 +97,65 @@ pub(crate) async fn select<T>(
     read: fn(&Row<'_>) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
     let statement = transaction.prepare_cached(sql).await?;
-    let rows = transaction.query(&statement, &references(parameters)).await?;
+    let rows = transaction
+        .query(&statement, &references(parameters))
+        .await?;
     rows.iter().map(|row| read(&Row::Postgres(row))).collect()
 }
 
-pub(crate) async fn lock(transaction: &deadpool_postgres::Transaction<'_>, key: &str) -> Result<(), Error> {
-    let statement = transaction.prepare_cached("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))").await?;
+pub(crate) async fn lock(
+    transaction: &deadpool_postgres::Transaction<'_>,
+    key: &str,
+) -> Result<(), Error> {
+    let statement = transaction
+        .prepare_cached("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+        .await?;
     transaction.query(&statement, &[&key]).await?;
     Ok(())
 }
 
 fn references(parameters: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
-    parameters.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+    parameters
+        .iter()
+        .map(|value| value as &(dyn ToSql + Sync))
+        .collect()
 }
 
 fn is_conflict(text: &str) -> bool {
-    [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].iter().any(|state| text.ends_with(state.code()))
+    [
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+    ]
+    .iter()
+    .any(|state| text.ends_with(state.code()))
 }
 
 /// The server's own statement_timeout does not help when the server is frozen: its kernel still
 /// acknowledges, and a client without a deadline waits for it.
 async fn within_deadline<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let late = || Error::Unavailable("PostgreSQL did not answer in time".to_owned());
-    tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout(DEADLINE, work)
+        .await
+        .unwrap_or_else(|_| Err(late()))
 }
 
 fn pool(options: &PostgresOptions) -> Result<Pool, Error> {
-    let mut config: tokio_postgres::Config =
-        options.url.parse().map_err(|_| Error::Setting("the PostgreSQL URL cannot be read".to_owned()))?;
+    let mut config: tokio_postgres::Config = options
+        .url
+        .parse()
+        .map_err(|_| Error::Setting("the PostgreSQL URL cannot be read".to_owned()))?;
     let mut startup = config.get_options().unwrap_or_default().to_owned();
     startup.push_str(" -c synchronous_commit=on -c statement_timeout=5000 -c idle_in_transaction_session_timeout=10000");
     if let Some(schema) = &options.schema {
         startup.push_str(&format!(" -c search_path={schema}"));
     }
-    config.options(&startup).application_name("vitalgate").connect_timeout(CONNECT);
-    let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    config
+        .options(&startup)
+        .application_name("vitalgate")
+        .connect_timeout(CONNECT);
+    let manager_config = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
     let manager = if config.get_hosts().iter().all(stays_here) {
         config.ssl_mode(SslMode::Disable);
         Manager::from_config(config, tokio_postgres::NoTls, manager_config)
@@ -134,7 +166,11 @@ fn pool(options: &PostgresOptions) -> Result<Pool, Error> {
     Pool::builder(manager)
         .max_size(options.pool_size)
         .runtime(deadpool_postgres::Runtime::Tokio1)
-        .timeouts(Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: Some(CONNECT) })
+        .timeouts(Timeouts {
+            wait: Some(WAIT),
+            create: Some(CONNECT),
+            recycle: Some(CONNECT),
+        })
         .post_create(Hook::async_fn(|client, _| Box::pin(assert_durable(client))))
         .build()
         .map_err(|_| Error::Setting("the PostgreSQL pool cannot be built".to_owned()))
@@ -142,7 +178,10 @@ fn pool(options: &PostgresOptions) -> Result<Pool, Error> {
 
 /// A pooler in between may drop start-up options; then commits would not be durable, silently.
 async fn assert_durable(client: &mut deadpool_postgres::ClientWrapper) -> Result<(), HookError> {
-    let row = client.query_one("SHOW synchronous_commit", &[]).await.map_err(HookError::Backend)?;
+    let row = client
+        .query_one("SHOW synchronous_commit", &[])
+        .await
+        .map_err(HookError::Backend)?;
     let mode: String = row.try_get(0).map_err(HookError::Backend)?;
     if ["on", "remote_apply"].contains(&mode.as_str()) {
         return Ok(());
@@ -154,7 +193,12 @@ async fn assert_durable(client: &mut deadpool_postgres::ClientWrapper) -> Result
 fn stays_here(host: &Host) -> bool {
     match host {
         Host::Unix(_) => true,
-        Host::Tcp(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()),
+        Host::Tcp(name) => {
+            name == "localhost"
+                || name
+                    .parse::<std::net::IpAddr>()
+                    .is_ok_and(|address| address.is_loopback())
+        }
     }
 }
 
@@ -169,18 +213,24 @@ fn tls(ca_file: Option<&Path>) -> Result<tokio_postgres_rustls::MakeRustlsConnec
         .with_safe_default_protocol_versions()
         .map_err(|_| unusable("no protocol version"))?;
     let builder = match ca_file {
-        None => builder.with_platform_verifier().map_err(|_| unusable("no platform roots"))?,
+        None => builder
+            .with_platform_verifier()
+            .map_err(|_| unusable("no platform roots"))?,
         Some(path) => {
             let mut roots = rustls::RootCertStore::empty();
             let pem = std::fs::read(path).map_err(|_| unusable("the CA file cannot be read"))?;
             for certificate in CertificateDer::pem_slice_iter(&pem) {
                 let certificate = certificate.map_err(|_| unusable("the CA file is not PEM"))?;
-                roots.add(certificate).map_err(|_| unusable("the CA file holds no certificate"))?;
+                roots
+                    .add(certificate)
+                    .map_err(|_| unusable("the CA file holds no certificate"))?;
             }
             builder.with_root_certificates(roots)
         }
     };
-    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(builder.with_no_client_auth()))
+    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(
+        builder.with_no_client_auth(),
+    ))
 }
 
 const TRIES: u32 = 5;

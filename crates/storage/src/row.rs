@@ -87,9 +87,9 @@ impl Row<'_> {
         match self {
             Self::Sqlite(row) => match sqlite(row, column)? {
                 ValueRef::Null => Ok(None),
-                ValueRef::Text(text) => {
-                    String::from_utf8(text.to_vec()).map(Some).map_err(|_| kind(column))
-                }
+                ValueRef::Text(text) => String::from_utf8(text.to_vec())
+                    .map(Some)
+                    .map_err(|_| kind(column)),
                 _ => Err(kind(column)),
             },
             Self::Postgres(row) => row.try_get(column).map_err(|_| kind(column)),

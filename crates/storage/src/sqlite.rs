@@ -32,7 +32,11 @@ impl Sqlite {
         crate::migrations::run_sqlite(&mut connection, migrations)?;
         let commits = Arc::new(AtomicU64::new(0));
         let writer = writer::Handle::start(connection, Arc::clone(&commits))?;
-        Ok(Arc::new(Self { path, writer, commits }))
+        Ok(Arc::new(Self {
+            path,
+            writer,
+            commits,
+        }))
     }
 
     /// On the calling thread: a point read costs less than the hop to another one.
@@ -57,15 +61,20 @@ impl Sqlite {
     ) -> Result<Vec<T>, Error> {
         let this = Arc::clone(self);
         let task = tokio::task::spawn_blocking(move || {
-            reader::with(&this, |connection| select(connection, &sql, &parameters, read))
+            reader::with(&this, |connection| {
+                select(connection, &sql, &parameters, read)
+            })
         });
-        task.await.map_err(|_| Error::Failed("a read panicked".to_owned()))?
+        task.await
+            .map_err(|_| Error::Failed("a read panicked".to_owned()))?
     }
 
     pub(crate) async fn write<W: Work>(&self, work: W) -> Result<W::Output, Error> {
         let (answer, answered) = oneshot::channel();
         self.writer.send(writer::pending(work, answer)).await?;
-        answered.await.map_err(|_| Error::Unavailable("the writer has stopped".to_owned()))?
+        answered
+            .await
+            .map_err(|_| Error::Unavailable("the writer has stopped".to_owned()))?
     }
 
     pub(crate) fn check(self: &Arc<Self>) -> Result<(), Error> {
@@ -78,8 +87,14 @@ impl Sqlite {
     }
 }
 
-pub(crate) fn execute(connection: &Connection, sql: &str, parameters: &[Value]) -> Result<u64, Error> {
-    let changed = connection.prepare_cached(sql)?.execute(params_from_iter(parameters))?;
+pub(crate) fn execute(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[Value],
+) -> Result<u64, Error> {
+    let changed = connection
+        .prepare_cached(sql)?
+        .execute(params_from_iter(parameters))?;
     Ok(u64::try_from(changed).unwrap_or(u64::MAX))
 }
 

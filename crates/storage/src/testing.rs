@@ -36,18 +36,29 @@ pub fn sqlite(directory: &Path) -> Location {
 pub async fn postgres() -> Option<Location> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let url = std::env::var("DATABASE_URL").ok()?;
-    let schema = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+    let schema = format!(
+        "test_{}_{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::SeqCst)
+    );
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
         .await
         .unwrap_or_else(|error| panic!("PostgreSQL at DATABASE_URL: {error}"));
     let connection = tokio::spawn(connection);
     client
-        .batch_execute(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}"))
+        .batch_execute(&format!(
+            "DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}"
+        ))
         .await
         .unwrap_or_else(|error| panic!("no schema: {error}"));
     drop(client);
     let _ = connection.await;
-    Some(Location::Postgres(PostgresOptions { url, ca_file: None, pool_size: 8, schema: Some(schema) }))
+    Some(Location::Postgres(PostgresOptions {
+        url,
+        ca_file: None,
+        pool_size: 8,
+        schema: Some(schema),
+    }))
 }
 
 /// Opens a database or fails the test.
@@ -55,7 +66,9 @@ pub async fn postgres() -> Option<Location> {
 /// # Panics
 /// When it cannot be opened.
 pub async fn open(location: Location, migrations: &[&Migrations]) -> Db {
-    Db::open(location, migrations).await.unwrap_or_else(|error| panic!("no database: {error}"))
+    Db::open(location, migrations)
+        .await
+        .unwrap_or_else(|error| panic!("no database: {error}"))
 }
 
 /// Asserts that both folders of migrations give the same tables and columns.
@@ -64,7 +77,11 @@ pub async fn open(location: Location, migrations: &[&Migrations]) -> Db {
 /// When they differ.
 pub async fn same_columns(migrations: &[&Migrations]) {
     let directory = tempfile::tempdir().unwrap_or_else(|error| panic!("no directory: {error}"));
-    let lite = columns(open(sqlite(directory.path()), migrations).await, SQLITE_COLUMNS).await;
+    let lite = columns(
+        open(sqlite(directory.path()), migrations).await,
+        SQLITE_COLUMNS,
+    )
+    .await;
     let Some(location) = postgres().await else {
         eprintln!("skipped: PostgreSQL (DATABASE_URL is not set)");
         return;
@@ -72,11 +89,16 @@ pub async fn same_columns(migrations: &[&Migrations]) {
     let shared = columns(open(location, migrations).await, POSTGRES_COLUMNS).await;
     let lite = lite.unwrap_or_else(|error| panic!("{error}"));
     let shared = shared.unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(lite, shared, "the two folders of migrations give different columns");
+    assert_eq!(
+        lite, shared,
+        "the two folders of migrations give different columns"
+    );
 }
 
 async fn columns(db: Db, sql: &'static str) -> Result<BTreeSet<(String, String)>, Error> {
-    let rows = db.select(sql, Vec::new(), |row| Ok((row.text(0)?, row.text(1)?))).await?;
+    let rows = db
+        .select(sql, Vec::new(), |row| Ok((row.text(0)?, row.text(1)?)))
+        .await?;
     Ok(rows.into_iter().collect())
 }
 

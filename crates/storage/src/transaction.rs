@@ -18,7 +18,10 @@ pub trait Work: Send + Sync + 'static {
     type Output: Send + 'static;
 
     /// Does it. Written as `async fn run(&self, tx: &mut Transaction<'_>) -> Result<Self::Output, Error>`.
-    fn run(&self, tx: &mut Transaction<'_>) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+    fn run(
+        &self,
+        tx: &mut Transaction<'_>,
+    ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
 }
 
 /// An open transaction.
@@ -68,7 +71,9 @@ impl Transaction<'_> {
         refuse_nul(parameters)?;
         match &mut self.0 {
             Engine::Sqlite(connection) => sqlite::select(connection, sql, parameters, read),
-            Engine::Postgres(transaction) => postgres::select(transaction, sql, parameters, read).await,
+            Engine::Postgres(transaction) => {
+                postgres::select(transaction, sql, parameters, read).await
+            }
         }
     }
 
@@ -95,7 +100,9 @@ impl Transaction<'_> {
 
 pub(crate) fn refuse_nul(parameters: &[Value]) -> Result<(), Error> {
     if parameters.iter().any(Value::holds_nul) {
-        return Err(Error::Failed("a text parameter holds the character NUL".to_owned()));
+        return Err(Error::Failed(
+            "a text parameter holds the character NUL".to_owned(),
+        ));
     }
     Ok(())
 }

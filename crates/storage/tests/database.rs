@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use storage::testing::{each_engine, open, same_columns, sqlite};
 use storage::{
-    AuditEvent, Db, Error, Location, Migration, Migrations, Outcome, Transaction, Value, Work, audit,
+    AuditEvent, Db, Error, Location, Migration, Migrations, Outcome, Transaction, Value, Work,
+    audit,
 };
 
 static TABLES: Migrations = Migrations {
@@ -65,11 +66,18 @@ impl Work for UseOnce {
 }
 
 fn insert(id: i64) -> Insert {
-    Insert { id, then: Then::Succeed }
+    Insert {
+        id,
+        then: Then::Succeed,
+    }
 }
 
 async fn ids(db: &Db) -> Vec<i64> {
-    db.select("SELECT id FROM thing ORDER BY id", Vec::new(), |row| row.integer(0)).await.unwrap()
+    db.select("SELECT id FROM thing ORDER BY id", Vec::new(), |row| {
+        row.integer(0)
+    })
+    .await
+    .unwrap()
 }
 
 #[tokio::test]
@@ -81,19 +89,37 @@ async fn every_type_comes_back_as_it_went_in() {
             async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
                 let body: &[u8] = &[0, 255, 1];
                 let sql = "INSERT INTO thing (id, name, body, used) VALUES ($1, $2, $3, $4)";
-                tx.execute(sql, &[i64::MAX.into(), "Zoë 👶".into(), body.into(), true.into()]).await?;
+                tx.execute(
+                    sql,
+                    &[i64::MAX.into(), "Zoë 👶".into(), body.into(), true.into()],
+                )
+                .await?;
                 Ok(())
             }
         }
         db.write(All).await.unwrap();
         let found = db
-            .find("SELECT id, name, body, used FROM thing WHERE name = $1", &["Zoë 👶".into()], |row| {
-                Ok((row.integer(0)?, row.text(1)?, row.bytes(2)?, row.boolean(3)?))
-            })
+            .find(
+                "SELECT id, name, body, used FROM thing WHERE name = $1",
+                &["Zoë 👶".into()],
+                |row| {
+                    Ok((
+                        row.integer(0)?,
+                        row.text(1)?,
+                        row.bytes(2)?,
+                        row.boolean(3)?,
+                    ))
+                },
+            )
             .await
             .unwrap();
-        assert_eq!(found, Some((i64::MAX, "Zoë 👶".to_owned(), vec![0, 255, 1], true)));
-        let constant = db.find("SELECT 1, COUNT(*) FROM thing", &[], |row| Ok((row.integer(0)?, row.integer(1)?)));
+        assert_eq!(
+            found,
+            Some((i64::MAX, "Zoë 👶".to_owned(), vec![0, 255, 1], true))
+        );
+        let constant = db.find("SELECT 1, COUNT(*) FROM thing", &[], |row| {
+            Ok((row.integer(0)?, row.integer(1)?))
+        });
         assert_eq!(constant.await.unwrap(), Some((1, 1)));
     })
     .await;
@@ -165,7 +191,12 @@ async fn waiting_units_share_a_commit() {
 async fn a_unit_that_waits_for_something_else_is_a_defect_on_sqlite() {
     let directory = tempfile::tempdir().unwrap();
     let db = open(sqlite(directory.path()), &[&TABLES]).await;
-    let result = db.write(Insert { id: 1, then: Then::Wait }).await;
+    let result = db
+        .write(Insert {
+            id: 1,
+            then: Then::Wait,
+        })
+        .await;
     assert!(matches!(result, Err(Error::Failed(_))), "{result:?}");
     assert!(ids(&db).await.is_empty());
 }
@@ -176,7 +207,9 @@ async fn a_cancelled_request_does_not_stop_its_unit() {
         for id in 0..20 {
             let mut writing = Box::pin(db.write(insert(id)));
             // Polled once: handed over, and then its caller goes away.
-            let first = std::future::poll_fn(|context| std::task::Poll::Ready(writing.as_mut().poll(context)));
+            let first = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(writing.as_mut().poll(context))
+            });
             let _ = first.await;
             drop(writing);
         }
@@ -199,7 +232,11 @@ async fn another_handle_on_the_same_file_is_seen_at_once() {
     server.write(insert(7)).await.unwrap();
     assert!(shell.write(UseOnce(7)).await.unwrap());
     let seven = [7.into()];
-    let used = server.find("SELECT used FROM thing WHERE id = $1", &seven, |row| row.boolean(0)).await;
+    let used = server
+        .find("SELECT used FROM thing WHERE id = $1", &seven, |row| {
+            row.boolean(0)
+        })
+        .await;
     assert_eq!(used.unwrap(), Some(true));
     assert!(!server.write(UseOnce(7)).await.unwrap());
 }
@@ -208,7 +245,11 @@ async fn another_handle_on_the_same_file_is_seen_at_once() {
 async fn nul_in_a_text_is_refused_by_both() {
     each_engine(&[&TABLES], |db| async move {
         let name = ["a\0b".into()];
-        let found = db.find("SELECT id FROM thing WHERE name = $1", &name, |row| row.integer(0)).await;
+        let found = db
+            .find("SELECT id FROM thing WHERE name = $1", &name, |row| {
+                row.integer(0)
+            })
+            .await;
         assert!(matches!(found, Err(Error::Failed(_))));
     })
     .await;
@@ -218,9 +259,17 @@ async fn nul_in_a_text_is_refused_by_both() {
 async fn migrations_run_once_and_changed_or_newer_ones_are_refused() {
     static CHANGED: Migrations = Migrations {
         name: "test",
-        steps: &[Migration { version: 1, title: "other", sqlite: "SELECT 2", postgres: "SELECT 2" }],
+        steps: &[Migration {
+            version: 1,
+            title: "other",
+            sqlite: "SELECT 2",
+            postgres: "SELECT 2",
+        }],
     };
-    static OLDER: Migrations = Migrations { name: "test", steps: &[] };
+    static OLDER: Migrations = Migrations {
+        name: "test",
+        steps: &[],
+    };
     let directory = tempfile::tempdir().unwrap();
     let mut locations = vec![sqlite(directory.path())];
     locations.extend(storage::testing::postgres().await);
@@ -269,20 +318,73 @@ async fn the_audit_lists_what_is_asked_for_newest_first() {
             (3, "login", Outcome::Allowed, "b"),
         ] {
             let event = AuditEvent::new(at(second), "vro", "resource-server", action, outcome);
-            db.audit(AuditEvent { client_id: Some(client.to_owned()), ..event }).await.unwrap();
+            db.audit(AuditEvent {
+                client_id: Some(client.to_owned()),
+                ..event
+            })
+            .await
+            .unwrap();
         }
         let seconds = async |filter: audit::Filter| -> Vec<i64> {
-            let rows = audit::list(&db, &audit::Filter { limit: 10, ..filter }).await.unwrap();
-            rows.iter().map(|row| row.event.at.as_second() - 1_700_000_000).collect()
+            let rows = audit::list(
+                &db,
+                &audit::Filter {
+                    limit: 10,
+                    ..filter
+                },
+            )
+            .await
+            .unwrap();
+            rows.iter()
+                .map(|row| row.event.at.as_second() - 1_700_000_000)
+                .collect()
         };
         let all = audit::Filter::default;
         assert_eq!(seconds(all()).await, [3, 2, 1]);
-        assert_eq!(seconds(audit::Filter { action: Some("bundle.".to_owned()), ..all() }).await, [2, 1]);
-        assert_eq!(seconds(audit::Filter { action: Some("login".to_owned()), ..all() }).await, [3]);
-        assert_eq!(seconds(audit::Filter { client_id: Some("a".to_owned()), ..all() }).await, [2, 1]);
-        assert_eq!(seconds(audit::Filter { outcome: Some(Outcome::Denied), ..all() }).await, [2]);
-        assert_eq!(seconds(audit::Filter { since: Some(at(2)), until: Some(at(3)), ..all() }).await, [2]);
-        let two = audit::list(&db, &audit::Filter { limit: 2, ..all() }).await.unwrap();
+        assert_eq!(
+            seconds(audit::Filter {
+                action: Some("bundle.".to_owned()),
+                ..all()
+            })
+            .await,
+            [2, 1]
+        );
+        assert_eq!(
+            seconds(audit::Filter {
+                action: Some("login".to_owned()),
+                ..all()
+            })
+            .await,
+            [3]
+        );
+        assert_eq!(
+            seconds(audit::Filter {
+                client_id: Some("a".to_owned()),
+                ..all()
+            })
+            .await,
+            [2, 1]
+        );
+        assert_eq!(
+            seconds(audit::Filter {
+                outcome: Some(Outcome::Denied),
+                ..all()
+            })
+            .await,
+            [2]
+        );
+        assert_eq!(
+            seconds(audit::Filter {
+                since: Some(at(2)),
+                until: Some(at(3)),
+                ..all()
+            })
+            .await,
+            [2]
+        );
+        let two = audit::list(&db, &audit::Filter { limit: 2, ..all() })
+            .await
+            .unwrap();
         assert_eq!(two.len(), 2);
         assert_eq!(two.first().unwrap().event.role, "resource-server");
     })

@@ -1,20 +1,21 @@
 //! People: registration, passwords, disabling.
 
-use oauth::{Scope, Secret};
+use oauth::{Scope, Secret, SecretHash};
 use storage::{AuditEvent, Transaction};
 
 use super::{Administration, Change, Error, validation};
 use crate::password::{self, Buffer};
 use crate::registration::{ResourceOwner, Rights};
 use crate::resource_owner::normal;
-use crate::store::{identifier, revocations, sessions, users};
+use crate::store::{identifier, revocations, sessions, throttle, users};
+use crate::throttle::account;
 
 /// A person to be registered.
 #[derive(Debug)]
 pub struct NewUser {
-    /// Compared without regard to case.
+    /// 2 to 100 ASCII letters, digits and `._@+-`; compared without regard to case.
     pub username: String,
-    /// At least 15 characters.
+    /// 15 to 128 characters, and not easy to guess.
     pub password: Secret,
     /// `registrar`, `clerk`, `auditor` or `administrator`.
     pub role: String,
@@ -33,15 +34,16 @@ impl Administration {
     /// [`Error::Invalid`], [`Error::Exists`].
     pub async fn add_user(&self, new: NewUser) -> Result<ResourceOwner, Error> {
         let username = normal(&new.username);
-        validation::text("username", &username)?;
-        if username.chars().any(char::is_whitespace) {
-            return Err(Error::invalid("username", "must not hold white space"));
-        }
+        name(&username)?;
         if !ROLES.contains(&new.role.as_str()) {
-            return Err(Error::invalid("role", format!("must be one of {}", ROLES.join(", "))));
+            return Err(Error::invalid(
+                "role",
+                format!("must be one of {}", ROLES.join(", ")),
+            ));
         }
         validation::rights(&new.rights, &self.jurisdictions)?;
-        let scope = Scope::parse(&new.scope).map_err(|_| Error::invalid("scope", "cannot be read"))?;
+        let scope =
+            Scope::parse(&new.scope).map_err(|_| Error::invalid("scope", "cannot be read"))?;
         let hash = self.hash(&new.password, &username).await?;
         let owner = ResourceOwner {
             id: format!("u-{}", identifier(&self.random)),
@@ -81,8 +83,20 @@ impl Administration {
     /// [`Error::NotFound`].
     pub async fn set_user_disabled(&self, username: &str, disabled: bool) -> Result<(), Error> {
         let id = self.user(username).await?.id;
-        let action = if disabled { "user.disable" } else { "user.enable" };
-        self.act(self.user_event(action, &id), SetDisabled { now: self.clock.now(), id, disabled }).await
+        let action = if disabled {
+            "user.disable"
+        } else {
+            "user.enable"
+        };
+        self.act(
+            self.user_event(action, &id),
+            SetDisabled {
+                now: self.clock.now(),
+                id,
+                disabled,
+            },
+        )
+        .await
     }
 
     /// Gives a person another password; sessions and tokens end at once.
@@ -93,7 +107,16 @@ impl Administration {
         let owner = self.user(username).await?;
         let hash = self.hash(password, &owner.username).await?;
         let event = self.user_event("user.set-password", &owner.id);
-        self.act(event, SetPassword { now: self.clock.now(), id: owner.id, hash }).await
+        self.act(
+            event,
+            SetPassword {
+                now: self.clock.now(),
+                id: owner.id,
+                account: account(&owner.username),
+                hash,
+            },
+        )
+        .await
     }
 
     /// Removes a person with sessions and tokens.
@@ -102,18 +125,39 @@ impl Administration {
     /// [`Error::NotFound`].
     pub async fn delete_user(&self, username: &str) -> Result<(), Error> {
         let id = self.user(username).await?.id;
-        self.act(self.user_event("user.delete", &id), Delete { now: self.clock.now(), id }).await
+        self.act(
+            self.user_event("user.delete", &id),
+            Delete {
+                now: self.clock.now(),
+                id,
+            },
+        )
+        .await
     }
 
     fn user_event(&self, action: &str, id: &str) -> AuditEvent {
-        AuditEvent { record_id: None, token_id: None, reason: Some(format!("user {id}")), ..self.event(action) }
+        AuditEvent {
+            record_id: None,
+            token_id: None,
+            reason: Some(format!("user {id}")),
+            ..self.event(action)
+        }
     }
 
     async fn hash(&self, password: &Secret, username: &str) -> Result<String, Error> {
         password::check(password, username).map_err(|why| Error::invalid("password", why))?;
-        let (random, password) = (self.random.clone(), Secret::received(password.expose().to_owned()));
-        let task = tokio::task::spawn_blocking(move || password::hash(&password, &random, &mut Buffer::new()));
-        let failed = || Error::Storage(storage::Error::Failed("a password could not be hashed".to_owned()));
+        let (random, password) = (
+            self.random.clone(),
+            Secret::received(password.expose().to_owned()),
+        );
+        let task = tokio::task::spawn_blocking(move || {
+            password::hash(&password, &random, &mut Buffer::new())
+        });
+        let failed = || {
+            Error::Storage(storage::Error::Failed(
+                "a password could not be hashed".to_owned(),
+            ))
+        };
         task.await.ok().flatten().ok_or_else(failed)
     }
 }
@@ -123,7 +167,11 @@ struct Add(ResourceOwner, String);
 impl Change for Add {
     async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
         let added = users::insert(tx, &self.0, &self.1).await?;
-        Ok(if added { Ok(()) } else { Err(Error::Exists("username")) })
+        Ok(if added {
+            Ok(())
+        } else {
+            Err(Error::Exists("username"))
+        })
     }
 }
 
@@ -144,6 +192,7 @@ impl Change for SetDisabled {
 
 struct SetPassword {
     id: String,
+    account: SecretHash,
     hash: String,
     now: jiff::Timestamp,
 }
@@ -153,6 +202,8 @@ impl Change for SetPassword {
         if !users::set_password(tx, &self.id, &self.hash, self.now).await? {
             return Ok(Err(Error::NotFound("user")));
         }
+        // Failures with the old password do not hold the new one up.
+        throttle::forget_account(tx, &self.account).await?;
         end_all(tx, &self.id, self.now).await.map(Ok)
     }
 }
@@ -166,14 +217,35 @@ impl Change for Delete {
     async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
         end_all(tx, &self.id, self.now).await?;
         let deleted = users::delete(tx, &self.id).await?;
-        Ok(if deleted { Ok(()) } else { Err(Error::NotFound("user")) })
+        Ok(if deleted {
+            Ok(())
+        } else {
+            Err(Error::NotFound("user"))
+        })
     }
 }
 
 /// Sessions, codes and tokens of a person.
-async fn end_all(tx: &mut Transaction<'_>, id: &str, now: jiff::Timestamp) -> Result<(), storage::Error> {
+async fn end_all(
+    tx: &mut Transaction<'_>,
+    id: &str,
+    now: jiff::Timestamp,
+) -> Result<(), storage::Error> {
     sessions::delete_of_user(tx, id).await?;
     revocations::revoke_user(tx, id, now).await.map(|_| ())
+}
+
+/// Names are said aloud, printed and typed: ASCII, so that no two look alike.
+fn name(username: &str) -> Result<(), Error> {
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._@+-".contains(&byte);
+    if (2..=100).contains(&username.len()) && username.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "username",
+        "must be 2 to 100 of a-z 0-9 . _ @ + -",
+    ))
 }
 
 const ROLES: [&str; 4] = ["registrar", "clerk", "auditor", "administrator"];

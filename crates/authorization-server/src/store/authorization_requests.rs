@@ -15,10 +15,20 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) audiences: Vec<String>,
     pub(crate) state: Option<String>,
     pub(crate) code_challenge: String,
-    /// `prompt=login`: a session from before the request does not count.
     pub(crate) created: Timestamp,
+    /// `prompt=login`: a session from before the request does not count.
     pub(crate) fresh_login: bool,
     pub(crate) expires: Timestamp,
+}
+
+/// Whose a request becomes.
+pub(crate) struct Claim {
+    /// The handle's hash before.
+    pub(crate) unclaimed: SecretHash,
+    /// And after.
+    pub(crate) hash: SecretHash,
+    pub(crate) browser: SecretHash,
+    pub(crate) now: Timestamp,
 }
 
 /// A request of this browser that has not expired; another browser's handle opens nothing.
@@ -28,19 +38,27 @@ pub(crate) async fn find(
     browser: &SecretHash,
     now: Timestamp,
 ) -> Result<Option<AuthorizationRequest>, Error> {
-    let parameters = [request.as_bytes().as_slice().into(), browser.as_bytes().as_slice().into(), now.into()];
+    let parameters = [
+        request.as_bytes().as_slice().into(),
+        browser.as_bytes().as_slice().into(),
+        now.into(),
+    ];
     db.find(FIND, &parameters, read).await
 }
 
+/// Stores a request; without a browser, for the first that claims it.
 pub(crate) async fn insert(
     tx: &mut Transaction<'_>,
     hash: &SecretHash,
-    browser: &SecretHash,
+    browser: Option<&SecretHash>,
     request: &AuthorizationRequest,
 ) -> Result<(), Error> {
     let parameters = [
         hash.as_bytes().as_slice().into(),
-        browser.as_bytes().as_slice().into(),
+        browser
+            .map_or(&NOBODY, SecretHash::as_bytes)
+            .as_slice()
+            .into(),
         request.client_id.as_str().into(),
         request.redirect_uri.as_str().into(),
         request.scope.to_string().into(),
@@ -54,9 +72,24 @@ pub(crate) async fn insert(
     tx.execute(INSERT, &parameters).await.map(|_| ())
 }
 
+/// Gives a request that nobody has yet to a browser, under a new handle: `false` when there is none.
+pub(crate) async fn claim(tx: &mut Transaction<'_>, claim: &Claim) -> Result<bool, Error> {
+    let parameters = [
+        claim.hash.as_bytes().as_slice().into(),
+        claim.browser.as_bytes().as_slice().into(),
+        claim.unclaimed.as_bytes().as_slice().into(),
+        NOBODY.as_slice().into(),
+        claim.now.into(),
+    ];
+    Ok(tx.execute(CLAIM, &parameters).await? == 1)
+}
+
 /// Takes a request away, once: `false` when it was taken before.
 pub(crate) async fn consume(tx: &mut Transaction<'_>, hash: &SecretHash) -> Result<bool, Error> {
-    Ok(tx.execute(CONSUME, &[hash.as_bytes().as_slice().into()]).await? == 1)
+    Ok(tx
+        .execute(CONSUME, &[hash.as_bytes().as_slice().into()])
+        .await?
+        == 1)
 }
 
 fn read(row: &Row<'_>) -> Result<AuthorizationRequest, Error> {
@@ -78,4 +111,8 @@ const FIND: &str = "SELECT client_id, redirect_uri, scope, audiences, state, cod
 const INSERT: &str = "INSERT INTO authorization_request (request_hash, browser_hash, client_id, redirect_uri, scope, \
     audiences, state, code_challenge, fresh_login, created_ms, expires_ms) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const CLAIM: &str = "UPDATE authorization_request SET request_hash = $1, browser_hash = $2 \
+    WHERE request_hash = $3 AND browser_hash = $4 AND expires_ms > $5";
 const CONSUME: &str = "DELETE FROM authorization_request WHERE request_hash = $1";
+/// The hash of no cookie.
+const NOBODY: [u8; 32] = [0; 32];

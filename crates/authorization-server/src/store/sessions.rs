@@ -25,7 +25,11 @@ pub(crate) async fn find(db: &Db, hash: &SecretHash) -> Result<Option<StoredSess
     .await
 }
 
-pub(crate) async fn insert(tx: &mut Transaction<'_>, hash: &SecretHash, session: &StoredSession) -> Result<(), Error> {
+pub(crate) async fn insert(
+    tx: &mut Transaction<'_>,
+    hash: &SecretHash,
+    session: &StoredSession,
+) -> Result<(), Error> {
     let parameters = [
         hash.as_bytes().as_slice().into(),
         session.user_id.as_str().into(),
@@ -36,12 +40,20 @@ pub(crate) async fn insert(tx: &mut Transaction<'_>, hash: &SecretHash, session:
     tx.execute(INSERT, &parameters).await.map(|_| ())
 }
 
-pub(crate) async fn touch(tx: &mut Transaction<'_>, hash: &SecretHash, now: Timestamp) -> Result<(), Error> {
-    tx.execute(TOUCH, &[now.into(), hash.as_bytes().as_slice().into()]).await.map(|_| ())
+pub(crate) async fn touch(
+    tx: &mut Transaction<'_>,
+    hash: &SecretHash,
+    now: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(TOUCH, &[now.into(), hash.as_bytes().as_slice().into()])
+        .await
+        .map(|_| ())
 }
 
 pub(crate) async fn delete(tx: &mut Transaction<'_>, hash: &SecretHash) -> Result<(), Error> {
-    tx.execute(DELETE, &[hash.as_bytes().as_slice().into()]).await.map(|_| ())
+    tx.execute(DELETE, &[hash.as_bytes().as_slice().into()])
+        .await
+        .map(|_| ())
 }
 
 /// Ends all sessions of a person.
@@ -49,7 +61,8 @@ pub(crate) async fn delete_of_user(tx: &mut Transaction<'_>, user_id: &str) -> R
     tx.execute(DELETE_OF_USER, &[user_id.into()]).await
 }
 
-const FIND: &str = "SELECT user_id, auth_time_ms, last_used_ms, expires_ms FROM session WHERE session_hash = $1";
+const FIND: &str =
+    "SELECT user_id, auth_time_ms, last_used_ms, expires_ms FROM session WHERE session_hash = $1";
 const INSERT: &str = "INSERT INTO session (session_hash, user_id, auth_time_ms, last_used_ms, expires_ms) \
     VALUES ($1, $2, $3, $4, $5)";
 const TOUCH: &str = "UPDATE session SET last_used_ms = $1 WHERE session_hash = $2";

@@ -42,7 +42,11 @@ pub(crate) async fn count(
     subject: &SecretHash,
     since: Timestamp,
 ) -> Result<Failures, Error> {
-    let parameters = [kind.as_str().into(), subject.as_bytes().as_slice().into(), since.into()];
+    let parameters = [
+        kind.as_str().into(),
+        subject.as_bytes().as_slice().into(),
+        since.into(),
+    ];
     let found = tx
         .find(COUNT, &parameters, |row| {
             Ok(Failures {
@@ -52,7 +56,11 @@ pub(crate) async fn count(
             })
         })
         .await?;
-    Ok(found.unwrap_or(Failures { count: 0, oldest: None, newest: None }))
+    Ok(found.unwrap_or(Failures {
+        count: 0,
+        oldest: None,
+        newest: None,
+    }))
 }
 
 /// One more.
@@ -65,7 +73,9 @@ pub(crate) async fn take_back(
     tx: &mut Transaction<'_>,
     failure: &Failure<'_>,
 ) -> Result<(), Error> {
-    tx.execute(TAKE_BACK, &parameters(failure)).await.map(|_| ())
+    tx.execute(TAKE_BACK, &parameters(failure))
+        .await
+        .map(|_| ())
 }
 
 /// None any more for this account.
@@ -73,7 +83,10 @@ pub(crate) async fn forget_account(
     tx: &mut Transaction<'_>,
     account: &SecretHash,
 ) -> Result<(), Error> {
-    let parameters = [Kind::Account.as_str().into(), account.as_bytes().as_slice().into()];
+    let parameters = [
+        Kind::Account.as_str().into(),
+        account.as_bytes().as_slice().into(),
+    ];
     tx.execute(FORGET, &parameters).await.map(|_| ())
 }
 

@@ -17,7 +17,10 @@ pub(crate) async fn find_by_username(db: &Db, username: &str) -> Result<Option<S
 }
 
 pub(crate) async fn find(db: &Db, id: &str) -> Result<Option<ResourceOwner>, Error> {
-    Ok(db.find(BY_ID, &[id.into()], read).await?.map(|user| user.owner))
+    Ok(db
+        .find(BY_ID, &[id.into()], read)
+        .await?
+        .map(|user| user.owner))
 }
 
 pub(crate) async fn all(db: &Db) -> Result<Vec<ResourceOwner>, Error> {
@@ -25,7 +28,11 @@ pub(crate) async fn all(db: &Db) -> Result<Vec<ResourceOwner>, Error> {
 }
 
 /// `false` when the name is taken.
-pub(crate) async fn insert(tx: &mut Transaction<'_>, owner: &ResourceOwner, password_hash: &str) -> Result<bool, Error> {
+pub(crate) async fn insert(
+    tx: &mut Transaction<'_>,
+    owner: &ResourceOwner,
+    password_hash: &str,
+) -> Result<bool, Error> {
     let parameters = [
         owner.id.as_str().into(),
         owner.username.as_str().into(),
@@ -45,13 +52,40 @@ pub(crate) async fn insert(tx: &mut Transaction<'_>, owner: &ResourceOwner, pass
 }
 
 /// `false` when there is none such.
-pub(crate) async fn set_disabled(tx: &mut Transaction<'_>, id: &str, disabled: bool) -> Result<bool, Error> {
-    Ok(tx.execute(SET_DISABLED, &[disabled.into(), id.into()]).await? == 1)
+pub(crate) async fn set_disabled(
+    tx: &mut Transaction<'_>,
+    id: &str,
+    disabled: bool,
+) -> Result<bool, Error> {
+    Ok(tx
+        .execute(SET_DISABLED, &[disabled.into(), id.into()])
+        .await?
+        == 1)
 }
 
 /// `false` when there is none such.
-pub(crate) async fn set_password(tx: &mut Transaction<'_>, id: &str, hash: &str, now: Timestamp) -> Result<bool, Error> {
-    Ok(tx.execute(SET_PASSWORD, &[hash.into(), now.into(), id.into()]).await? == 1)
+pub(crate) async fn set_password(
+    tx: &mut Transaction<'_>,
+    id: &str,
+    hash: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    Ok(tx
+        .execute(SET_PASSWORD, &[hash.into(), now.into(), id.into()])
+        .await?
+        == 1)
+}
+
+/// Another hash of the same password; nothing when it is no longer the same.
+pub(crate) async fn replace_hash(
+    tx: &mut Transaction<'_>,
+    id: &str,
+    old: &str,
+    new: &str,
+) -> Result<(), Error> {
+    tx.execute(REPLACE_HASH, &[new.into(), id.into(), old.into()])
+        .await
+        .map(|_| ())
 }
 
 /// `false` when there is none such.
@@ -91,5 +125,8 @@ const INSERT: &str = "INSERT INTO resource_owner (id, username, password_hash, r
     organization_access, jurisdictions, record_types, disabled, note, created_ms, password_changed_ms) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
 const SET_DISABLED: &str = "UPDATE resource_owner SET disabled = $1 WHERE id = $2";
-const SET_PASSWORD: &str = "UPDATE resource_owner SET password_hash = $1, password_changed_ms = $2 WHERE id = $3";
+const SET_PASSWORD: &str =
+    "UPDATE resource_owner SET password_hash = $1, password_changed_ms = $2 WHERE id = $3";
+const REPLACE_HASH: &str =
+    "UPDATE resource_owner SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
 const DELETE: &str = "DELETE FROM resource_owner WHERE id = $1";

@@ -29,8 +29,9 @@ pub(super) fn with<T>(
                 readers.len() - 1
             }
         };
-        let (_, connection) =
-            readers.get(position).ok_or_else(|| Error::Failed("no reader".to_owned()))?;
+        let (_, connection) = readers
+            .get(position)
+            .ok_or_else(|| Error::Failed("no reader".to_owned()))?;
         read(connection)
     })
 }

@@ -28,7 +28,11 @@ impl Handle {
     pub(super) fn start(connection: Connection, commits: Arc<AtomicU64>) -> Result<Self, Error> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let stopped = Arc::new(AtomicBool::new(false));
-        let writer = Writer { connection, commits, stopped: Arc::clone(&stopped) };
+        let writer = Writer {
+            connection,
+            commits,
+            stopped: Arc::clone(&stopped),
+        };
         std::thread::Builder::new()
             .name("storage-writer".to_owned())
             .spawn(move || writer.work(waiting))
@@ -42,7 +46,11 @@ impl Handle {
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
-        if self.stopped.load(Ordering::SeqCst) { Err(stopped()) } else { Ok(()) }
+        if self.stopped.load(Ordering::SeqCst) {
+            Err(stopped())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -54,8 +62,15 @@ pub(super) trait Unit: Send {
     fn answer(self: Box<Self>, committed: Result<(), Error>);
 }
 
-pub(super) fn pending<W: Work>(work: W, answer: oneshot::Sender<Result<W::Output, Error>>) -> Box<dyn Unit> {
-    Box::new(Pending { work, result: None, answer })
+pub(super) fn pending<W: Work>(
+    work: W,
+    answer: oneshot::Sender<Result<W::Output, Error>>,
+) -> Box<dyn Unit> {
+    Box::new(Pending {
+        work,
+        result: None,
+        answer,
+    })
 }
 
 struct Pending<W: Work> {
@@ -93,7 +108,9 @@ fn finish_now<W: Work>(work: &W, connection: &mut Connection) -> Result<W::Outpu
     let future = pin!(work.run(&mut transaction));
     match future.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
-        Poll::Pending => Err(Error::Failed("a unit of work waited for something else".to_owned())),
+        Poll::Pending => Err(Error::Failed(
+            "a unit of work waited for something else".to_owned(),
+        )),
     }
 }
 
@@ -132,7 +149,9 @@ impl Writer {
         if let Err(error) = &committed {
             if error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure) {
                 self.stopped.store(true, Ordering::SeqCst);
-                tracing::error!("a commit failed to reach the disk: the writer has stopped; restart to recover");
+                tracing::error!(
+                    "a commit failed to reach the disk: the writer has stopped; restart to recover"
+                );
             }
             // Nothing of the group was kept; where SQLite has rolled back by itself there is nothing to do.
             let _ = self.connection.execute_batch("ROLLBACK");

@@ -1,0 +1,186 @@
+//! What a request asks for, checked against the client's registration; no I/O. Whatever is wrong
+//! here is answered at the redirect URI.
+
+use std::borrow::Cow;
+
+use oauth::pkce::CodeChallenge;
+use oauth::{ErrorCode, Parameters, Scope};
+
+use crate::{Client, GrantType, audience};
+
+/// Why the request is refused.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) code: &'static str,
+    pub(super) description: Cow<'static, str>,
+}
+
+/// What is asked for, at most as registered.
+pub(super) struct Checked {
+    pub(super) scope: Scope,
+    pub(super) audiences: Vec<String>,
+    pub(super) code_challenge: CodeChallenge,
+    /// `prompt=login`.
+    pub(super) fresh_login: bool,
+    /// `prompt=none`.
+    pub(super) silent: bool,
+}
+
+impl Refusal {
+    fn new(code: ErrorCode, description: &'static str) -> Self {
+        Self {
+            code: code.as_str(),
+            description: description.into(),
+        }
+    }
+
+    /// `prompt=none`: consent is not remembered, so there is always something to ask (OpenID
+    /// Connect Core section 3.1.2.6).
+    pub(super) fn silent(signed_in: bool) -> Self {
+        match signed_in {
+            true => Self {
+                code: "consent_required",
+                description: "the person has to agree".into(),
+            },
+            false => Self {
+                code: "login_required",
+                description: "nobody is signed in".into(),
+            },
+        }
+    }
+}
+
+impl From<oauth::Error> for Refusal {
+    fn from(error: oauth::Error) -> Self {
+        Self {
+            code: error.code().as_str(),
+            description: error.description().to_owned().into(),
+        }
+    }
+}
+
+pub(super) fn check(
+    client: &Client,
+    parameters: &Result<Parameters, oauth::Error>,
+) -> Result<Checked, Refusal> {
+    let malformed = "a parameter is repeated or malformed";
+    let Ok(parameters) = parameters else {
+        return Err(Refusal::new(ErrorCode::InvalidRequest, malformed));
+    };
+    if !client.grant_types.contains(&GrantType::AuthorizationCode) {
+        let description = "the client is not registered for authorization_code";
+        return Err(Refusal::new(ErrorCode::UnauthorizedClient, description));
+    }
+    form(parameters)?;
+    let code_challenge = code_challenge(parameters)?;
+    let (fresh_login, silent) = prompt(parameters)?;
+    Ok(Checked {
+        scope: scope(client, parameters)?,
+        audiences: audiences(client, parameters)?,
+        code_challenge,
+        fresh_login,
+        silent,
+    })
+}
+
+/// Whether a `state` can go back as it came: short enough to be stored, and without characters
+/// that some reader of the redirect could take for a line's end.
+pub(super) fn echoed(state: &str) -> bool {
+    state.len() <= STATE && !state.contains(char::is_control)
+}
+
+/// How the answer is to come.
+fn form(parameters: &Parameters) -> Result<(), Refusal> {
+    match parameters.get("response_type") {
+        Some("code") => {}
+        Some(_) => {
+            let description = "only response_type=code is offered";
+            return Err(Refusal::new(
+                ErrorCode::UnsupportedResponseType,
+                description,
+            ));
+        }
+        None => {
+            return Err(Refusal::new(
+                ErrorCode::InvalidRequest,
+                "response_type is missing",
+            ));
+        }
+    }
+    if parameters
+        .get("response_mode")
+        .is_some_and(|mode| mode != "query")
+    {
+        let description = "only response_mode=query is offered";
+        return Err(Refusal::new(ErrorCode::InvalidRequest, description));
+    }
+    if parameters.get("state").is_some_and(|state| !echoed(state)) {
+        let description = "state is too long or holds control characters";
+        return Err(Refusal::new(ErrorCode::InvalidRequest, description));
+    }
+    // What these say must not be ignored: they replace parameters (RFC 9101 section 5).
+    let unsupported = |code| Refusal {
+        code,
+        description: "request objects are not offered".into(),
+    };
+    if parameters.get("request").is_some() {
+        return Err(unsupported("request_not_supported"));
+    }
+    if parameters.get("request_uri").is_some() {
+        return Err(unsupported("request_uri_not_supported"));
+    }
+    Ok(())
+}
+
+/// RFC 7636 section 4.4.1: required, and S256 only; no method means `plain`.
+fn code_challenge(parameters: &Parameters) -> Result<CodeChallenge, Refusal> {
+    let Some(challenge) = parameters.get("code_challenge") else {
+        let description = "code_challenge is required (PKCE, RFC 7636)";
+        return Err(Refusal::new(ErrorCode::InvalidRequest, description));
+    };
+    Ok(CodeChallenge::parse(
+        challenge,
+        parameters.get("code_challenge_method"),
+    )?)
+}
+
+/// Whether to sign in afresh, and whether to ask nothing (OpenID Connect Core section 3.1.2.1).
+fn prompt(parameters: &Parameters) -> Result<(bool, bool), Refusal> {
+    let words: Vec<&str> = parameters
+        .get("prompt")
+        .unwrap_or_default()
+        .split(' ')
+        .collect();
+    let silent = words.contains(&"none");
+    if silent && words.len() > 1 {
+        let description = "prompt=none stands alone";
+        return Err(Refusal::new(ErrorCode::InvalidRequest, description));
+    }
+    Ok((
+        words.contains(&"login") || words.contains(&"select_account"),
+        silent,
+    ))
+}
+
+/// What is registered of what is asked for; all of it if nothing is asked for.
+fn scope(client: &Client, parameters: &Parameters) -> Result<Scope, Refusal> {
+    let scope = match parameters.get("scope") {
+        Some(text) => Scope::granted(&Scope::parse(text)?, &client.scope),
+        None => client.scope.clone(),
+    };
+    if scope.is_empty() {
+        let description = "nothing of the scope is registered for the client";
+        return Err(Refusal::new(ErrorCode::InvalidScope, description));
+    }
+    Ok(scope)
+}
+
+/// SMART App Launch 2.2 names the resource `aud`.
+fn audiences(client: &Client, parameters: &Parameters) -> Result<Vec<String>, Refusal> {
+    let mut wanted = parameters.all("resource");
+    wanted.extend(parameters.get("aud"));
+    Ok(audience::narrow(&wanted, &client.audiences)?)
+}
+
+/// Enough for a sealed state of any client; it is stored until the person has decided.
+const STATE: usize = 2_000;

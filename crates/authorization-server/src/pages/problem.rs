@@ -1,0 +1,141 @@
+//! Pages that say why nothing was done, and what to do.
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::answer::{self, FormTarget};
+use crate::caller::Caller;
+use crate::{AuthorizationServer, audit};
+
+/// Why there is no page and no redirect.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// No client of that id, or a disabled one.
+    UnknownClient,
+    /// The redirect URI is absent or not registered.
+    WrongRedirectUri,
+    /// Parameters repeated or unreadable.
+    MalformedRequest,
+    /// The body is too large or broke off.
+    Unreadable(StatusCode),
+    /// The address of a page of ours, typed or kept: it belongs to no request.
+    NoRequest,
+    /// Expired, decided already, or another browser's.
+    RequestOver,
+    /// The form did not come from our page in this browser.
+    NotOurPage,
+    /// The database.
+    Unavailable(storage::Error),
+}
+
+impl From<storage::Error> for Problem {
+    fn from(error: storage::Error) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+impl Problem {
+    /// The page, after the audit row: no audit, no answer but "try again".
+    pub(crate) async fn respond(self, server: &AuthorizationServer, caller: &Caller) -> Response {
+        let mut event = audit::event(server, caller, "authorize", storage::Outcome::Denied);
+        event.reason = Some(self.told().heading.to_owned());
+        let audited = match &self {
+            Self::Unavailable(_) => Ok(()),
+            _ => server.db().audit(event).await,
+        };
+        let problem = audited.err().map_or(self, Self::Unavailable);
+        if let Self::Unavailable(error) = &problem {
+            tracing::error!(%error, "storage");
+        }
+        problem.page(server, caller)
+    }
+
+    fn page(&self, server: &AuthorizationServer, caller: &Caller) -> Response {
+        let Told {
+            status,
+            heading,
+            text,
+        } = self.told();
+        let page = ErrorPage {
+            style: answer::style_path(),
+            party: &server.config().display_name,
+            heading,
+            text,
+            reference: caller.request_id.as_deref(),
+        };
+        let mut response = answer::page(status, page.render(), FormTarget::None);
+        if matches!(self, Self::Unavailable(_)) {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+
+    fn told(&self) -> Told {
+        let told = |status, heading, text| Told {
+            status,
+            heading,
+            text,
+        };
+        match self {
+            Self::UnknownClient => told(
+                StatusCode::BAD_REQUEST,
+                "This application is not known here",
+                "The application that sent you is not registered, or no longer. Tell whoever runs it.",
+            ),
+            Self::WrongRedirectUri => told(
+                StatusCode::BAD_REQUEST,
+                "This application asked to return to an unknown address",
+                "To protect you, you are not sent there. Tell whoever runs the application.",
+            ),
+            Self::MalformedRequest => told(
+                StatusCode::BAD_REQUEST,
+                "The request cannot be read",
+                "Go back to the application and start again. If that does not help, tell whoever runs it.",
+            ),
+            Self::Unreadable(status) => told(
+                *status,
+                "The request cannot be read",
+                "It is too large, or it broke off. Go back to the application and start again.",
+            ),
+            Self::NoRequest => told(
+                StatusCode::BAD_REQUEST,
+                "Start from the application",
+                "This page is shown when an application asks you to sign in. Go to the application and sign in from there.",
+            ),
+            Self::RequestOver => told(
+                StatusCode::BAD_REQUEST,
+                "This sign-in is over",
+                "It was finished, it has expired, or it was begun in another browser. Go back to the application and start again.",
+            ),
+            Self::NotOurPage => told(
+                StatusCode::FORBIDDEN,
+                "This form did not come from our page",
+                "Nothing was done. Go back to the application and start again. If it happens again, allow cookies for this site.",
+            ),
+            Self::Unavailable(_) => told(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "This does not work at the moment",
+                "Nothing was done. Try again in a minute.",
+            ),
+        }
+    }
+}
+
+struct Told {
+    status: StatusCode,
+    heading: &'static str,
+    text: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    style: &'static str,
+    party: &'a str,
+    heading: &'static str,
+    text: &'static str,
+    reference: Option<&'a str>,
+}

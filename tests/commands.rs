@@ -1,0 +1,375 @@
+//! The shell commands, beside a running server and without one.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+
+use support::http::{read, token};
+use support::party::{Party, mode, text, vitalgate};
+
+/// Runs `config check` and answers its exit code and what it complained about.
+fn check(party: &Party) -> (Option<i32>, String) {
+    let output = vitalgate()
+        .args(["config", "check"])
+        .arg(party.config())
+        .output()
+        .unwrap();
+    (output.status.code(), text(&output.stderr))
+}
+
+/// Replaces a text of the configuration and answers the number of its line.
+fn change(party: &Party, from: &str, to: &str) -> usize {
+    let before = std::fs::read_to_string(party.config()).unwrap();
+    let line = before.lines().position(|line| line.contains(from)).unwrap() + 1;
+    std::fs::write(party.config(), before.replacen(from, to, 1)).unwrap();
+    line
+}
+
+#[test]
+fn config_check_names_the_line_of_a_mistake() {
+    let mistakes = [
+        (
+            "drain_timeout_s",
+            "drain_timeout",
+            "unknown field `drain_timeout`",
+            "did you mean `drain_timeout_s`?",
+        ),
+        (
+            "connections = 4000",
+            "connections = \"many\"",
+            "invalid type",
+            "expected usize",
+        ),
+        (
+            "public_origin = \"https:",
+            "public_origin = \"http:",
+            "must be https://",
+            "",
+        ),
+        (
+            "jurisdictions = [\"MA\"]",
+            "jurisdictions = [\"XQ\"]",
+            "is not a jurisdiction",
+            "",
+        ),
+        (
+            "token_prefix = \"vro\"",
+            "token_prefix = \"v_r\"",
+            "lower case letters and digits",
+            "",
+        ),
+        (
+            "authorization_code_lifetime_s = 60",
+            "authorization_code_lifetime_s = 61",
+            "1 to 60",
+            "",
+        ),
+        (
+            "introspection_cache_max_age_s = 0",
+            "introspection_cache_max_age_s = 6",
+            "0 to 5",
+            "",
+        ),
+        (
+            "internal_address = \"127.0.0.1",
+            "internal_address = \"0.0.0.0",
+            "loopback",
+            "",
+        ),
+        (
+            "keys/refresh.key",
+            "keys/nothing.key",
+            "cannot read",
+            "nothing.key",
+        ),
+        ("keys/refresh.key", "keys/es384.pem", "exactly 32 bytes", ""),
+        ("keys/es384.pem", "keys/refresh.key", "refresh.key", ""),
+        (
+            "certificate_file = \"tls/certificate.pem",
+            "certificate_file = \"tls/ca.pem",
+            "do not belong together",
+            "",
+        ),
+        ("filter = \"info\"", "filter = \"=,=\"", "filter", ""),
+    ];
+    let party = Party::init("vro");
+    let good = std::fs::read_to_string(party.config()).unwrap();
+    assert_eq!(check(&party), (Some(0), String::new()));
+    for (from, to, expected, also) in mistakes {
+        std::fs::write(party.config(), &good).unwrap();
+        let line = change(&party, from, to);
+        let (code, complaint) = check(&party);
+        assert_eq!(code, Some(1), "{to}");
+        let place = format!("{}:{line}:", party.config().display());
+        assert!(
+            complaint.contains(&place),
+            "{to}: {complaint} should name line {line}"
+        );
+        assert!(
+            complaint.contains(expected) && complaint.contains(also),
+            "{to}: {complaint}"
+        );
+        let served = vitalgate()
+            .arg("serve")
+            .arg("--config")
+            .arg(party.config())
+            .output()
+            .unwrap();
+        assert_eq!(served.status.code(), Some(1), "{to}");
+    }
+}
+
+#[test]
+fn config_check_finds_a_key_that_others_can_read() {
+    let party = Party::init("vro");
+    let key = party.directory().join("keys/es384.pem");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let (code, complaint) = check(&party);
+    assert_eq!(code, Some(1));
+    assert!(
+        complaint.contains("open to other users") && complaint.contains("es384.pem"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn init_makes_every_kind_of_party_and_overwrites_none() {
+    for preset in ["ehr", "vro", "nchs"] {
+        let party = Party::init(preset);
+        assert_eq!(check(&party), (Some(0), String::new()), "{preset}");
+        for name in [
+            "vitalgate.toml",
+            "keys/es384.pem",
+            "keys/rs384.pem",
+            "keys/refresh.key",
+            "keys/cookie.key",
+            "tls/private-key.pem",
+            "tls/ca-key.pem",
+        ] {
+            assert_eq!(
+                mode(&party.directory().join(name)),
+                0o600,
+                "{preset} {name}"
+            );
+        }
+        let before = std::fs::read(party.directory().join("keys/es384.pem")).unwrap();
+        let again = |what: &str| {
+            let output = vitalgate()
+                .args(["init", "--party", preset, "--dir"])
+                .arg(party.directory())
+                .output()
+                .unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            assert!(
+                text(&output.stderr).contains(&format!("{what} exists already")),
+                "{output:?}"
+            );
+        };
+        again("vitalgate.toml");
+        std::fs::remove_file(party.config()).unwrap();
+        again("keys");
+        assert_eq!(
+            std::fs::read(party.directory().join("keys/es384.pem")).unwrap(),
+            before
+        );
+    }
+}
+
+#[test]
+fn a_client_registered_beside_a_running_server_works_at_once_until_it_is_disabled() {
+    let party = Party::running(&[]);
+    assert_eq!(
+        token(&party, "hospital", "x").json()["error"],
+        "invalid_client"
+    );
+    let secret = party.add_client("hospital", "system/Bundle.rs");
+    let answer = token(&party, "hospital", &secret);
+    assert_eq!(answer.status, 200);
+    let first = answer.json()["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(read(&party, &first, "/fhir/Bundle/none").status, 404);
+    let listed = party.json(&["token", "list", "--client", "hospital"]);
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    party.json(&["token", "revoke", listed[0]["id"].as_str().unwrap()]);
+    assert_eq!(read(&party, &first, "/fhir/Bundle/none").status, 401);
+    let second = token(&party, "hospital", &secret).json()["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    party.json(&["client", "revoke", "hospital"]);
+    assert_eq!(read(&party, &second, "/fhir/Bundle/none").status, 401);
+    let third = token(&party, "hospital", &secret).json()["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    party.json(&["client", "disable", "hospital"]);
+    assert_eq!(read(&party, &third, "/fhir/Bundle/none").status, 401);
+    assert_eq!(
+        token(&party, "hospital", &secret).json()["error"],
+        "invalid_client"
+    );
+    party.json(&["client", "enable", "hospital"]);
+    assert_eq!(token(&party, "hospital", &secret).status, 200);
+    // Another secret beside the first, then instead of it.
+    let added = party.json(&["client", "add-secret", "hospital"]);
+    let other = added["client_secret"].as_str().unwrap();
+    assert_eq!(token(&party, "hospital", other).status, 200);
+    party.json(&[
+        "client",
+        "remove-secret",
+        "hospital",
+        added["secret_id"].as_str().unwrap(),
+    ]);
+    assert_eq!(token(&party, "hospital", other).status, 401);
+    party.json(&["resource-server", "disable", &party.fhir()]);
+    let fourth = token(&party, "hospital", &secret).json()["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        read(&party, &fourth, "/fhir/Bundle/none").status,
+        503,
+        "fails closed"
+    );
+}
+
+#[test]
+fn records_are_hosted_and_listed() {
+    let party = Party::running(&[]);
+    let samples = party.directory().join("samples");
+    let made = vitalgate()
+        .args(["sample", "birth", "--count", "2", "--out"])
+        .arg(&samples)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let mut files: Vec<String> = std::fs::read_dir(&samples)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().display().to_string())
+        .collect();
+    files.sort();
+    let add = |files: &[String]| {
+        let mut arguments = vec!["record", "add", "--organization", "A Hospital"];
+        arguments.extend(files.iter().map(String::as_str));
+        party.json(&arguments)
+    };
+    let hosted = add(&files);
+    assert_eq!(hosted.as_array().unwrap().len(), 2);
+    assert_eq!(add(&files[..1])[0]["id"], hosted[0]["id"], "hosted once");
+    assert_eq!(party.json(&["record", "list"]).as_array().unwrap().len(), 2);
+    let secret = party.add_client("hospital", "system/Bundle.rs");
+    let token = token(&party, "hospital", &secret).json()["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let id = hosted[0]["id"].as_str().unwrap();
+    let original = read(&party, &token, &format!("/fhir/Bundle/{id}/$original"));
+    assert_eq!(original.status, 200);
+    assert_eq!(original.body, std::fs::read_to_string(&files[0]).unwrap());
+    // One file that is no record does not keep the others out, and is told by the exit code.
+    std::fs::write(samples.join("no.json"), "{").unwrap();
+    let no = samples.join("no.json").display().to_string();
+    let output = party.command(&["record", "add", &no, &files[1]]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no.json"), "{output:?}");
+    let rows = party.json(&["audit", "list", "--record", id]);
+    let actions: Vec<&str> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(actions.first(), Some(&"bundle.original"));
+    assert!(actions.contains(&"bundle.host"), "{actions:?}");
+}
+
+#[test]
+fn every_list_is_json_or_columns_and_no_secret_is_in_it() {
+    let party = Party::init("vro");
+    let secret = party.add_client("hospital", "system/Bundle.rs");
+    let user = party.json(&[
+        "user",
+        "add",
+        "Ada",
+        "--role",
+        "registrar",
+        "--scope",
+        "user/Bundle.rs",
+    ]);
+    let password = user["password"].as_str().unwrap().to_owned();
+    for list in [
+        ["client", "list"],
+        ["resource-server", "list"],
+        ["user", "list"],
+        ["token", "list"],
+        ["audit", "list"],
+        ["record", "list"],
+    ] {
+        let json = party.json(&list);
+        assert!(json.is_array(), "{list:?}");
+        let table = party.command(&list);
+        assert!(table.status.success());
+        for shown in [json.to_string(), text(&table.stdout)] {
+            assert!(
+                !shown.contains(&secret) && !shown.contains(&password),
+                "{list:?}"
+            );
+            assert!(!shown.contains('\u{1b}'), "no colour in a pipe: {list:?}");
+        }
+    }
+    let shown = party.json(&["client", "show", "hospital"]);
+    assert_eq!(
+        (shown["auth"].as_str(), shown["organization"].as_str()),
+        (Some("client_secret_basic"), Some("A Hospital"))
+    );
+    let changed = party.json(&["user", "set-password", "ada"]);
+    assert_ne!(changed["password"].as_str().unwrap(), password);
+    let denied = party.json(&[
+        "audit",
+        "list",
+        "--action",
+        "user.",
+        "--outcome",
+        "allowed",
+        "--limit",
+        "1",
+    ]);
+    assert_eq!(denied[0]["action"], "user.set-password");
+}
+
+#[test]
+fn the_exit_code_says_whether_it_was_done() {
+    let party = Party::init("vro");
+    for (arguments, code) in [
+        (&["client", "show", "nobody"][..], 1),
+        (&["client", "revoke", "nobody"], 1),
+        (&["token", "revoke", "00000000"], 1),
+        (&["user", "disable", "nobody"], 1),
+        (&["token", "revoke"], 2),
+        (&["audit", "list", "--outcome", "perhaps"], 2),
+        (
+            &[
+                "client",
+                "add",
+                "x",
+                "--scope",
+                "system/Bundle.r",
+                "--audience",
+                "https://unknown.example/fhir",
+            ],
+            1,
+        ),
+    ] {
+        let output = party.command(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?} {output:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(
+            text(&output.stderr).starts_with("error: "),
+            "{arguments:?} {output:?}"
+        );
+    }
+    let ehr = Party::init("ehr");
+    let output = ehr.command(&["client", "list"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no [authorization_server]"));
+}
