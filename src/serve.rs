@@ -282,13 +282,13 @@ pub fn command_client(file: &std::path::Path) -> anyhow::Result<(client::Client,
 ///
 /// # Errors
 /// The configuration has no resource server, or a file of it cannot be used.
-pub fn hosting(loaded: &Loaded, db: Db) -> anyhow::Result<resource_server::ResourceServer> {
+pub fn hosting(loaded: &Loaded, db: &Db) -> anyhow::Result<resource_server::ResourceServer> {
     let shared = Shared {
         clock: Clock::system(),
         random: Random::system(),
         observer: None,
     };
-    let roles = Roles::build(loaded, &db, &shared)?;
+    let roles = Roles::build(loaded, db, &shared)?;
     roles
         .resource_server
         .context("the configuration has no [resource_server]")

@@ -58,7 +58,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { shell, act } = args;
     let output = shell.output;
     let (loaded, db) = shell.db().await?;
-    let server = serve::hosting(&loaded, db)?;
+    let server = serve::hosting(&loaded, &db)?;
     match act {
         Act::Add(add) => self::add(&add, &loaded, &server, output).await,
         Act::List { limit } => {

@@ -245,7 +245,7 @@ impl Found<'_> {
                 self.at(offset, text);
             }
             (Some(secret), None) => {
-                self.usable(secret, true, |path| files::read_secret(path).map(drop))
+                self.usable(secret, true, |path| files::read_secret(path).map(drop));
             }
             (None, Some(_)) if registration.alg.is_none() => {
                 self.at(offset, "signs with private_key_file and needs alg");
@@ -323,7 +323,7 @@ impl Found<'_> {
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let mut next = 0;
         self.loaded.text.split_inclusive('\n').map(move |line| {
-            let at = next + (line.len() - line.trim_start().len()).min(line.len());
+            let at = next + line.len() - line.trim_start_matches([' ', '\t']).len();
             next += line.len();
             (at, line.trim())
         })

@@ -1,4 +1,12 @@
 //! Puts entries, references and narrative together into a document Bundle.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "members of JSON objects that are made here: serde_json inserts what is not there"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "values move into the JSON that `json!` makes"
+)]
 
 use serde_json::{Map, Value, json};
 

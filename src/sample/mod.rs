@@ -100,7 +100,7 @@ pub struct UnknownJurisdiction(String);
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
 
     fn request(kind: Kind, form: Form) -> Request {

@@ -1,4 +1,8 @@
 //! The clinical facts of a report as one table: profile, code, what it is about, how its value is drawn.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "members of JSON objects that are made here: serde_json inserts what is not there"
+)]
 
 use serde_json::{Value, json};
 

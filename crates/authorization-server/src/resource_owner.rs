@@ -1,5 +1,8 @@
 //! Who a person is: name and password, counted before they are checked.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 

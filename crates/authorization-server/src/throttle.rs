@@ -5,6 +5,9 @@
 //! in; the failures of a day count. A source address is held while the last window is full: a
 //! hospital behind one address fails often and never stops.
 
+#[cfg(test)]
+mod guessing;
+
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};

@@ -12,13 +12,6 @@ use crate::pages::testing::*;
 use crate::testing::*;
 use crate::{AuthorizationServer, MIGRATIONS};
 
-async fn bench() -> Bench {
-    let bench = Bench::new().await;
-    bench.add(public_client("app")).await;
-    bench.admin.add_user(new_user("r.smith")).await.unwrap();
-    bench
-}
-
 async fn requests(server: &AuthorizationServer) -> i64 {
     let sql = "SELECT COUNT(*) FROM authorization_request";
     server
@@ -305,11 +298,9 @@ async fn no_other_origin_may_read_the_endpoint() {
 #[tokio::test]
 async fn a_post_from_another_site_is_resumed_in_the_browser() {
     each_engine(&[&MIGRATIONS], |db| async move {
-        let bench = Bench::on(db).await;
-        bench.add(public_client("app")).await;
-        bench.admin.add_user(new_user("r.smith")).await.unwrap();
+        let bench = bench_on(db).await;
         let mut browser = TestBrowser::new(&bench);
-        browser.to_consent(&request(), "r.smith").await;
+        browser.reach_consent(&request(), "r.smith").await;
         let cookies = browser.cookies.clone();
 
         let cross = [
@@ -382,7 +373,7 @@ async fn a_post_is_checked_like_a_get() {
 async fn prompt() {
     let bench = bench().await;
     let mut browser = TestBrowser::new(&bench);
-    browser.to_consent(&request(), "r.smith").await;
+    browser.reach_consent(&request(), "r.smith").await;
     let page = browser.get(&address(&with("prompt", "none"))).await;
     assert_error(&page, "consent_required");
     let page = browser.get(&address(&with("prompt", "consent"))).await;

@@ -11,26 +11,17 @@ use crate::pages::testing::*;
 use crate::testing::*;
 use crate::{MIGRATIONS, Rights};
 
-async fn bench() -> Bench {
-    let bench = Bench::new().await;
-    bench.add(public_client("app")).await;
-    bench.admin.add_user(new_user("r.smith")).await.unwrap();
-    bench
-}
-
 /// From the request to the introspected token.
 #[tokio::test]
 async fn a_person_allows_and_the_client_gets_a_token() {
     each_engine(&[&MIGRATIONS], |db| async move {
-        let bench = Bench::on(db).await;
-        bench.add(public_client("app")).await;
-        bench.admin.add_user(new_user("r.smith")).await.unwrap();
+        let bench = bench_on(db).await;
         let mut browser = TestBrowser::new(&bench);
         let aud = format!("{SOURCE}/");
         let mut parameters = with("aud", &aud);
         parameters.retain(|(name, _)| *name != "scope");
         parameters.push(("scope", "user/Bundle.r user/Patient.r"));
-        let page = browser.to_consent(&parameters, "r.smith").await;
+        let page = browser.reach_consent(&parameters, "r.smith").await;
         let page = browser.decide(&page, "allow").await;
         assert_eq!(page.status, StatusCode::SEE_OTHER);
         assert_eq!(page.header("referrer-policy"), "no-referrer");
@@ -65,7 +56,7 @@ async fn a_person_allows_and_the_client_gets_a_token() {
 async fn a_person_refuses() {
     let bench = bench().await;
     let mut browser = TestBrowser::new(&bench);
-    let page = browser.to_consent(&request(), "r.smith").await;
+    let page = browser.reach_consent(&request(), "r.smith").await;
     let answer = browser.decide(&page, "deny").await;
     assert_error(&answer, "access_denied");
     assert_eq!(answer.answer()["state"], "s t&=é%");
@@ -81,11 +72,9 @@ async fn a_person_refuses() {
 #[tokio::test]
 async fn two_clicks_at_once_make_one_code() {
     each_engine(&[&MIGRATIONS], |db| async move {
-        let bench = Bench::on(db).await;
-        bench.add(public_client("app")).await;
-        bench.admin.add_user(new_user("r.smith")).await.unwrap();
+        let bench = bench_on(db).await;
         let mut browser = TestBrowser::new(&bench);
-        let page = browser.to_consent(&request(), "r.smith").await;
+        let page = browser.reach_consent(&request(), "r.smith").await;
         let mut clicks: Vec<TestBrowser> = (0..8).map(|_| browser.copy(&bench)).collect();
         let pages = at_once(clicks.iter_mut().map(|click| click.decide(&page, "allow"))).await;
         let codes = pages
@@ -104,7 +93,7 @@ async fn two_clicks_at_once_make_one_code() {
 async fn nothing_is_decided_without_a_decision() {
     let bench = bench().await;
     let mut browser = TestBrowser::new(&bench);
-    let page = browser.to_consent(&request(), "r.smith").await;
+    let page = browser.reach_consent(&request(), "r.smith").await;
     for decision in ["", "Allow", "yes"] {
         assert_eq!(
             browser.decide(&page, decision).await.status,
@@ -141,7 +130,7 @@ async fn a_decision_counts_for_what_was_shown_and_to_whom() {
     };
     bench.admin.add_user(small).await.unwrap();
     let mut browser = TestBrowser::new(&bench);
-    let page = browser.to_consent(&request(), "small").await;
+    let page = browser.reach_consent(&request(), "small").await;
     browser.cookies.remove("__Host-vro-session");
     let unsigned = browser.decide(&page, "allow").await;
     assert!(unsigned.location().starts_with("/login?request="));
@@ -195,7 +184,7 @@ async fn nobody_allows_more_than_both_registrations() {
     bench.admin.add_user(wide).await.unwrap();
     let mut browser = TestBrowser::new(&bench);
     let page = browser
-        .to_consent(&with("scope", "user/Bundle.cruds"), "wide")
+        .reach_consent(&with("scope", "user/Bundle.cruds"), "wide")
         .await;
     assert!(
         page.html
@@ -223,7 +212,7 @@ async fn nobody_allows_more_than_both_registrations() {
 async fn a_client_disabled_meanwhile_gets_nothing() {
     let bench = bench().await;
     let mut browser = TestBrowser::new(&bench);
-    let page = browser.to_consent(&request(), "r.smith").await;
+    let page = browser.reach_consent(&request(), "r.smith").await;
     bench.admin.set_client_disabled("app", true).await.unwrap();
     let page = browser.decide(&page, "allow").await;
     assert_eq!(
@@ -248,7 +237,7 @@ async fn the_page_says_who_asks_for_what_where_and_how_long() {
         .await
         .unwrap();
     let page = TestBrowser::new(&bench)
-        .to_consent(&request(), "m.jones")
+        .reach_consent(&request(), "m.jones")
         .await;
     for text in [
         "<strong>app</strong> of general-hospital",

@@ -10,12 +10,13 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use oauth::{Secret, form};
+use storage::Db;
 use tower::ServiceExt as _;
 use url::Url;
 
 use crate::AuthorizationServer;
 use crate::administration::NewUser;
-use crate::testing::{Bench, CALLBACK, ISSUER, USER_SCOPE, rights};
+use crate::testing::{Bench, CALLBACK, ISSUER, USER_SCOPE, public_client, rights};
 
 pub(crate) const PASSWORD: &str = "moss grows slowly here";
 /// RFC 7636 appendix B.
@@ -172,7 +173,7 @@ impl TestBrowser {
     }
 
     /// As far as the consent page.
-    pub(crate) async fn to_consent(&mut self, parameters: &[(&str, &str)], username: &str) -> Page {
+    pub(crate) async fn reach_consent(&mut self, parameters: &[(&str, &str)], username: &str) -> Page {
         let login = self.open(parameters).await;
         let signed_in = self.sign_in(&login, username, PASSWORD).await;
         assert_eq!(
@@ -248,3 +249,30 @@ pub(crate) fn assert_error(page: &Page, code: &str) {
     assert!(!answer.contains_key("code"));
     assert!(page.location().starts_with(CALLBACK), "{}", page.location());
 }
+
+/// A bench with the client `app` and the person `r.smith`.
+pub(crate) async fn bench() -> Bench {
+    let bench = Bench::new().await;
+    register(&bench).await;
+    bench
+}
+
+pub(crate) async fn bench_on(db: Db) -> Bench {
+    let bench = Bench::on(db).await;
+    register(&bench).await;
+    bench
+}
+
+async fn register(bench: &Bench) {
+    bench.add(public_client("app")).await;
+    bench.admin.add_user(new_user("r.smith")).await.unwrap();
+}
+
+/// A wrong password, from a browser that nobody has seen before.
+pub(crate) async fn guess(bench: &Bench, username: &str, peer: &'static str) -> Page {
+    let mut browser = TestBrowser::new(bench);
+    browser.peer = peer;
+    let page = browser.open(&request()).await;
+    browser.sign_in(&page, username, "not the password").await
+}
+

@@ -22,7 +22,7 @@ async fn pages() -> (Vec<(&'static str, Page)>, TestBrowser) {
     let refused = browser
         .sign_in(&login, "r.smith", "wrong wrong wrong")
         .await;
-    let consent = browser.to_consent(&request(), "r.smith").await;
+    let consent = browser.reach_consent(&request(), "r.smith").await;
     let logout = browser.get("/logout").await;
     let error = browser.get("/oauth2/authorize").await;
     let gone = TestBrowser::new(&bench).get("/logout").await;
