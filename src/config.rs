@@ -35,6 +35,12 @@ pub struct Config {
     /// `sqlite`, a file name in the data directory, or `postgres://…`.
     #[serde(default = "sqlite")]
     pub database: String,
+    /// Password of the PostgreSQL user, where `database` does not hold it.
+    pub database_password_file: Option<Spanned<PathBuf>>,
+    /// Certificate authorities of the PostgreSQL server, PEM; absent means the operating system's.
+    pub database_ca_file: Option<Spanned<PathBuf>>,
+    /// Connections to PostgreSQL at most.
+    pub database_connections: Option<usize>,
     /// Where it listens.
     pub listen: Listen,
     /// Whom it trusts when it calls.

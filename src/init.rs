@@ -12,7 +12,7 @@ use oauth::Random;
 use storage::Clock;
 
 use crate::certificates::{DevelopmentCa, development_names};
-use crate::files;
+use crate::{files, serve};
 
 pub use keys::{Keys, write_keys};
 
@@ -99,6 +99,9 @@ pub fn init(
             bail!("{} exists already; nothing was changed", part.display());
         }
     }
+    if let Some((certificate, key)) = &party.certificate {
+        serve::certified(certificate, key)?;
+    }
     files::private_directory(directory)?;
     files::private_directory(&directory.join("tls"))?;
     files::private_directory(&directory.join("secrets"))?;
@@ -124,10 +127,8 @@ fn certificate(directory: &Path, party: &NewParty, clock: &Clock) -> anyhow::Res
         }
         None => {
             let ca = DevelopmentCa::load_or_create(&tls, clock.now())?;
-            let issued = ca.issue(
-                &development_names(party.preset.name),
-                SignedDuration::from_hours(24 * 365),
-            )?;
+            let names = names(party);
+            let issued = ca.issue(&names, SignedDuration::from_hours(24 * 365))?;
             (
                 issued.certificate_pem.into_bytes(),
                 issued.private_key_pem.into_bytes(),
@@ -138,4 +139,19 @@ fn certificate(directory: &Path, party: &NewParty, clock: &Clock) -> anyhow::Res
     files::write(&tls.join("certificate.pem"), &certificate, files::PUBLIC)?;
     files::write(&tls.join("private-key.pem"), &key, files::PRIVATE)?;
     Ok(development)
+}
+
+/// The usual names, and that of the origin.
+fn names(party: &NewParty) -> Vec<String> {
+    let mut names = development_names(party.preset.name);
+    let url = url::Url::parse(&party.origin).ok();
+    let host = url
+        .as_ref()
+        .and_then(url::Url::host_str)
+        .unwrap_or_default();
+    let host = host.trim_matches(['[', ']']);
+    if !names.iter().any(|name| name == host) {
+        names.push(host.to_owned());
+    }
+    names
 }

@@ -7,6 +7,7 @@ mod front;
 mod gate;
 mod internal;
 mod listener;
+mod refusal;
 mod roles;
 
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use oauth::Random;
-use storage::{Clock, Db, Location};
+use storage::{Clock, Db};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -96,7 +97,8 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
         bail!("[listen] internal_address must be loopback: health and metrics are plain HTTP");
     }
     let certificate = Arc::new(certificate::Certificate::load(&loaded, &shared.clock)?);
-    let front = Arc::new(front::Front::new(&loaded.config, roles));
+    let limits = loaded.config.limits.clone();
+    let front = Arc::new(front::Front::new(&loaded.config.party, limits, roles));
     let listen = &loaded.config.listen;
     let listener = bind(listener, listen.address).await?;
     let internal = bind(internal, listen.internal_address).await?;
@@ -142,7 +144,7 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
 pub async fn open_database(loaded: &Loaded) -> anyhow::Result<Db> {
     let data = loaded.data_directory();
     crate::files::private_directory(&data)?;
-    let location = Location::parse(&loaded.config.database, &data);
+    let location = loaded.location()?;
     let migrations = [
         &authorization_server::MIGRATIONS,
         resource_server::ResourceServer::MIGRATIONS,
@@ -194,8 +196,8 @@ impl RunningParty {
         self.front.roles()
     }
 
-    /// Reads the configuration and its files again. Addresses and the database stay as they are; where
-    /// anything is wrong, everything stays as it is.
+    /// Reads the configuration and its files again. Addresses, database, limits and log stay as they are
+    /// until a new start; where anything is wrong, everything stays as it is.
     ///
     /// # Errors
     /// What is wrong.

@@ -177,6 +177,40 @@ fn init_makes_every_kind_of_party_and_overwrites_none() {
 }
 
 #[test]
+fn init_takes_a_given_certificate_if_its_key_fits() {
+    let (given, other) = (Party::init("vro"), Party::init("vro"));
+    let tls = |party: &Party, name: &str| party.directory().join("tls").join(name);
+    let home = tempfile::tempdir().unwrap();
+    let init = |key: &Party| {
+        vitalgate()
+            .args(["init", "--party", "nchs", "--dir"])
+            .arg(home.path().join("nchs"))
+            .arg("--certificate")
+            .arg(tls(&given, "certificate.pem"))
+            .arg("--private-key")
+            .arg(tls(key, "private-key.pem"))
+            .output()
+            .unwrap()
+    };
+    let refused = init(&other);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        text(&refused.stderr).contains("do not belong together"),
+        "{refused:?}"
+    );
+    assert!(!home.path().join("nchs").exists(), "nothing was written");
+    let made = init(&given);
+    assert!(made.status.success(), "{made:?}");
+    let written = home.path().join("nchs/tls");
+    let same = |name: &str| {
+        std::fs::read(written.join(name)).unwrap() == std::fs::read(tls(&given, name)).unwrap()
+    };
+    assert!(same("certificate.pem") && same("private-key.pem"));
+    assert!(!written.join("ca.pem").exists(), "no authority was made");
+    assert_eq!(mode(&written.join("private-key.pem")), 0o600);
+}
+
+#[test]
 fn a_client_registered_beside_a_running_server_works_at_once_until_it_is_disabled() {
     let party = Party::running(&[]);
     assert_eq!(

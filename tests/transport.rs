@@ -222,6 +222,29 @@ fn what_is_too_large_is_refused() {
     assert_eq!(connection.answer().unwrap().status, 413);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_is_refused_over_http2_too() {
+    use outbound::{Outbound, OutboundConfig, Purpose, Request, Trust};
+    let party = Party::running(&["limits.form_bytes=1000", "limits.record_bytes=2000"]);
+    let clock = storage::Clock::system();
+    let now = std::sync::Arc::new(move || clock.now());
+    let config = OutboundConfig::new("test", Trust::only(party.ca_pem()), now);
+    // Our own client speaks HTTP/2 where it is offered.
+    let outbound = Outbound::new(config).unwrap();
+    for (path, size, media_type) in [
+        ("/oauth2/token", 1_001, FORM.1),
+        ("/fhir/Bundle", 2_001, "application/fhir+json"),
+        ("/oauth2/token", 500_000, FORM.1),
+    ] {
+        let url = format!("{}{path}", party.origin()).parse().unwrap();
+        let body = vec![b'x'; size];
+        let sent = outbound
+            .send(Request::post(url, Purpose::Probe, media_type, body))
+            .await;
+        assert_eq!(sent.unwrap().status.as_u16(), 413, "{path} {size}");
+    }
+}
+
 #[test]
 fn too_many_or_too_large_headers_are_431() {
     let party = Party::running(&[]);

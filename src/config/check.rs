@@ -82,15 +82,26 @@ impl Found<'_> {
                 "must be true without a ca_file: nobody would be trusted",
             );
         }
+        self.database();
+    }
+
+    fn database(&mut self) {
+        let config = &self.loaded.config;
         let mode =
             std::fs::metadata(&self.loaded.file).map_or(0, |found| found.permissions().mode());
-        let password = url::Url::parse(&config.database).is_ok_and(|url| url.password().is_some());
-        if password && mode & 0o077 != 0 {
-            self.key(
-                "",
-                "database",
-                "holds a password, and this file is open to other users; chmod 600 it",
-            );
+        let url = url::Url::parse(&config.database);
+        if mode & 0o077 != 0 && url.is_ok_and(|url| url.password().is_some()) {
+            let text = "holds a password, and this file is open to other users; chmod 600 it";
+            self.key("", "database", text);
+        }
+        if let Some(file) = &config.database_password_file {
+            self.usable(file, true, |path| files::read_secret(path).map(drop));
+        }
+        if let Some(file) = &config.database_ca_file {
+            self.usable(file, false, |path| serve::trusted(path).map(drop));
+        }
+        if config.database_connections == Some(0) {
+            self.key("", "database_connections", "must be at least 1");
         }
     }
 

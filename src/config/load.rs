@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use storage::Location;
+use url::Url;
+
 use super::Config;
+use crate::files;
 
 /// A configuration and where it came from.
 #[derive(Clone, Debug)]
@@ -90,6 +94,33 @@ impl Loaded {
     #[must_use]
     pub fn data_directory(&self) -> PathBuf {
         self.path(&self.config.data_directory)
+    }
+
+    /// Where the database is.
+    ///
+    /// # Errors
+    /// The file with its password cannot be read, or `database` is no URL that takes one.
+    pub fn location(&self) -> anyhow::Result<Location> {
+        let mut location = Location::parse(&self.config.database, &self.data_directory());
+        if let Location::Postgres(options) = &mut location {
+            if let Some(file) = &self.config.database_password_file {
+                let password = files::read_secret(&self.path(file.get_ref()))?;
+                let mut url = Url::parse(&options.url)
+                    .ok()
+                    .context("database is not a URL")?;
+                url.set_password(Some(password.expose()))
+                    .ok()
+                    .context("database takes no password")?;
+                options.url = url.into();
+            }
+            let ca_file = self.config.database_ca_file.as_ref();
+            options.ca_file = ca_file.map(|file| self.path(file.get_ref()));
+            options.pool_size = self
+                .config
+                .database_connections
+                .unwrap_or(options.pool_size);
+        }
+        Ok(location)
     }
 
     /// `file:line:column` of a byte offset.

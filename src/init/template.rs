@@ -47,7 +47,8 @@ pub(super) fn configuration(party: &NewParty, development_ca: bool) -> String {
 }
 
 const HEAD: &str = r#"# A party of vitalgate. File names are relative to this file; secrets are files, never values.
-# Check it with `vitalgate config check FILE`; a running server reads it again on SIGHUP.
+# Check it with `vitalgate config check FILE`. On SIGHUP a running server reads it and the files that it names
+# again: roles, partners, keys and certificate. Addresses, database, limits and log change at the next start.
 
 party = {party}
 organization = {organization}
@@ -58,11 +59,15 @@ public_origin = {origin}
 data_directory = "data"
 # "sqlite", or "postgres://user@host/database" shared by any number of nodes.
 database = "sqlite"
+# database_password_file = "secrets/database"
+# database_ca_file = "tls/database-ca.pem"
+# database_connections = 16
 
 [listen]
 address = {address}
 # /health, /ready and /metrics; plain HTTP, so loopback only.
 internal_address = {internal_address}
+# Watch certificate_not_after_seconds in /metrics; after a renewal send SIGHUP.
 certificate_file = "tls/certificate.pem"
 private_key_file = "tls/private-key.pem"
 

@@ -93,3 +93,53 @@ impl HttpBody for Watched {
 
 const LATE: u8 = 1;
 const LARGE: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+    use tokio::time::{Instant, Interval, interval};
+
+    /// A byte at every tick, for ever.
+    struct Trickle(Interval);
+
+    impl HttpBody for Trickle {
+        type Data = Bytes;
+        type Error = axum::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+            let tick = self.0.poll_tick(context);
+            tick.map(|_| Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
+    async fn read(body: Body, size: usize) -> (Option<usize>, Option<u16>) {
+        let verdict = Verdict::default();
+        let watched = Watched::new(body, size, TIME, verdict.clone());
+        let read = watched.collect().await;
+        (
+            read.ok().map(|read| read.to_bytes().len()),
+            verdict.status(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_its_size() {
+        assert_eq!(read(Body::from("12345"), 5).await, (Some(5), None));
+        assert_eq!(read(Body::from("123456"), 5).await, (None, Some(413)));
+        assert_eq!(read(Body::empty(), 0).await, (Some(0), None));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_trickles_is_late_although_it_never_stands_still() {
+        let started = Instant::now();
+        let body = Body::new(Trickle(interval(TIME / 10)));
+        assert_eq!(read(body, 1_000).await, (None, Some(408)));
+        assert!(started.elapsed() >= TIME);
+    }
+
+    const TIME: Duration = Duration::from_millis(200);
+}

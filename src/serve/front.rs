@@ -9,17 +9,15 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
-use axum::http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{CONNECTION, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use tower::ServiceExt;
 
 use super::body::{Verdict, Watched};
 use super::gate::Gate;
+use super::refusal::{explained, is_bare, refusal};
 use super::roles::Roles;
-use crate::config::{Config, Limits};
+use crate::config::Limits;
 
 /// The way into the roles of a party.
 pub(super) struct Front {
@@ -33,18 +31,17 @@ pub(super) struct Front {
 }
 
 /// Which role a path belongs to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
     AuthorizationServer,
     ResourceServer,
     Client,
 }
 
 impl Front {
-    pub(super) fn new(config: &Config, roles: Roles) -> Self {
-        let limits = config.limits.clone();
+    pub(super) fn new(party: &str, limits: Limits, roles: Roles) -> Self {
         Self {
-            party: config.party.clone(),
+            party: party.to_owned(),
             roles: RwLock::new(Arc::new(roles)),
             authorization_server: Gate::new(limits.authorization_server_requests),
             resource_server: Gate::new(limits.resource_server_requests),
@@ -89,7 +86,7 @@ impl Front {
         let task = tokio::spawn(async move { self.inside(request, role).await });
         let mut response = task
             .await
-            .unwrap_or_else(|_| plain(role, StatusCode::INTERNAL_SERVER_ERROR));
+            .unwrap_or_else(|_| refusal(role, StatusCode::INTERNAL_SERVER_ERROR));
         count(&party, role, response.status(), started.elapsed());
         // Neither path nor query: both may name a record.
         tracing::info!(
@@ -112,11 +109,11 @@ impl Front {
             Role::Client => (&self.client, self.limits.form_bytes),
         };
         if request.body().size_hint().lower() > u64::try_from(size).unwrap_or(u64::MAX) {
-            return plain(role, StatusCode::PAYLOAD_TOO_LARGE);
+            return refusal(role, StatusCode::PAYLOAD_TOO_LARGE);
         }
         let reserved = request.uri().path() == "/oauth2/introspect";
         let Some(_inside) = gate.enter(reserved).await else {
-            return plain(role, StatusCode::SERVICE_UNAVAILABLE);
+            return refusal(role, StatusCode::SERVICE_UNAVAILABLE);
         };
         let verdict = Verdict::default();
         let time = Duration::from_secs(self.limits.body_timeout_s);
@@ -131,10 +128,8 @@ impl Front {
             .status()
             .and_then(|status| StatusCode::from_u16(status).ok());
         match refused {
-            Some(status) => plain(role, status),
-            None if response.status() == StatusCode::NOT_FOUND && is_bare(&response) => {
-                plain(role, StatusCode::NOT_FOUND)
-            }
+            Some(status) => refusal(role, status),
+            None if is_bare(&response) => explained(role, &response),
             None => response,
         }
     }
@@ -208,51 +203,6 @@ fn role(path: &str) -> Role {
     }
 }
 
-/// The router's own 404, which has neither a body nor a type.
-fn is_bare(response: &Response<Body>) -> bool {
-    !response.headers().contains_key(CONTENT_TYPE)
-}
-
-/// An answer of the front itself, in the form that callers of the role expect.
-fn plain(role: Role, status: StatusCode) -> Response<Body> {
-    let (issue, error, text) = match status {
-        StatusCode::NOT_FOUND => ("not-found", "invalid_request", "there is nothing here"),
-        StatusCode::PAYLOAD_TOO_LARGE => ("too-long", "invalid_request", "the body is too large"),
-        StatusCode::REQUEST_TIMEOUT => ("timeout", "invalid_request", "the body came too slowly"),
-        StatusCode::SERVICE_UNAVAILABLE => (
-            "transient",
-            "temporarily_unavailable",
-            "too busy or stopping; try again",
-        ),
-        _ => (
-            "exception",
-            "server_error",
-            "something failed that is not your fault",
-        ),
-    };
-    let (media_type, body) = match role {
-        Role::ResourceServer => (
-            "application/fhir+json; charset=utf-8",
-            format!(
-                r#"{{"resourceType":"OperationOutcome","issue":[{{"severity":"error","code":"{issue}","diagnostics":"{text}"}}]}}"#
-            ),
-        ),
-        _ => (
-            "application/json",
-            format!(r#"{{"error":"{error}","error_description":"{text}"}}"#),
-        ),
-    };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    response
-}
-
 #[expect(
     clippy::disallowed_methods,
     reason = "names an exchange in logs; decides nothing and is never compared"
@@ -262,3 +212,85 @@ fn uuid_v7() -> String {
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+    use super::super::roles::Routes;
+    use super::*;
+    use axum::routing::post;
+    use http_body_util::BodyExt;
+
+    async fn ask(method: &str, path: &str) -> (u16, axum::http::HeaderMap, String) {
+        let broken = post(async || -> &'static str { panic!("a secret of the server") });
+        let routes = Routes {
+            authorization_server: Router::new().route("/broken", broken.clone()),
+            resource_server: Router::new().route("/fhir/broken", broken),
+            client: Router::new(),
+        };
+        let roles = Roles {
+            authorization_server: None,
+            resource_server: None,
+            client: None,
+            routes,
+        };
+        let front = Arc::new(Front::new("vro", Limits::default(), roles));
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty())
+            .unwrap();
+        let answer = front
+            .answer(request, SocketAddr::from(([127, 0, 0, 1], 9)))
+            .await;
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (
+            parts.status.as_u16(),
+            parts.headers,
+            String::from_utf8(body.to_vec()).unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_500_without_its_text() {
+        for (path, expected) in [("/broken", "server_error"), ("/fhir/broken", "exception")] {
+            let (status, headers, body) = ask("POST", path).await;
+            assert_eq!(status, 500);
+            assert!(
+                body.contains(expected) && !body.contains("secret"),
+                "{body}"
+            );
+            assert!(headers.contains_key(REQUEST_ID));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrong_method_is_405_with_allow_and_a_body() {
+        let (status, headers, body) = ask("GET", "/fhir/broken").await;
+        assert_eq!(
+            (status, headers.get("allow").unwrap().as_bytes()),
+            (405, &b"POST"[..])
+        );
+        assert!(body.contains(r#""code":"not-supported""#), "{body}");
+        let (status, _, body) = ask("GET", "/nothing").await;
+        assert_eq!(status, 404);
+        assert!(body.contains("invalid_request"), "{body}");
+    }
+
+    #[test]
+    fn a_path_belongs_to_one_role() {
+        for (path, expected) in [
+            ("/fhir", Role::ResourceServer),
+            ("/fhir/Bundle", Role::ResourceServer),
+            ("/fhirish", Role::AuthorizationServer),
+            ("/client", Role::Client),
+            ("/client/callback", Role::Client),
+            ("/clients", Role::AuthorizationServer),
+            ("/oauth2/token", Role::AuthorizationServer),
+            ("//fhir", Role::AuthorizationServer),
+        ] {
+            assert_eq!(role(path), expected, "{path}");
+        }
+    }
+}

@@ -98,3 +98,36 @@ impl Drop for Count {
 /// How long a request waits for a place before it is told to come back.
 const WAIT: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_house_still_lets_introspection_in() {
+        let gate = Gate::new(1);
+        let inside = gate.enter(false).await.unwrap();
+        let introspecting = gate.enter(true).await.unwrap();
+        let (ordinary, reserved) = tokio::join!(gate.enter(false), gate.enter(true));
+        assert!(ordinary.is_none() && reserved.is_none(), "both are full");
+        drop((inside, introspecting));
+        assert!(gate.enter(false).await.is_some());
+        assert!(gate.enter(true).await.is_some());
+        // Whoever waited in vain has left too.
+        gate.empty().await;
+    }
+
+    #[tokio::test]
+    async fn a_closed_gate_waits_for_those_inside() {
+        let gate = Gate::new(2);
+        let inside = gate.enter(false).await.unwrap();
+        gate.close();
+        assert!(gate.enter(false).await.is_none());
+        assert!(gate.enter(true).await.is_none());
+        let waiting = tokio::time::timeout(Duration::from_millis(100), gate.empty());
+        assert!(waiting.await.is_err(), "somebody is inside");
+        drop(inside);
+        gate.empty().await;
+    }
+}

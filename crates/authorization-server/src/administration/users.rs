@@ -1,5 +1,8 @@
 //! People: registration, passwords, disabling.
 
+#[cfg(test)]
+mod tests;
+
 use oauth::{Scope, Secret, SecretHash};
 use storage::{AuditEvent, Transaction};
 

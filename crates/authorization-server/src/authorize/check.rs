@@ -72,6 +72,7 @@ pub(super) fn check(
         return Err(Refusal::new(ErrorCode::UnauthorizedClient, description));
     }
     form(parameters)?;
+    no_request_object(parameters)?;
     let code_challenge = code_challenge(parameters)?;
     let (fresh_login, silent) = prompt(parameters)?;
     Ok(Checked {
@@ -118,7 +119,11 @@ fn form(parameters: &Parameters) -> Result<(), Refusal> {
         let description = "state is too long or holds control characters";
         return Err(Refusal::new(ErrorCode::InvalidRequest, description));
     }
-    // What these say must not be ignored: they replace parameters (RFC 9101 section 5).
+    Ok(())
+}
+
+/// What these say must not be ignored: they replace parameters (RFC 9101 section 5).
+fn no_request_object(parameters: &Parameters) -> Result<(), Refusal> {
     let unsupported = |code| Refusal {
         code,
         description: "request objects are not offered".into(),

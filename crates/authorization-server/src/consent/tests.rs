@@ -246,7 +246,7 @@ async fn the_page_says_who_asks_for_what_where_and_how_long() {
         "<dd>MA</dd>",
         SOURCE,
         RECEIVER,
-        "<dd>24 hours, renewed every 5 minutes</dd>",
+        "<dd>up to 24 hours, renewed every 5 minutes</dd>",
         "m.jones, general-hospital",
         "https://ehr.example</span>",
     ] {

@@ -5,8 +5,8 @@
 use axum::http::StatusCode;
 use jiff::SignedDuration;
 use oauth::Secret;
-use storage::testing::each_engine;
 use storage::Outcome;
+use storage::testing::each_engine;
 
 use crate::MIGRATIONS;
 use crate::pages::testing::*;

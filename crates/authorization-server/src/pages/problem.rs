@@ -39,7 +39,7 @@ impl Problem {
     /// The page, after the audit row: no audit, no answer but "try again".
     pub(crate) async fn respond(self, server: &AuthorizationServer, caller: &Caller) -> Response {
         let mut event = audit::event(server, caller, "authorize", storage::Outcome::Denied);
-        event.reason = Some(self.told().heading.to_owned());
+        event.reason = Some(self.told().0.to_owned());
         let audited = match &self {
             Self::Unavailable(_) => Ok(()),
             _ => server.db().audit(event).await,
@@ -52,11 +52,7 @@ impl Problem {
     }
 
     fn page(&self, server: &AuthorizationServer, caller: &Caller) -> Response {
-        let Told {
-            status,
-            heading,
-            text,
-        } = self.told();
+        let (heading, text) = self.told();
         let page = ErrorPage {
             style: answer::style_path(),
             party: &server.config().display_name,
@@ -64,7 +60,7 @@ impl Problem {
             text,
             reference: caller.request_id.as_deref(),
         };
-        let mut response = answer::page(status, page.render(), FormTarget::None);
+        let mut response = answer::page(self.status(), page.render(), FormTarget::None);
         if matches!(self, Self::Unavailable(_)) {
             response
                 .headers_mut()
@@ -73,61 +69,52 @@ impl Problem {
         response
     }
 
-    fn told(&self) -> Told {
-        let told = |status, heading, text| Told {
-            status,
-            heading,
-            text,
-        };
+    fn status(&self) -> StatusCode {
         match self {
-            Self::UnknownClient => told(
-                StatusCode::BAD_REQUEST,
+            Self::NotOurPage => StatusCode::FORBIDDEN,
+            Self::Unreadable(status) => *status,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// What happened, and what to do.
+    fn told(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::UnknownClient => (
                 "This application is not known here",
                 "The application that sent you is not registered, or no longer. Tell whoever runs it.",
             ),
-            Self::WrongRedirectUri => told(
-                StatusCode::BAD_REQUEST,
+            Self::WrongRedirectUri => (
                 "This application asked to return to an unknown address",
                 "To protect you, you are not sent there. Tell whoever runs the application.",
             ),
-            Self::MalformedRequest => told(
-                StatusCode::BAD_REQUEST,
+            Self::MalformedRequest => (
                 "The request cannot be read",
                 "Go back to the application and start again. If that does not help, tell whoever runs it.",
             ),
-            Self::Unreadable(status) => told(
-                *status,
+            Self::Unreadable(_) => (
                 "The request cannot be read",
                 "It is too large, or it broke off. Go back to the application and start again.",
             ),
-            Self::NoRequest => told(
-                StatusCode::BAD_REQUEST,
+            Self::NoRequest => (
                 "Start from the application",
                 "This page is shown when an application asks you to sign in. Go to the application and sign in from there.",
             ),
-            Self::RequestOver => told(
-                StatusCode::BAD_REQUEST,
+            Self::RequestOver => (
                 "This sign-in is over",
                 "It was finished, it has expired, or it was begun in another browser. Go back to the application and start again.",
             ),
-            Self::NotOurPage => told(
-                StatusCode::FORBIDDEN,
+            Self::NotOurPage => (
                 "This form did not come from our page",
                 "Nothing was done. Go back to the application and start again. If it happens again, allow cookies for this site.",
             ),
-            Self::Unavailable(_) => told(
-                StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) => (
                 "This does not work at the moment",
                 "Nothing was done. Try again in a minute.",
             ),
         }
     }
-}
-
-struct Told {
-    status: StatusCode,
-    heading: &'static str,
-    text: &'static str,
 }
 
 #[derive(Template)]

@@ -173,7 +173,11 @@ impl TestBrowser {
     }
 
     /// As far as the consent page.
-    pub(crate) async fn reach_consent(&mut self, parameters: &[(&str, &str)], username: &str) -> Page {
+    pub(crate) async fn reach_consent(
+        &mut self,
+        parameters: &[(&str, &str)],
+        username: &str,
+    ) -> Page {
         let login = self.open(parameters).await;
         let signed_in = self.sign_in(&login, username, PASSWORD).await;
         assert_eq!(
@@ -275,4 +279,3 @@ pub(crate) async fn guess(bench: &Bench, username: &str, peer: &'static str) -> 
     let page = browser.open(&request()).await;
     browser.sign_in(&page, username, "not the password").await
 }
-

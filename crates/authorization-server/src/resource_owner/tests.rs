@@ -134,4 +134,3 @@ async fn an_outdated_hash_is_replaced_at_the_next_sign_in() {
         .reach_consent(&request(), "r.smith")
         .await;
 }
-

@@ -135,4 +135,3 @@ async fn a_source_is_held_and_success_does_not_free_it() {
     })
     .await;
 }
-
