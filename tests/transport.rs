@@ -263,32 +263,48 @@ fn too_many_or_too_large_headers_are_431() {
 }
 
 #[test]
-fn one_connection_too_many_is_closed_and_the_next_is_not() {
+fn one_connection_too_many_may_only_introspect_and_more_are_closed() {
     let party = Party::running(&["limits.connections=2"]);
     let mut kept = Connection::http1(&party);
     let second = Connection::http1(&party);
-    let mut third = TcpStream::connect(party.address()).unwrap();
-    third
-        .set_read_timeout(Some(Duration::from_secs(15)))
-        .unwrap();
-    assert_eq!(third.read(&mut [0]).unwrap_or(0), 0);
+    let answer = request(&party, "GET", "/fhir/metadata", &[], "");
+    assert_eq!(
+        (answer.status, answer.json()["issue"][0]["code"].as_str()),
+        (503, Some("transient"))
+    );
+    let answer = request(&party, "POST", "/oauth2/token", &[FORM], "a=b");
+    assert_eq!(
+        (answer.status, answer.json()["error"].as_str()),
+        (503, Some("temporarily_unavailable"))
+    );
+    let answer = request(&party, "POST", "/oauth2/introspect", &[FORM], "token=x");
+    assert_eq!(
+        (answer.status, answer.json()["error"].as_str()),
+        (401, Some("invalid_client"))
+    );
+    // Beyond the four of those nobody is let in.
+    let reserved: Vec<_> = (0..4).map(|_| settled(&party)).collect();
+    assert_eq!(settled(&party).read(&mut [0]).unwrap_or(0), 0);
     assert_eq!(kept.request("GET", "/nothing", &[], "").status, 404);
-    drop(second);
+    drop((second, reserved));
     let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        let mut stream = TcpStream::connect(party.address()).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_millis(300)))
-            .unwrap();
-        // An open connection waits for our hello; a refused one ends.
-        if stream
-            .read(&mut [0])
-            .is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
-        {
-            break;
-        }
+    let ordinary = || {
+        let mut connection = Connection::try_open(&party, &[b"http/1.1"])?;
+        let status = connection.request("GET", "/nothing", &[], "").status;
+        (status == 404).then_some(())
+    };
+    while ordinary().is_none() {
         assert!(Instant::now() < deadline, "the place was never given back");
     }
+}
+
+/// A connection that the server has accepted or refused by now: connections are accepted in their order.
+fn settled(party: &Party) -> TcpStream {
+    let stream = TcpStream::connect(party.address()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(15)))
+        .unwrap();
+    stream
 }
 
 #[test]

@@ -183,6 +183,40 @@ mod tests {
     }
 
     #[test]
+    fn the_password_of_the_database_comes_from_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("vitalgate.toml");
+        let text = r#"
+            party = "vro"
+            organization = "Office"
+            public_origin = "https://vro.example"
+            data_directory = "data"
+            database = "postgres://vitalgate@db.example/vro"
+            database_password_file = "password"
+            database_ca_file = "ca.pem"
+            database_connections = 3
+            [listen]
+            address = "127.0.0.1:1"
+            internal_address = "127.0.0.1:2"
+            certificate_file = "c"
+            private_key_file = "k"
+        "#;
+        std::fs::write(&file, text).unwrap();
+        let loaded = load(&file).unwrap();
+        assert!(loaded.location().is_err(), "there is no file");
+        std::fs::write(directory.path().join("password"), "a/b:c@d\n").unwrap();
+        let Location::Postgres(options) = loaded.location().unwrap() else {
+            unreachable!("the setting is a PostgreSQL URL");
+        };
+        assert_eq!(
+            options.url,
+            "postgres://vitalgate:a%2Fb%3Ac%40d@db.example/vro"
+        );
+        assert_eq!(options.ca_file, Some(directory.path().join("ca.pem")));
+        assert_eq!(options.pool_size, 3);
+    }
+
+    #[test]
     fn a_setting_is_overridden_with_its_type() {
         let mut table: toml::Table = "[a]\nb = 1".parse().unwrap();
         for assignment in ["a.b=2", "a.c=text", "d.e=[\"x\"]", "f=true"] {

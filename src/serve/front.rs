@@ -15,6 +15,7 @@ use tower::ServiceExt;
 
 use super::body::{Verdict, Watched};
 use super::gate::Gate;
+use super::listener::Place;
 use super::refusal::{explained, is_bare, refusal};
 use super::roles::Roles;
 use crate::config::Limits;
@@ -73,6 +74,7 @@ impl Front {
         self: Arc<Self>,
         mut request: Request<Body>,
         peer: SocketAddr,
+        place: Place,
     ) -> Response<Body> {
         let id =
             HeaderValue::from_str(&uuid_v7()).unwrap_or_else(|_| HeaderValue::from_static("-"));
@@ -83,7 +85,7 @@ impl Front {
         let http1 = request.version() <= Version::HTTP_11;
         let method = request.method().clone();
         let (party, started) = (self.party.clone(), Instant::now());
-        let task = tokio::spawn(async move { self.inside(request, role).await });
+        let task = tokio::spawn(async move { self.inside(request, role, place).await });
         let mut response = task
             .await
             .unwrap_or_else(|_| refusal(role, StatusCode::INTERNAL_SERVER_ERROR));
@@ -98,21 +100,29 @@ impl Front {
             ms = started.elapsed().as_millis(),
             "answered"
         );
-        finish(&mut response, id, http1);
+        finish(&mut response, id, http1, place);
         response
     }
 
-    async fn inside(self: Arc<Self>, request: Request<Body>, role: Role) -> Response<Body> {
+    async fn inside(
+        self: Arc<Self>,
+        request: Request<Body>,
+        role: Role,
+        place: Place,
+    ) -> Response<Body> {
         let (gate, size) = match role {
             Role::AuthorizationServer => (&self.authorization_server, self.limits.form_bytes),
             Role::ResourceServer => (&self.resource_server, self.limits.record_bytes),
             Role::Client => (&self.client, self.limits.form_bytes),
         };
+        let introspection = request.uri().path() == "/oauth2/introspect";
+        if place == Place::Introspection && !introspection {
+            return refusal(role, StatusCode::SERVICE_UNAVAILABLE);
+        }
         if request.body().size_hint().lower() > u64::try_from(size).unwrap_or(u64::MAX) {
             return refusal(role, StatusCode::PAYLOAD_TOO_LARGE);
         }
-        let reserved = request.uri().path() == "/oauth2/introspect";
-        let Some(_inside) = gate.enter(reserved).await else {
+        let Some(_inside) = gate.enter(introspection).await else {
             return refusal(role, StatusCode::SERVICE_UNAVAILABLE);
         };
         let verdict = Verdict::default();
@@ -145,7 +155,7 @@ impl Front {
 }
 
 /// The headers of every answer.
-fn finish(response: &mut Response<Body>, id: HeaderValue, http1: bool) {
+fn finish(response: &mut Response<Body>, id: HeaderValue, http1: bool, place: Place) {
     let unread = matches!(
         response.status(),
         StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE
@@ -157,8 +167,8 @@ fn finish(response: &mut Response<Body>, id: HeaderValue, http1: bool) {
         HeaderValue::from_static("max-age=31536000"),
     );
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if unread && http1 {
-        // The rest of the body is not read: the connection cannot be used again.
+    if http1 && (unread || place == Place::Introspection) {
+        // The rest of the body is not read: the connection cannot be used again. A reserved one is not kept.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
@@ -241,7 +251,11 @@ mod tests {
             .body(Body::empty())
             .unwrap();
         let answer = front
-            .answer(request, SocketAddr::from(([127, 0, 0, 1], 9)))
+            .answer(
+                request,
+                SocketAddr::from(([127, 0, 0, 1], 9)),
+                Place::Ordinary,
+            )
             .await;
         let (parts, body) = answer.into_parts();
         let body = body.collect().await.unwrap().to_bytes();

@@ -67,17 +67,27 @@ impl Stop {
 impl Accepting {
     pub(super) async fn run(self, listener: TcpListener) {
         let this = Arc::new(self);
-        let places = Arc::new(Semaphore::new(this.limits.connections));
+        let places = Places::new(this.limits.connections);
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = this.stop.asked() => return,
             };
             match accepted {
-                Ok((stream, peer)) => match Arc::clone(&places).try_acquire_owned() {
-                    Ok(place) => drop(tokio::spawn(Arc::clone(&this).connection(stream, peer, place))),
+                Ok((stream, peer)) => match places.take() {
+                    Some((place, held)) => {
+                        let this = Arc::clone(&this);
+                        drop(tokio::spawn(async move {
+                            this.connection(stream, peer, place).await;
+                            drop(held);
+                        }));
+                    }
                     // Full: closing at once costs least and tells the peer soonest.
-                    Err(_) => metrics::counter!("connections_refused_total", "party" => this.party.clone()).increment(1),
+                    None => {
+                        let party = this.party.clone();
+                        metrics::counter!("connections_refused_total", "party" => party)
+                            .increment(1);
+                    }
                 },
                 Err(error) => {
                     // Out of file descriptors, or the peer went away between: the loop must survive both.
@@ -88,12 +98,7 @@ impl Accepting {
         }
     }
 
-    async fn connection(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        _place: OwnedSemaphorePermit,
-    ) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, place: Place) {
         let _open = Open::count(&self.stop.open);
         // Small answers go out at once.
         let _ = stream.set_nodelay(true);
@@ -115,7 +120,7 @@ impl Accepting {
             let front = Arc::clone(&front);
             let exchange = seen.begin();
             async move {
-                let response = front.answer(request.map(Body::new), peer).await;
+                let response = front.answer(request.map(Body::new), peer, place).await;
                 drop(exchange);
                 Ok::<_, Infallible>(response)
             }
@@ -124,13 +129,21 @@ impl Accepting {
         let mut serving = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = serving.as_mut() => ended.map(|()| true),
-            () = activity.idle(Duration::from_secs(self.limits.idle_timeout_s)) => Ok(false),
+            () = activity.idle(self.idle(place)) => Ok(false),
             () = self.stop.asked() => Ok(false),
         };
         if matches!(ended, Ok(false)) {
             serving.as_mut().graceful_shutdown();
             let _ = tokio::time::timeout(Duration::from_secs(self.limits.drain_timeout_s), serving)
                 .await;
+        }
+    }
+
+    fn idle(&self, place: Place) -> Duration {
+        let limit = Duration::from_secs(self.limits.idle_timeout_s);
+        match place {
+            Place::Ordinary => limit,
+            Place::Introspection => limit.min(RESERVED_IDLE),
         }
     }
 
@@ -154,6 +167,41 @@ impl Accepting {
             .keep_alive_interval(Duration::from_secs(self.limits.idle_timeout_s.max(2) / 2))
             .keep_alive_timeout(Duration::from_secs(10));
         builder
+    }
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Everything.
+    Ordinary,
+    /// Introspection only: all ordinary places are taken.
+    Introspection,
+}
+
+/// How many connections there may be. When all are taken, some more may introspect: without that, many
+/// callers of FHIR would keep out the introspection that their own requests wait for, here and at
+/// other parties.
+struct Places {
+    ordinary: Arc<Semaphore>,
+    introspection: Arc<Semaphore>,
+}
+
+impl Places {
+    fn new(connections: usize) -> Self {
+        Self {
+            ordinary: Arc::new(Semaphore::new(connections)),
+            introspection: Arc::new(Semaphore::new((connections / 16).max(RESERVED_AT_LEAST))),
+        }
+    }
+
+    fn take(&self) -> Option<(Place, OwnedSemaphorePermit)> {
+        let ordinary = Arc::clone(&self.ordinary).try_acquire_owned();
+        let ordinary = ordinary.map(|held| (Place::Ordinary, held));
+        let reserved = || Arc::clone(&self.introspection).try_acquire_owned().ok();
+        ordinary
+            .ok()
+            .or_else(|| Some((Place::Introspection, reserved()?)))
     }
 }
 
@@ -229,3 +277,7 @@ impl Drop for Open {
 const STREAMS: u32 = 100;
 /// Bytes of a body that a peer may send ahead of our reading.
 const WINDOW: u32 = 64 * 1024;
+/// Connections for introspection only, at least.
+const RESERVED_AT_LEAST: usize = 4;
+/// Those are not kept for later.
+const RESERVED_IDLE: Duration = Duration::from_secs(5);

@@ -172,7 +172,7 @@ async fn a_request_of_another_browser_opens_nothing() {
         .location()
         .to_owned();
     let query = planted.split_once('?').unwrap().1;
-    for page in ["login", "consent"] {
+    for page in ["login", "consent", "oauth2/authorize/resume"] {
         let page = victim.get(&format!("/{page}?{query}")).await;
         assert_eq!(page.status, StatusCode::BAD_REQUEST);
         assert!(page.html.contains("This sign-in is over"));

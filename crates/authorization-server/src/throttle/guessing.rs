@@ -76,14 +76,14 @@ async fn a_held_account_opens_to_nobody_and_then_again() {
         // Signing in forgets the failures.
         bench.clock.advance(window);
         browser.reach_consent(&request(), "r.smith").await;
-        for _ in 0..9 {
-            assert_eq!(
-                guess(&bench, "r.smith", "192.0.2.9").await.status,
-                StatusCode::FORBIDDEN
-            );
+        for _ in 0..2 {
+            for _ in 0..9 {
+                let page = guess(&bench, "r.smith", "192.0.2.9").await;
+                assert_eq!(page.status, StatusCode::FORBIDDEN);
+            }
+            browser.cookies.clear();
+            browser.reach_consent(&request(), "r.smith").await;
         }
-        browser.cookies.clear();
-        browser.reach_consent(&request(), "r.smith").await;
 
         // And so does another password.
         for _ in 0..10 {
