@@ -205,8 +205,14 @@ async fn a_server_killed_twenty_times_loses_nothing_that_it_answered_2xx() {
                 ))
             })
             .collect();
-        // Different moments of start, middle and rest of a burst.
-        tokio::time::sleep(Duration::from_millis(40 + round * 37 % 400)).await;
+        // Killed in the middle of a burst: after some answers, at another moment every time.
+        let before = ledger.lock().await.len();
+        let started = Instant::now();
+        while ledger.lock().await.len() < before + 8 && started.elapsed() < Duration::from_secs(30)
+        {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(round * 7 % 50)).await;
         server.kill();
         for sender in senders {
             sender.await.unwrap();

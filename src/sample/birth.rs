@@ -15,9 +15,8 @@ use super::document::{
     concept, yes_no,
 };
 use super::draw::Draw;
-use super::observations::{
-    DELIVERY, FINDINGS, NEWBORN, NEWBORN_FINDINGS, PRENATAL, Subjects, add_facts, add_findings,
-};
+use super::facts::{DELIVERY, FINDINGS, NEWBORN, NEWBORN_FINDINGS, PRENATAL};
+use super::observations::{Subjects, add_facts, add_findings};
 use super::people::{Case, Person};
 use super::race::{self, Parent};
 use super::worksheet::worksheet;

@@ -8,7 +8,8 @@ use super::birth::{
 };
 use super::document::{Document, LOINC, certificate_identifier, concept};
 use super::draw::Draw;
-use super::observations::{CAUSES, FETUS, add_facts, add_findings};
+use super::facts::{CAUSES, FETUS};
+use super::observations::{add_facts, add_findings};
 use super::people::Case;
 use super::worksheet::worksheet;
 

@@ -8,6 +8,7 @@ mod birth;
 mod coded;
 mod document;
 mod draw;
+mod facts;
 mod fetal_death;
 mod observations;
 mod people;
