@@ -1,5 +1,8 @@
 //! For tests: a fresh database on every engine at hand.
-#![expect(clippy::panic, reason = "for tests: without its database a test proves nothing")]
+#![expect(
+    clippy::panic,
+    reason = "for tests: without its database a test proves nothing"
+)]
 
 use std::collections::BTreeSet;
 use std::path::Path;
