@@ -35,6 +35,7 @@ enum Act {
     /// Let it introspect again
     Enable { audience: String },
     /// Remove it; clients that name its audience must be removed or changed first
+    #[command(visible_alias = "revoke")]
     Remove { audience: String },
 }
 

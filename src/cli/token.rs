@@ -28,6 +28,8 @@ enum Act {
         #[arg(long, value_name = "USERNAME")]
         user: Option<String>,
     },
+    /// Show one token by its listed id (at least its first 8 digits), never its value
+    Show { id: String },
     /// Revoke one token or family by its listed id, or all of a client or of a person
     Revoke(Revoke),
 }
@@ -72,6 +74,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 "revoked",
             ];
             output.list(&columns, &tokens)?;
+        }
+        Act::Show { id } => {
+            let tokens = admin.tokens(None, None).await?;
+            let mut fitting = tokens
+                .iter()
+                .filter(|token| id.len() >= 8 && token.id.starts_with(&id));
+            match (fitting.next(), fitting.next()) {
+                (Some(token), None) => output.one(&shown(token))?,
+                _ => anyhow::bail!("there is no such token"),
+            }
         }
         Act::Revoke(Revoke { id: Some(id), .. }) => {
             admin.revoke_token(&id).await?;

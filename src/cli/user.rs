@@ -33,6 +33,8 @@ enum Act {
     Disable { username: String },
     /// Let a disabled person in again
     Enable { username: String },
+    /// Revoke everything that was issued on behalf of a person, who may sign in again
+    Revoke { username: String },
     /// Remove a person with sessions and tokens
     Remove { username: String },
     /// Give a person another password; sessions and tokens end at once
@@ -104,6 +106,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Act::Enable { username } => {
             admin.set_user_disabled(&username, false).await?;
             done(output, &username, "enabled")?;
+        }
+        Act::Revoke { username } => {
+            let id = admin.user(&username).await?.id;
+            admin.revoke_tokens_of_user(&id).await?;
+            done(output, &username, "revoked")?;
         }
         Act::Remove { username } => {
             admin.delete_user(&username).await?;

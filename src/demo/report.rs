@@ -98,7 +98,8 @@ fn section(page: &mut String, index: usize, walk: &Walk) {
 /// and the answer.
 fn diagram(page: &mut String, index: usize, walk: &Walk) {
     let participants = participants(&walk.steps);
-    let width = LEFT + COLUMN * participants.len().max(1);
+    // A party that asks itself tells so to the right of its lifeline; the last one needs room for that.
+    let width = LEFT + COLUMN * participants.len().max(1) + ROOM;
     let height = TOP + ROW * walk.steps.len() + 20;
     line(
         page,
@@ -305,6 +306,7 @@ fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
 
 const LEFT: usize = 80;
 const COLUMN: usize = 330;
+const ROOM: usize = 60;
 const TOP: usize = 78;
 const ROW: usize = 58;
 /// Characters that fit between two lifelines.
@@ -320,7 +322,7 @@ h1 { font-size: 1.9rem; margin: 0 0 8px; } h2 { font-size: 1.25rem; margin: 40px
 p { margin: 0 0 12px; } a { color: var(--blue); } code { font-size: .92em; }
 .verdict { font-size: 1.1rem; font-weight: 600; } .held { color: var(--held); } .failed { color: var(--failed); }
 table { border-collapse: collapse; width: 100%; margin: 16px 0; } caption { text-align: left; font-weight: 600; padding: 4px 0; }
-th, td { text-align: left; padding: 6px 10px; border-bottom: 1px solid var(--line); vertical-align: top; } th { background: var(--soft); }
+td:nth-child(4), td:nth-child(5) { white-space: nowrap; } th, td { text-align: left; padding: 6px 10px; border-bottom: 1px solid var(--line); vertical-align: top; } th { background: var(--soft); }
 .diagram { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); }
 svg { display: block; font: 12px system-ui, sans-serif; } svg text { fill: var(--ink); }
 svg path { fill: none; stroke: var(--blue); stroke-width: 1.5; } svg path.answer { stroke-dasharray: 5 4; }

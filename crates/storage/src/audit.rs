@@ -145,22 +145,21 @@ pub async fn list(db: &Db, filter: &Filter) -> Result<Vec<AuditRow>, Error> {
         other => (None, other.as_deref()),
     };
     add("action =", whole.map(Value::from));
-    // A range instead of LIKE, whose case sensitivity differs between the engines; '/' follows '.'.
-    add("action >=", prefix.map(Value::from));
-    add(
-        "action <",
-        prefix.map(|prefix| Value::from(format!("{}/", prefix.trim_end_matches('.')))),
-    );
+    // Not LIKE, whose case sensitivity differs between the engines, nor a range, which in PostgreSQL goes by
+    // the collation of the database: most of them ignore punctuation.
+    if let Some(prefix) = prefix {
+        let condition = format!("substr(action, 1, {}) =", prefix.chars().count());
+        add(&condition, Some(Value::from(prefix)));
+    }
     add("client_id =", filter.client_id.as_deref().map(Value::from));
     add("record_id =", filter.record_id.as_deref().map(Value::from));
     add(
         "outcome =",
         filter.outcome.map(|outcome| Value::from(outcome.as_str())),
     );
-    sql.push_str(&format!(
-        " ORDER BY at_ms DESC, id DESC LIMIT {}",
-        filter.limit
-    ));
+    parameters.push(Value::Integer(filter.limit.into()));
+    let limit = parameters.len();
+    sql.push_str(&format!(" ORDER BY at_ms DESC, id DESC LIMIT ${limit}"));
     db.select(sql, parameters, read).await
 }
 

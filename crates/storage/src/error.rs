@@ -1,5 +1,7 @@
 //! What can go wrong in the database.
 
+use deadpool_postgres::HookError;
+
 /// Storage failed. No variant shows a parameter or a row.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -73,6 +75,7 @@ impl From<deadpool_postgres::PoolError> for Error {
     fn from(error: deadpool_postgres::PoolError) -> Self {
         match error {
             deadpool_postgres::PoolError::Backend(error) => error.into(),
+            deadpool_postgres::PoolError::PostCreateHook(HookError::Backend(error)) => error.into(),
             deadpool_postgres::PoolError::PostCreateHook(_) => {
                 Self::Setting("PostgreSQL does not keep synchronous_commit=on".to_owned())
             }

@@ -5,7 +5,8 @@
 //! with SQLite: 3 µs, so nothing that decides is cached. Writes are units of [`Work`]: short, re-runnable,
 //! durable when they are answered. Portable types only: TEXT, BIGINT (milliseconds UTC for time), BLOB or
 //! BYTEA, BOOLEAN, JSON as text. Single use is `ON CONFLICT DO NOTHING` or `UPDATE … WHERE unused`, never
-//! read-then-write: PostgreSQL aborts a transaction on any error, so none may be expected.
+//! read-then-write: PostgreSQL aborts a transaction on any error, so none may be expected, and a unit in which
+//! a statement failed is undone whatever it answers.
 
 pub mod audit;
 mod clock;
@@ -72,11 +73,12 @@ impl Db {
         transaction::refuse_nul(parameters)?;
         match &self.0 {
             Engine::Sqlite(sqlite) => sqlite.find(sql, parameters, read),
-            Engine::Postgres(postgres) => Ok(postgres
-                .select(sql, parameters, read)
-                .await?
-                .into_iter()
-                .next()),
+            Engine::Postgres(postgres) => {
+                let rows = postgres
+                    .select(Cow::Borrowed(sql), parameters, read)
+                    .await?;
+                Ok(rows.into_iter().next())
+            }
         }
     }
 
@@ -93,7 +95,7 @@ impl Db {
         transaction::refuse_nul(&parameters)?;
         match &self.0 {
             Engine::Sqlite(sqlite) => sqlite.select(sql.into(), parameters, read).await,
-            Engine::Postgres(postgres) => postgres.select(&sql.into(), &parameters, read).await,
+            Engine::Postgres(postgres) => postgres.select(sql.into(), &parameters, read).await,
         }
     }
 
@@ -117,17 +119,21 @@ impl Db {
         self.write(audit::Record(event)).await
     }
 
-    /// Whether the database answers and, with SQLite, the writer still works.
+    /// Whether the database can be read and durably written: it writes what is there already, because a full
+    /// disk or a PostgreSQL standby still reads.
     ///
     /// # Errors
     /// Any [`Error`].
     pub async fn check(&self) -> Result<(), Error> {
-        match &self.0 {
-            Engine::Sqlite(sqlite) => sqlite.check(),
-            Engine::Postgres(postgres) => postgres
-                .select("SELECT 1", &[], |row| row.integer(0))
-                .await
-                .map(|_| ()),
+        if let Engine::Sqlite(sqlite) = &self.0 {
+            sqlite.check()?;
+        }
+        let found = self
+            .find(migrations::FIRST, &[], |row| row.integer(0))
+            .await?;
+        match (found, self.write(migrations::Rewrite).await?) {
+            (Some(_), 1) => Ok(()),
+            _ => Err(Error::Unavailable("the tables are gone".to_owned())),
         }
     }
 

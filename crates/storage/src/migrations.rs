@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use aws_lc_rs::digest;
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::clock::{Clock, to_ms};
 use crate::error::Error;
+use crate::transaction::{Transaction, Work};
 
 /// The migrations of one table group.
 #[derive(Debug)]
@@ -43,7 +45,8 @@ pub(crate) fn run_sqlite(connection: &mut Connection, sets: &[&Migrations]) -> R
         for step in outstanding(set, &applied, |step| step.sqlite)? {
             transaction.execute_batch(step.sqlite)?;
             let checksum = checksum(step.sqlite);
-            transaction.execute(INSERT, (set.name, step.version, step.title, checksum))?;
+            let now = to_ms(Clock::system().now());
+            transaction.execute(INSERT, (set.name, step.version, step.title, checksum, now))?;
         }
     }
     transaction.commit()?;
@@ -55,18 +58,33 @@ pub(crate) async fn run_postgres(
     sets: &[&Migrations],
 ) -> Result<(), Error> {
     let transaction = client.transaction().await?;
+    // Another node may be at it for longer than a statement may take; but no step may queue behind a long
+    // reader with all others queueing behind the step.
+    transaction
+        .batch_execute("SET LOCAL statement_timeout = 0")
+        .await?;
     transaction
         .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
+        .await?;
+    transaction
+        .batch_execute("SET LOCAL lock_timeout = '10s'")
         .await?;
     transaction.batch_execute(TABLE).await?;
     for set in sets {
         let rows = transaction.query(APPLIED, &[&set.name]).await?;
-        let applied = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let applied = rows
+            .iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+        let applied = applied.collect::<Result<_, tokio_postgres::Error>>()?;
         for step in outstanding(set, &applied, |step| step.postgres)? {
             transaction.batch_execute(step.postgres).await?;
             let checksum = checksum(step.postgres);
+            let now = to_ms(Clock::system().now());
             transaction
-                .execute(INSERT, &[&set.name, &step.version, &step.title, &checksum])
+                .execute(
+                    INSERT,
+                    &[&set.name, &step.version, &step.title, &checksum, &now],
+                )
                 .await?;
         }
     }
@@ -80,6 +98,17 @@ fn outstanding<'a>(
     applied: &BTreeMap<i64, String>,
     text: fn(&Migration) -> &'static str,
 ) -> Result<Vec<&'a Migration>, Error> {
+    if set
+        .steps
+        .iter()
+        .zip(1..)
+        .any(|(step, version)| step.version != version)
+    {
+        return Err(Error::Failed(format!(
+            "the versions of the {} tables have a gap",
+            set.name
+        )));
+    }
     let known = set.steps.iter().map(|step| step.version).max().unwrap_or(0);
     if let Some(newer) = applied.keys().find(|version| **version > known) {
         return Err(Error::Setting(format!(
@@ -105,6 +134,17 @@ fn outstanding<'a>(
         .collect())
 }
 
+/// Changes nothing, and takes the same way as every write.
+pub(crate) struct Rewrite;
+
+impl Work for Rewrite {
+    type Output = u64;
+
+    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<u64, Error> {
+        transaction.execute(REWRITE, &[]).await
+    }
+}
+
 fn checksum(text: &str) -> String {
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
     hash.as_ref()
@@ -118,10 +158,16 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
   version BIGINT NOT NULL,
   title TEXT NOT NULL,
   checksum TEXT NOT NULL,
+  applied_at_ms BIGINT NOT NULL,
   PRIMARY KEY (set_name, version)
 )";
+/// The audit's tables are always there.
+pub(crate) const FIRST: &str =
+    "SELECT version FROM schema_migration WHERE set_name = 'audit' AND version = 1";
+const REWRITE: &str =
+    "UPDATE schema_migration SET title = title WHERE set_name = 'audit' AND version = 1";
 const APPLIED: &str = "SELECT version, checksum FROM schema_migration WHERE set_name = $1";
-const INSERT: &str =
-    "INSERT INTO schema_migration (set_name, version, title, checksum) VALUES ($1, $2, $3, $4)";
+const INSERT: &str = "INSERT INTO schema_migration (set_name, version, title, checksum, applied_at_ms) \
+                      VALUES ($1, $2, $3, $4, $5)";
 /// Any number that nothing else in the database uses as an advisory lock.
 const LOCK: i64 = 0x7669_7461_6c67;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::{Db, Error, Location, Migrations, PostgresOptions};
+use crate::{Db, Location, Migrations, PostgresOptions};
 
 /// Runs `test` on a fresh SQLite file and, where the environment names a server in `DATABASE_URL`, on a
 /// fresh PostgreSQL schema. Says so where it skips.
@@ -22,7 +22,10 @@ where
     let directory = tempfile::tempdir().unwrap_or_else(|error| panic!("no directory: {error}"));
     test(open(sqlite(directory.path()), migrations).await).await;
     match postgres().await {
-        Some(location) => test(open(location, migrations).await).await,
+        Some(location) => {
+            test(open(location.clone(), migrations).await).await;
+            forget(&location).await;
+        }
         None => eprintln!("skipped: PostgreSQL (DATABASE_URL is not set)"),
     }
 }
@@ -45,18 +48,10 @@ pub async fn postgres() -> Option<Location> {
         std::process::id(),
         NEXT.fetch_add(1, Ordering::SeqCst)
     );
-    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+    let sql = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");
+    run(&url, &sql)
         .await
         .unwrap_or_else(|error| panic!("PostgreSQL at DATABASE_URL: {error}"));
-    let connection = tokio::spawn(connection);
-    client
-        .batch_execute(&format!(
-            "DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}"
-        ))
-        .await
-        .unwrap_or_else(|error| panic!("no schema: {error}"));
-    drop(client);
-    let _ = connection.await;
     Some(Location::Postgres(PostgresOptions {
         url,
         ca_file: None,
@@ -75,38 +70,80 @@ pub async fn open(location: Location, migrations: &[&Migrations]) -> Db {
         .unwrap_or_else(|error| panic!("no database: {error}"))
 }
 
-/// Asserts that both folders of migrations give the same tables and columns.
+/// Asserts that both folders of migrations give the same tables, columns, types and indexes.
 ///
 /// # Panics
 /// When they differ.
 pub async fn same_columns(migrations: &[&Migrations]) {
     let directory = tempfile::tempdir().unwrap_or_else(|error| panic!("no directory: {error}"));
-    let lite = columns(
-        open(sqlite(directory.path()), migrations).await,
-        SQLITE_COLUMNS,
-    )
-    .await;
+    let lite = open(sqlite(directory.path()), migrations).await;
+    let lite = lines(&lite, SQLITE_SCHEMA).await;
     let Some(location) = postgres().await else {
         eprintln!("skipped: PostgreSQL (DATABASE_URL is not set)");
         return;
     };
-    let shared = columns(open(location, migrations).await, POSTGRES_COLUMNS).await;
-    let lite = lite.unwrap_or_else(|error| panic!("{error}"));
-    let shared = shared.unwrap_or_else(|error| panic!("{error}"));
+    let shared = open(location.clone(), migrations).await;
+    let shared = lines(&shared, POSTGRES_SCHEMA).await;
     assert_eq!(
         lite, shared,
-        "the two folders of migrations give different columns"
+        "the two folders of migrations give different tables"
     );
+    forget(&location).await;
 }
 
-async fn columns(db: Db, sql: &'static str) -> Result<BTreeSet<(String, String)>, Error> {
-    let rows = db
-        .select(sql, Vec::new(), |row| Ok((row.text(0)?, row.text(1)?)))
-        .await?;
-    Ok(rows.into_iter().collect())
+async fn lines(db: &Db, sql: &'static str) -> BTreeSet<String> {
+    let rows = db.select(sql, Vec::new(), |row| row.text(0)).await;
+    rows.unwrap_or_else(|error| panic!("no description of the tables: {error}"))
+        .into_iter()
+        .collect()
 }
 
-const SQLITE_COLUMNS: &str = "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c \
-                              WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'";
-const POSTGRES_COLUMNS: &str = "SELECT table_name::text, column_name::text FROM information_schema.columns \
-                                WHERE table_schema = current_schema()";
+/// Drops the schema of a test that has passed; a failed one's stays, to be looked at. What still runs in it
+/// keeps it as well.
+async fn forget(location: &Location) {
+    let Location::Postgres(PostgresOptions {
+        url,
+        schema: Some(schema),
+        ..
+    }) = location
+    else {
+        return;
+    };
+    let sql = format!("SET lock_timeout = '2s'; DROP SCHEMA IF EXISTS {schema} CASCADE");
+    if let Err(error) = run(url, &sql).await {
+        eprintln!("schema {schema} is left behind: {error}");
+    }
+}
+
+async fn run(url: &str, sql: &str) -> Result<(), tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+    let connection = tokio::spawn(connection);
+    client.batch_execute(sql).await?;
+    drop(client);
+    let _ = connection.await;
+    Ok(())
+}
+
+const SQLITE_SCHEMA: &str = "\
+    SELECT m.name || '.' || c.name || ' ' || replace(lower(c.type), 'blob', 'bytea') ||
+           CASE WHEN c.\"notnull\" THEN ' not null' ELSE '' END
+    FROM sqlite_master m JOIN pragma_table_info(m.name) c
+    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'
+    UNION ALL
+    SELECT CASE WHEN l.\"unique\" THEN 'unique ' ELSE 'index ' END || m.name || ' (' ||
+           (SELECT group_concat(i.name, ', ' ORDER BY i.seqno) FROM pragma_index_info(l.name) i) || ')' ||
+           CASE WHEN l.partial THEN ' partial' ELSE '' END
+    FROM sqlite_master m JOIN pragma_index_list(m.name) l
+    WHERE m.type = 'table'";
+const POSTGRES_SCHEMA: &str = "\
+    SELECT table_name::text || '.' || column_name || ' ' || data_type ||
+           CASE WHEN is_nullable = 'NO' THEN ' not null' ELSE '' END
+    FROM information_schema.columns WHERE table_schema = current_schema()
+    UNION ALL
+    SELECT CASE WHEN i.indisunique THEN 'unique ' ELSE 'index ' END || t.relname::text || ' (' ||
+           (SELECT string_agg(a.attname::text, ', ' ORDER BY k.n)
+            FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(number, n)
+            JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number) || ')' ||
+           CASE WHEN i.indpred IS NOT NULL THEN ' partial' ELSE '' END
+    FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+    WHERE t.relnamespace = current_schema()::regnamespace";

@@ -12,7 +12,9 @@ use crate::{postgres, sqlite};
 /// than once (PostgreSQL asks for that after a serialization failure), and on SQLite it shares a commit
 /// with others, each under its own savepoint.
 ///
-/// A unit whose answer is a refusal returns `Ok` with that answer: what it wrote stays. `Err` undoes it.
+/// A unit whose answer is a refusal returns `Ok` with that answer: what it wrote stays. `Err` undoes it, and
+/// so does a statement that failed, whatever the unit makes of it. No table may have a constraint that is
+/// only checked at the commit (`DEFERRABLE`): on SQLite that would undo the other units as well.
 pub trait Work: Send + Sync + 'static {
     /// What it answers.
     type Output: Send + 'static;
@@ -25,11 +27,39 @@ pub trait Work: Send + Sync + 'static {
 }
 
 /// An open transaction.
-pub struct Transaction<'a>(pub(crate) Engine<'a>);
+pub struct Transaction<'a> {
+    engine: Engine<'a>,
+    failed: Option<Error>,
+}
 
 pub(crate) enum Engine<'a> {
     Sqlite(&'a mut rusqlite::Connection),
     Postgres(&'a deadpool_postgres::Transaction<'a>),
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn new(engine: Engine<'a>) -> Self {
+        Self {
+            engine,
+            failed: None,
+        }
+    }
+
+    /// The unit's result, unless one of its statements failed. PostgreSQL answers COMMIT of such a
+    /// transaction with a silent ROLLBACK: a unit that passed over the error would be taken for done.
+    pub(crate) fn outcome<T>(self, result: Result<T, Error>) -> Result<T, Error> {
+        match self.failed {
+            Some(error) => Err(error),
+            None => result,
+        }
+    }
+
+    fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        if let (Err(error), None) = (&result, &self.failed) {
+            self.failed = Some(error.clone());
+        }
+        result
+    }
 }
 
 impl Transaction<'_> {
@@ -38,11 +68,14 @@ impl Transaction<'_> {
     /// # Errors
     /// Any [`Error`]; the unit is then undone.
     pub async fn execute(&mut self, sql: &'static str, parameters: &[Value]) -> Result<u64, Error> {
-        refuse_nul(parameters)?;
-        match &mut self.0 {
-            Engine::Sqlite(connection) => sqlite::execute(connection, sql, parameters),
-            Engine::Postgres(transaction) => postgres::execute(transaction, sql, parameters).await,
-        }
+        let result = match (refuse_nul(parameters), &mut self.engine) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Engine::Sqlite(connection)) => sqlite::execute(connection, sql, parameters),
+            (Ok(()), Engine::Postgres(transaction)) => {
+                postgres::execute(transaction, sql, parameters).await
+            }
+        };
+        self.note(result)
     }
 
     /// The first row of the answer, if there is one.
@@ -68,13 +101,16 @@ impl Transaction<'_> {
         parameters: &[Value],
         read: fn(&Row<'_>) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        refuse_nul(parameters)?;
-        match &mut self.0 {
-            Engine::Sqlite(connection) => sqlite::select(connection, sql, parameters, read),
-            Engine::Postgres(transaction) => {
+        let result = match (refuse_nul(parameters), &mut self.engine) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Engine::Sqlite(connection)) => {
+                sqlite::select(connection, sql, parameters, read)
+            }
+            (Ok(()), Engine::Postgres(transaction)) => {
                 postgres::select(transaction, sql, parameters, read).await
             }
-        }
+        };
+        self.note(result)
     }
 
     /// Waits until no other transaction holds `key`, and holds it until the end of this one. Nothing to do
@@ -83,10 +119,11 @@ impl Transaction<'_> {
     /// # Errors
     /// As [`Transaction::execute`].
     pub async fn lock(&mut self, key: &str) -> Result<(), Error> {
-        match &self.0 {
+        let result = match &self.engine {
             Engine::Sqlite(_) => Ok(()),
             Engine::Postgres(transaction) => postgres::lock(transaction, key).await,
-        }
+        };
+        self.note(result)
     }
 
     /// Writes an audit row.

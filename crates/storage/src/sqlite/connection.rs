@@ -1,7 +1,11 @@
 //! Opening connections: the pragmas that durability rests on are set and read back every time.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Error;
@@ -18,16 +22,10 @@ pub(super) fn assert_version() -> Result<(), Error> {
 }
 
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    create(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = open(path, flags)?;
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    if mode != "wal" {
-        return Err(Error::Setting(format!(
-            "SQLite keeps journal_mode {mode} on this file system, not WAL"
-        )));
-    }
+    connection.execute_batch("PRAGMA journal_mode = WAL")?;
     configure(&connection)?;
     Ok(connection)
 }
@@ -37,36 +35,120 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection, Error> {
     let connection = open(path, flags)?;
     connection.execute_batch("PRAGMA query_only = ON")?;
     configure(&connection)?;
+    assert(&connection, "query_only", "1")?;
     Ok(connection)
+}
+
+/// Made by us and not by SQLite, which would let everybody on the machine read the records. SQLite gives
+/// the files that it puts beside it the same mode.
+fn create(path: &Path) -> Result<(), Error> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path);
+    file.map(drop).map_err(|error| {
+        Error::Setting(format!(
+            "the file {} cannot be opened: {}",
+            path.display(),
+            error.kind()
+        ))
+    })
 }
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
 }
 
 /// `synchronous = FULL` is what makes a commit durable in WAL mode (NORMAL loses the last ones with power).
 fn configure(connection: &Connection) -> Result<(), Error> {
-    connection.execute_batch(&format!(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};"
-    ))?;
-    for (pragma, wanted) in [
-        ("synchronous", 2),
-        ("foreign_keys", 1),
-        ("busy_timeout", BUSY_TIMEOUT_MS),
-    ] {
-        let found: i64 = connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))?;
-        if found != wanted {
-            return Err(Error::Setting(format!(
-                "SQLite keeps {pragma} = {found}, not {wanted}"
-            )));
-        }
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF",
+    )?;
+    assert(connection, "journal_mode", "wal")?;
+    assert(connection, "synchronous", "2")?;
+    assert(connection, "foreign_keys", "1")?;
+    assert(connection, "trusted_schema", "0")?;
+    assert(
+        connection,
+        "busy_timeout",
+        &BUSY_TIMEOUT.as_millis().to_string(),
+    )
+}
+
+/// SQLite ignores a pragma that it cannot follow: only reading it back tells.
+fn assert(connection: &Connection, pragma: &str, wanted: &str) -> Result<(), Error> {
+    let found = connection.query_row(&format!("PRAGMA {pragma}"), [], |row| {
+        Ok(match row.get_ref(0)? {
+            ValueRef::Integer(number) => number.to_string(),
+            other => other.as_str().unwrap_or_default().to_owned(),
+        })
+    })?;
+    if found == wanted {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::Setting(format!(
+        "SQLite keeps {pragma} = {found} here, not {wanted}"
+    )))
 }
 
 /// Prepared statements kept per connection: more than the roles have.
 const STATEMENTS: usize = 256;
 /// How long a command beside a running server (or the server beside it) waits for the other's commit.
-const BUSY_TIMEOUT_MS: i64 = 5_000;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_pragma_that_is_not_kept_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.db");
+        let connection = open_for_writing(&path).unwrap();
+        assert_eq!(configure(&connection), Ok(()));
+        connection
+            .execute_batch("PRAGMA journal_mode = DELETE")
+            .unwrap();
+        let refused = configure(&connection).unwrap_err();
+        assert_eq!(
+            refused,
+            Error::Setting("SQLite keeps journal_mode = delete here, not wal".into())
+        );
+        assert!(matches!(open_for_reading(&path), Err(Error::Setting(_))));
+        connection
+            .execute_batch("PRAGMA synchronous = NORMAL")
+            .unwrap();
+        assert!(assert(&connection, "synchronous", "2").is_err());
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.db");
+        let writer = open_for_writing(&path).unwrap();
+        let reader = open_for_reading(&path).unwrap();
+        assert!(reader.execute_batch("CREATE TABLE t (a)").is_err());
+        writer.execute_batch("CREATE TABLE t (a)").unwrap();
+    }
+
+    #[test]
+    fn only_the_owner_reads_the_files() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.db");
+        let connection = open_for_writing(&path).unwrap();
+        connection.execute_batch("CREATE TABLE t (a)").unwrap();
+        let files: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
+        assert_eq!(files.len(), 3);
+        for file in files {
+            let mode = file.unwrap().metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+}

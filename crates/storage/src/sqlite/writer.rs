@@ -45,19 +45,20 @@ impl Handle {
         self.queue.send(unit).await.map_err(|_| stopped())
     }
 
+    /// Fails once the writer has stopped, be it by a failed commit or because its thread is gone.
     pub(super) fn check(&self) -> Result<(), Error> {
-        if self.stopped.load(Ordering::SeqCst) {
-            Err(stopped())
-        } else {
-            Ok(())
+        if self.stopped.load(Ordering::SeqCst) || self.queue.is_closed() {
+            return Err(stopped());
         }
+        Ok(())
     }
 }
 
 /// A unit of work with the place where its answer goes.
 pub(super) trait Unit: Send {
-    /// Runs it inside the open transaction and keeps the answer.
-    fn run(&mut self, connection: &mut Connection);
+    /// Runs it inside the open transaction and keeps the answer. `Err` when the transaction itself is lost,
+    /// and with it the group.
+    fn run(&mut self, connection: &mut Connection) -> Result<(), Error>;
     /// Gives the answer, now that the commit has succeeded or failed.
     fn answer(self: Box<Self>, committed: Result<(), Error>);
 }
@@ -80,8 +81,24 @@ struct Pending<W: Work> {
 }
 
 impl<W: Work> Unit for Pending<W> {
-    fn run(&mut self, connection: &mut Connection) {
-        self.result = Some(under_savepoint(&self.work, connection));
+    fn run(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        connection.execute_batch("SAVEPOINT unit")?;
+        let result = catch_unwind(AssertUnwindSafe(|| finish_now(&self.work, connection)))
+            .unwrap_or_else(|_| Err(Error::Failed("a unit of work panicked".to_owned())));
+        // A full disk, among others, makes SQLite roll the whole transaction back by itself. Going on would
+        // commit each later unit alone (a SAVEPOINT outside a transaction opens one), though the group is
+        // answered as failed.
+        if connection.is_autocommit() {
+            return Err(result
+                .err()
+                .unwrap_or_else(|| Error::Unavailable("a unit lost the transaction".to_owned())));
+        }
+        if result.is_err() {
+            connection.execute_batch("ROLLBACK TO unit")?;
+        }
+        connection.execute_batch("RELEASE unit")?;
+        self.result = Some(result);
+        Ok(())
     }
 
     fn answer(self: Box<Self>, committed: Result<(), Error>) {
@@ -91,23 +108,15 @@ impl<W: Work> Unit for Pending<W> {
     }
 }
 
-fn under_savepoint<W: Work>(work: &W, connection: &mut Connection) -> Result<W::Output, Error> {
-    connection.execute_batch("SAVEPOINT unit")?;
-    let result = catch_unwind(AssertUnwindSafe(|| finish_now(work, connection)))
-        .unwrap_or_else(|_| Err(Error::Failed("a unit of work panicked".to_owned())));
-    if result.is_err() {
-        connection.execute_batch("ROLLBACK TO unit")?;
-    }
-    connection.execute_batch("RELEASE unit")?;
-    result
-}
-
 /// Every await inside a unit is one of [`Transaction`]'s, which are ready at once on SQLite.
 fn finish_now<W: Work>(work: &W, connection: &mut Connection) -> Result<W::Output, Error> {
-    let mut transaction = Transaction(Engine::Sqlite(connection));
-    let future = pin!(work.run(&mut transaction));
-    match future.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
+    let mut transaction = Transaction::new(Engine::Sqlite(connection));
+    let polled = {
+        let future = pin!(work.run(&mut transaction));
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    };
+    match polled {
+        Poll::Ready(result) => transaction.outcome(result),
         Poll::Pending => Err(Error::Failed(
             "a unit of work waited for something else".to_owned(),
         )),
@@ -137,28 +146,58 @@ impl Writer {
         }
     }
 
+    /// One transaction for the group. Any error means that nothing of it was kept, or that nobody knows.
     fn commit(&mut self, group: &mut [Box<dyn Unit>]) -> Result<(), Error> {
         if self.stopped.load(Ordering::SeqCst) {
             return Err(stopped());
         }
-        self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        for unit in group {
-            unit.run(&mut self.connection);
-        }
-        let committed = self.connection.execute_batch("COMMIT");
-        if let Err(error) = &committed {
-            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure) {
-                self.stopped.store(true, Ordering::SeqCst);
-                tracing::error!(
-                    "a commit failed to reach the disk: the writer has stopped; restart to recover"
-                );
+        self.connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(unavailable)?;
+        let ran = group
+            .iter_mut()
+            .try_for_each(|unit| unit.run(&mut self.connection));
+        let committed = ran.map_err(unavailable).and_then(|()| {
+            let result = self.connection.execute_batch("COMMIT");
+            result.map_err(|error| self.refused(error))
+        });
+        match &committed {
+            Ok(()) => {
+                self.commits.fetch_add(1, Ordering::Relaxed);
             }
-            // Nothing of the group was kept; where SQLite has rolled back by itself there is nothing to do.
-            let _ = self.connection.execute_batch("ROLLBACK");
-        } else {
-            self.commits.fetch_add(1, Ordering::Relaxed);
+            Err(_) => self.roll_back(),
         }
-        committed.map_err(Error::from)
+        committed
+    }
+
+    fn refused(&self, error: rusqlite::Error) -> Error {
+        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure) {
+            self.stop("a commit failed to reach the disk");
+        }
+        unavailable(error)
+    }
+
+    /// Where SQLite has rolled back by itself there is nothing to do.
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit() && self.connection.execute_batch("ROLLBACK").is_err() {
+            self.stop("a transaction cannot be ended");
+        }
+    }
+
+    fn stop(&self, why: &'static str) {
+        self.stopped.store(true, Ordering::SeqCst);
+        tracing::error!(
+            why,
+            "the writer has stopped; restart to recover from what is on the disk"
+        );
+    }
+}
+
+/// A group fails for the state of the world, whatever the unit at fault did: the others may ask again.
+fn unavailable(error: impl Into<Error>) -> Error {
+    match error.into() {
+        Error::Failed(text) => Error::Unavailable(text),
+        error => error,
     }
 }
 
