@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
-use axum::http::header::{CONNECTION, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CONNECTION, EXPECT, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
+use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::body::{Verdict, Watched};
@@ -120,6 +121,9 @@ impl Front {
             return refusal(role, StatusCode::SERVICE_UNAVAILABLE);
         }
         if request.body().size_hint().lower() > u64::try_from(size).unwrap_or(u64::MAX) {
+            if !request.headers().contains_key(EXPECT) {
+                linger(request.into_body());
+            }
             return refusal(role, StatusCode::PAYLOAD_TOO_LARGE);
         }
         let Some(_inside) = gate.enter(introspection).await else {
@@ -152,6 +156,23 @@ impl Front {
             Role::Client => roles.routes.client.clone(),
         }
     }
+}
+
+/// Reads on, and throws away, what a client is still sending when it is answered 413: closing at once would
+/// reset the connection, and the client would never see why. Bounded in bytes and time. Whoever asked with
+/// `Expect: 100-continue` has sent nothing yet and must not be told to.
+fn linger(mut body: Body) {
+    let discard = async move {
+        let mut left = LINGER_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let size = frame.data_ref().map_or(0, axum::body::Bytes::len);
+            match left.checked_sub(size) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    tokio::spawn(async move { tokio::time::timeout(LINGER, discard).await });
 }
 
 /// The headers of every answer.
@@ -222,6 +243,9 @@ fn uuid_v7() -> String {
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Twice what any role takes.
+const LINGER_BYTES: usize = 20_000_000;
+const LINGER: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -2,18 +2,30 @@
 
 use axum::body::Body;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_LENGTH, HeaderMap};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use fhir::IssueCode;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::answer::Failure;
 
-/// The body, if it is not too large: refused by its announced length before a byte is read.
+/// The body, if it is as sent and not too large: refused by its announced length before a byte is read. A coded
+/// body is refused (RFC 9110 section 8.4): stored as it came it would be no record, and decoding it would let
+/// a few bytes become gigabytes.
 pub(super) async fn collect(
     headers: &HeaderMap,
     body: Body,
     limit: usize,
 ) -> Result<Vec<u8>, Failure> {
+    let coded =
+        |value: &axum::http::HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(CONTENT_ENCODING).iter().any(coded) {
+        let text = "the body must be sent without a content encoding";
+        return Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            IssueCode::NotSupported,
+            text,
+        ));
+    }
     let too_large = || {
         let text = "the body is too large";
         Failure::new(StatusCode::PAYLOAD_TOO_LARGE, IssueCode::TooLong, text)

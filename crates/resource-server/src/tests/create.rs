@@ -103,6 +103,15 @@ async fn media_type_and_size_are_limited() {
                 .await
                 .assert_refused(415, "not-supported");
         }
+        for coding in ["gzip", "identity, gzip", "br"] {
+            let mut request = post(&birth(1));
+            request
+                .headers_mut()
+                .insert("content-encoding", coding.parse().unwrap());
+            send(&server, HOSPITAL, request)
+                .await
+                .assert_refused(415, "not-supported");
+        }
         for right in [
             "application/json",
             "Application/FHIR+JSON; charset=\"UTF-8\"",
