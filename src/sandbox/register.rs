@@ -364,7 +364,7 @@ impl Office<'_> {
         method: ClientAuthenticationMethod,
     ) -> NewClient {
         NewClient {
-            name: format!("Record exchange of {}", flow.source.organization),
+            name: "Record exchange".to_owned(),
             audiences: vec![flow.source.fhir(), flow.receiver.fhir()],
             rights: Rights {
                 organization: Some(flow.source.organization.clone()),
