@@ -25,7 +25,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         },
         None,
     )?;
-    let outcome = demo::run(args.records).await?;
+    let outcome = tokio::select! {
+        outcome = demo::run(args.records) => outcome?,
+        // Dropped in the middle, it takes its directory with it.
+        _ = tokio::signal::ctrl_c() => return Ok(ExitCode::from(INTERRUPTED)),
+    };
     if let Some(file) = args.report {
         files::write(
             &file,
@@ -40,3 +44,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         ExitCode::FAILURE
     })
 }
+
+/// What a shell shows for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
