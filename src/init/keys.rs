@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use oauth::Random;
-use oauth::jose::{Algorithm, SigningKey};
+use oauth::jose::{Algorithm, Jwks, SigningKey};
 
 use crate::files;
 
@@ -15,7 +15,8 @@ pub struct Keys {
     pub rs384: SigningKey,
 }
 
-/// Writes `es384.pem`, `rs384.pem`, `refresh.key` and `cookie.key`, readable by the owner only.
+/// Writes `es384.pem`, `rs384.pem`, `refresh.key` and `cookie.key`, readable by the owner only, and `jwks.json`:
+/// the public keys, to hand to those who register this party as a client.
 ///
 /// # Errors
 /// A file cannot be written.
@@ -32,6 +33,12 @@ pub fn write_keys(directory: &Path, random: &Random) -> anyhow::Result<Keys> {
             files::PRIVATE,
         )?;
     }
+    let public = Jwks::new([
+        keys.es384.public_jwk().clone(),
+        keys.rs384.public_jwk().clone(),
+    ])?;
+    let json = serde_json::to_vec_pretty(&public.to_json())?;
+    files::write(&directory.join("jwks.json"), &json, files::PUBLIC)?;
     for name in ["refresh.key", "cookie.key"] {
         files::write(&directory.join(name), &random.bytes::<32>(), files::PRIVATE)?;
     }

@@ -93,7 +93,7 @@ filter = "info"
 "#;
 
 const DEVELOPMENT_TRUST: &str = r#"# Whom this party trusts when it calls others. A development authority was made for this directory:
-# partners must trust tls/ca.pem, and this party must trust theirs.
+# partners must trust tls/ca.pem, and this party must trust theirs. A file may hold several, one after the other.
 [outbound]
 ca_file = "tls/ca.pem"
 platform_roots = true
@@ -172,7 +172,7 @@ cookie_key_file = "keys/cookie.key"
 # resources = ["https://ehr.example/fhir"]      # our own FHIR base: its records are read with the same tokens
 # [client.peers.api]                            # without a person
 # client_id = "ehr-api"
-# private_key_file = "keys/es384.pem"
+# private_key_file = "keys/es384.pem"           # the peer registers keys/jwks.json; or client_secret_file = "secrets/…"
 # alg = "ES384"
 # scope = "system/Bundle.crs"
 # [client.peers.human]                          # for people, in the browser: /client/login?peer=vro
@@ -180,7 +180,7 @@ cookie_key_file = "keys/cookie.key"
 # client_secret_file = "secrets/vro-web"
 # scope = "user/Bundle.crs"
 # redirect_uri = "https://ehr.example/client/callback"
-# [client.peers.native]                         # for `vitalgate login vro`
+# [client.peers.native]                         # for `vitalgate login vro`: a public client, http://127.0.0.1/callback
 # client_id = "ehr-native"
 # scope = "user/Bundle.crs"
 "#;
