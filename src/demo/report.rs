@@ -94,13 +94,12 @@ fn section(page: &mut String, index: usize, walk: &Walk) {
     page.push_str("</section>\n");
 }
 
-/// A participant's lifeline stands at the middle of its column; an exchange takes two rows, the request
-/// and the answer.
+/// A participant's lifeline stands at the middle of its column; a request and its answer take a row each.
 fn diagram(page: &mut String, index: usize, walk: &Walk) {
     let participants = participants(&walk.steps);
     // A party that asks itself tells so to the right of its lifeline; the last one needs room for that.
     let width = LEFT + COLUMN * participants.len().max(1) + ROOM;
-    let height = TOP + ROW * walk.steps.len() + 20;
+    let height = TOP + ROW * walk.steps.len() * 2 + 10;
     line(
         page,
         format_args!(
@@ -130,70 +129,89 @@ fn diagram(page: &mut String, index: usize, walk: &Walk) {
             ),
         );
     }
-    for (row, step) in walk.steps.iter().enumerate() {
-        arrows(page, &participants, TOP + ROW * row, step);
+    for (row, one) in in_time(&walk.steps).iter().enumerate() {
+        arrow(page, &participants, TOP + ROW * row, one);
     }
     page.push_str("</svg></div>\n");
 }
 
-fn arrows(page: &mut String, participants: &[String], y: usize, step: &Step) {
+/// One arrow: a request when it was sent, or an answer when it had come. What happens between the two (an
+/// introspection before the data) stands between them.
+struct Arrow<'a> {
+    at: jiff::Timestamp,
+    step: &'a Step,
+    answers: bool,
+}
+
+fn in_time(steps: &[Step]) -> Vec<Arrow<'_>> {
+    let mut arrows: Vec<Arrow<'_>> = Vec::with_capacity(steps.len() * 2);
+    for step in steps {
+        // The clock tells whole milliseconds: an answer is put one earlier, so that it stands before what it
+        // led to, and never before its own request.
+        let elapsed = jiff::SignedDuration::try_from(step.elapsed).unwrap_or_default();
+        let waited = (elapsed - jiff::SignedDuration::from_millis(1))
+            .max(jiff::SignedDuration::from_nanos(1));
+        arrows.push(Arrow {
+            at: step.started,
+            step,
+            answers: false,
+        });
+        arrows.push(Arrow {
+            at: step.started + waited,
+            step,
+            answers: true,
+        });
+    }
+    arrows.sort_by_key(|arrow| arrow.at);
+    arrows
+}
+
+fn arrow(page: &mut String, participants: &[String], y: usize, arrow: &Arrow<'_>) {
+    let step = arrow.step;
     let column = |name: &str| {
         participants
             .iter()
             .position(|found| found == name)
             .unwrap_or(0)
     };
-    let (from, to) = (middle(column(&step.from)), middle(column(&step.to)));
+    let (asker, answerer) = (middle(column(&step.from)), middle(column(&step.to)));
+    let (from, to) = if arrow.answers {
+        (answerer, asker)
+    } else {
+        (asker, answerer)
+    };
     let class = if step.status.is_some_and(|status| status < 400) {
         "ok"
     } else {
         "refused"
     };
-    let asked = format!(
-        "{}{} {}",
-        numbered(step.numbers.map(|(asked, _)| asked)),
-        step.method,
-        step.path
-    );
-    let status = step
-        .status
-        .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-    let answered = format!(
-        "{}{status} {} · {} ms",
-        numbered(step.numbers.map(|(_, answered)| answered)),
-        step.answer,
-        step.elapsed.as_millis()
-    );
+    let dashed = if arrow.answers { "answer " } else { "" };
+    let (label, hover) = if arrow.answers {
+        (answered(step), "")
+    } else {
+        (asked(step), step.sent.as_str())
+    };
     if from == to {
-        let right = from + 46;
+        let right = from + 40;
         line(
             page,
             format_args!(
-                "<path class=\"{class}\" d=\"M{from} {y} H{right} V{0} H{1}\"/>",
-                y + 24,
+                "<path class=\"{dashed}{class}\" d=\"M{from} {} H{right} V{y} H{}\"/>",
+                y - 12,
                 from + 8
             ),
         );
         line(
             page,
-            format_args!(
-                "<path class=\"tip {class}\" d=\"M{from} {0} l9 -4 v8 z\"/>",
-                y + 24
-            ),
+            format_args!("<path class=\"tip {class}\" d=\"M{from} {y} l9 -4 v8 z\"/>"),
         );
-        text(page, (right + 6, "start"), y + 8, &asked, &step.sent);
-        text(page, (right + 6, "start"), y + 24, &answered, "");
+        text(page, (right + 6, "start"), y - 2, &label, hover);
         return;
     }
-    let (tip, back) = if from < to {
-        (to - 9, from + 9)
-    } else {
-        (to + 9, from - 9)
-    };
-    let label = (from + to) / 2;
+    let tip = if from < to { to - 9 } else { to + 9 };
     line(
         page,
-        format_args!("<path class=\"{class}\" d=\"M{from} {y} H{tip}\"/>"),
+        format_args!("<path class=\"{dashed}{class}\" d=\"M{from} {y} H{tip}\"/>"),
     );
     line(
         page,
@@ -203,24 +221,28 @@ fn arrows(page: &mut String, participants: &[String], y: usize, step: &Step) {
             y + 4
         ),
     );
-    line(
-        page,
-        format_args!(
-            "<path class=\"answer {class}\" d=\"M{to} {0} H{back}\"/>",
-            y + 24
-        ),
-    );
-    line(
-        page,
-        format_args!(
-            "<path class=\"tip {class}\" d=\"M{from} {0} L{back} {1} V{2} z\"/>",
-            y + 24,
-            y + 20,
-            y + 28
-        ),
-    );
-    text(page, (label, "middle"), y - 5, &asked, &step.sent);
-    text(page, (label, "middle"), y + 19, &answered, "");
+    text(page, ((from + to) / 2, "middle"), y - 5, &label, hover);
+}
+
+fn asked(step: &Step) -> String {
+    format!(
+        "{}{} {}",
+        numbered(step.numbers.map(|(asked, _)| asked)),
+        step.method,
+        step.path
+    )
+}
+
+fn answered(step: &Step) -> String {
+    let status = step
+        .status
+        .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+    let number = numbered(step.numbers.map(|(_, answered)| answered));
+    format!(
+        "{number}{status} {} · {} ms",
+        step.answer,
+        step.elapsed.as_millis()
+    )
 }
 
 fn text(page: &mut String, (x, anchor): (usize, &str), y: usize, label: &str, hover: &str) {
@@ -308,7 +330,7 @@ const LEFT: usize = 80;
 const COLUMN: usize = 330;
 const ROOM: usize = 60;
 const TOP: usize = 78;
-const ROW: usize = 58;
+const ROW: usize = 28;
 /// Characters that fit between two lifelines.
 const LABEL: usize = 46;
 
