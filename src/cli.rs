@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod get;
 mod init;
+mod key;
 mod login;
 mod output;
 mod record;
@@ -56,6 +57,8 @@ enum Command {
     User(user::Args),
     /// List and revoke tokens
     Token(token::Args),
+    /// List and rotate the signing keys
+    Key(key::Args),
     /// Host records and list them
     Record(record::Args),
     /// Read the audit
@@ -115,6 +118,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::ResourceServer(args) => resource_server::run(args).await,
         Command::User(args) => user::run(args).await,
         Command::Token(args) => token::run(args).await,
+        Command::Key(args) => key::run(args).await,
         Command::Record(args) => record::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Sample(args) => sample::run(&args),

@@ -15,7 +15,9 @@ use toml::Spanned;
 
 pub use check::{Mistake, check};
 pub use load::{Loaded, load, set};
-pub use text::{AnyUrl, JurisdictionCode, Origin, Prefix, RecordTypeName, ScopeText, WebAddress};
+pub use text::{
+    AlgorithmName, AnyUrl, JurisdictionCode, Origin, Prefix, RecordTypeName, ScopeText, WebAddress,
+};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -157,8 +159,16 @@ pub enum LogFormat {
 pub struct AuthorizationServer {
     /// What its access tokens begin with; unique among those whom its partners trust.
     pub token_prefix: Prefix,
-    /// Private keys that it signs with, PEM; the first is the active one.
-    pub signing_key_files: Vec<Spanned<PathBuf>>,
+    /// What it has signing keys for: EdDSA, ES256, ES384, RS256, RS384 or PS256. It makes and rotates the keys
+    /// itself; the first algorithm is what it signs with unless a registration says otherwise.
+    #[serde(default = "es256")]
+    pub signing_algorithms: Vec<AlgorithmName>,
+    /// Key of 32 bytes that signing keys are sealed under in the database; absent means that it stands in the
+    /// environment, base64 in `VITALGATE_KEY_ENCRYPTION_KEY`.
+    pub key_encryption_key_file: Option<Spanned<PathBuf>>,
+    /// A signing key is replaced after this time, days.
+    #[serde(default = "ninety")]
+    pub signing_key_lifetime_days: u32,
     /// Key of 32 bytes that refresh tokens are derived under.
     pub refresh_key_file: Spanned<PathBuf>,
     /// Access tokens, seconds.
@@ -344,6 +354,14 @@ const fn one_minute() -> u32 {
 const fn hundred() -> u32 {
     100
 }
+fn es256() -> Vec<AlgorithmName> {
+    vec![AlgorithmName::from(oauth::jose::Algorithm::ES256)]
+}
+
+const fn ninety() -> u32 {
+    90
+}
+
 const fn five_minutes() -> u32 {
     300
 }

@@ -23,7 +23,10 @@ use tokio::task::JoinHandle;
 use crate::config::{self, Loaded};
 
 pub(crate) use certificate::{certificates as trusted, certified};
-pub use roles::{Roles, fhir_base, jurisdictions, signing_key};
+pub use roles::{
+    Roles, fhir_base, jurisdictions, key_encryption_key, key_from_environment, signing_algorithms,
+    signing_key,
+};
 
 /// What a party is started with beside its configuration.
 pub struct StartOptions {
@@ -93,6 +96,10 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
     };
     let db = open_database(&loaded).await?;
     let roles = Roles::build(&loaded, &db, &shared)?;
+    if let Some(server) = &roles.authorization_server {
+        let kept = server.keep_signing_keys().await;
+        kept.context("[authorization_server] signing keys")?;
+    }
     if !loaded.config.listen.internal_address.ip().is_loopback() {
         bail!("[listen] internal_address must be loopback: health and metrics are plain HTTP");
     }
@@ -244,17 +251,22 @@ async fn bind(
     }
 }
 
-/// Expired rows are deleted in small batches, so that the tables do not grow without bound.
+/// Expired rows are deleted in small batches, so that the tables do not grow without bound, and signing keys
+/// that are due are replaced.
 async fn clean_up(front: Arc<front::Front>) {
     let mut ticks = tokio::time::interval(CLEAN_UP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         crate::telemetry::upkeep();
-        if let Some(server) = &front.roles().authorization_server
-            && let Err(error) = server.clean().await
-        {
+        let Some(server) = front.roles().authorization_server.clone() else {
+            continue;
+        };
+        if let Err(error) = server.clean().await {
             tracing::warn!(%error, "expired rows could not be deleted");
+        }
+        if let Err(error) = server.keep_signing_keys().await {
+            tracing::error!(%error, "signing keys");
         }
     }
 }

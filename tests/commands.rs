@@ -84,7 +84,13 @@ fn config_check_names_the_line_of_a_mistake() {
             "nothing.key",
         ),
         ("keys/refresh.key", "keys/es384.pem", "exactly 32 bytes", ""),
-        ("keys/es384.pem", "keys/refresh.key", "refresh.key", ""),
+        (
+            "keys/key-encryption.key",
+            "keys/es384.pem",
+            "exactly 32 bytes",
+            "",
+        ),
+        ("\"ES256\", \"RS256\"", "\"HS256\"", "EdDSA, ES256", ""),
         (
             "certificate_file = \"tls/certificate.pem",
             "certificate_file = \"tls/ca.pem",
@@ -121,14 +127,38 @@ fn config_check_names_the_line_of_a_mistake() {
 }
 
 #[test]
+fn the_key_encryption_key_comes_from_a_file_or_the_environment() {
+    let party = Party::init("vro");
+    change(&party, "key_encryption_key_file", "# ");
+    let (code, complaint) = check(&party);
+    assert_eq!(code, Some(1));
+    assert!(
+        complaint.contains("VITALGATE_KEY_ENCRYPTION_KEY is not set"),
+        "{complaint}"
+    );
+    let short = "c2hvcnQ=";
+    let right = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    for (value, expected) in [(short, 1), (right, 0)] {
+        let status = vitalgate()
+            .args(["config", "check"])
+            .arg(party.config())
+            .env("VITALGATE_KEY_ENCRYPTION_KEY", value)
+            .output()
+            .unwrap()
+            .status;
+        assert_eq!(status.code(), Some(expected), "{value}");
+    }
+}
+
+#[test]
 fn config_check_finds_a_key_that_others_can_read() {
     let party = Party::init("vro");
-    let key = party.directory().join("keys/es384.pem");
+    let key = party.directory().join("keys/refresh.key");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
     let (code, complaint) = check(&party);
     assert_eq!(code, Some(1));
     assert!(
-        complaint.contains("open to other users") && complaint.contains("es384.pem"),
+        complaint.contains("open to other users") && complaint.contains("refresh.key"),
         "{complaint}"
     );
 }
@@ -143,6 +173,7 @@ fn init_makes_every_kind_of_party_and_overwrites_none() {
             "keys/es384.pem",
             "keys/rs384.pem",
             "keys/refresh.key",
+            "keys/key-encryption.key",
             "keys/cookie.key",
             "tls/private-key.pem",
             "tls/ca-key.pem",

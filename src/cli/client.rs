@@ -5,10 +5,14 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use authorization_server::administration::{Administration, NewClient, NewClientSecret};
-use authorization_server::{AssertionAudience, ClientAuthenticationMethod, GrantType};
+use authorization_server::{
+    AssertionAudience, ClientAuthenticationMethod, GrantType, Profile, Protocol,
+};
 use jiff::Timestamp;
+use oauth::jose::Algorithm;
 use serde_json::json;
 
+use super::key::algorithm;
 use super::output::Output;
 use super::registration;
 use super::shell::{RightsArgs, Shell};
@@ -88,6 +92,15 @@ struct Add {
     /// What its assertions are addressed to: issuer (RFC 10070), token_endpoint (older libraries)
     #[arg(long, default_value = "issuer", value_parser = assertion_audience)]
     assertion_audience: AssertionAudience,
+    /// What its assertions may be signed with; absent means any of EdDSA, ES256, ES384, RS256, RS384, PS256
+    #[arg(long = "assertion-alg", value_name = "ALG", value_delimiter = ',', value_parser = algorithm)]
+    assertion_algs: Vec<Algorithm>,
+    /// The family of standards that it follows
+    #[arg(long, default_value = "baseline", value_parser = profile)]
+    profile: Profile,
+    /// Refuse its authorization requests unless they are pushed (RFC 9126)
+    #[arg(long)]
+    require_par: bool,
     /// Life of its access tokens, where it differs
     #[arg(long, value_name = "SECONDS")]
     access_token_lifetime_s: Option<i64>,
@@ -164,6 +177,12 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
         name: add.name,
         authentication: add.auth,
         assertion_audience: add.assertion_audience,
+        protocol: Protocol {
+            profile: add.profile,
+            assertion_algorithms: add.assertion_algs,
+            require_pushed_authorization_requests: add.require_par,
+            ..Protocol::default()
+        },
         grant_types,
         redirect_uris: add.redirect_uris,
         scope: add.scope,
@@ -233,6 +252,10 @@ fn method(name: &str) -> Result<ClientAuthenticationMethod, String> {
 fn grant(name: &str) -> Result<GrantType, String> {
     GrantType::parse(name)
         .ok_or_else(|| "use authorization_code, client_credentials or refresh_token".to_owned())
+}
+
+fn profile(name: &str) -> Result<Profile, String> {
+    Profile::parse(name).ok_or_else(|| "use baseline".to_owned())
 }
 
 fn assertion_audience(name: &str) -> Result<AssertionAudience, String> {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use authorization_server::Protocol;
 use authorization_server::administration::NewResourceServer;
 use oauth::Random;
 use storage::Clock;
@@ -81,8 +82,9 @@ async fn register_own_resource_server(file: &Path) -> anyhow::Result<()> {
         name: format!("{} records", loaded.config.party),
         introspection_client_id: init::OWN_RESOURCE_SERVER.to_owned(),
         organization: loaded.config.organization.clone(),
+        access_token_signing_alg: None,
     };
-    let (_, secret) = resource_server::register(&admin, server).await?;
+    let (_, secret) = resource_server::register(&admin, server, Protocol::default()).await?;
     let secret = secret
         .map(|secret| secret.expose().as_bytes().to_vec())
         .unwrap_or_default();

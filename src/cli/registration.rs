@@ -20,6 +20,14 @@ pub(super) fn client(client: &Client) -> Value {
         "scope": client.scope.to_string(),
         "audiences": client.audiences,
         "redirect_uris": client.redirect_uris,
+        "profile": client.protocol.profile.as_str(),
+        "assertion_algs": client
+            .protocol
+            .assertion_algorithms
+            .iter()
+            .map(|algorithm| algorithm.as_str())
+            .collect::<Vec<_>>(),
+        "require_par": client.protocol.pushed_requests_only(),
         "assertion_audience": client.assertion_audience.as_str(),
         "jwks_uri": client.jwks_uri,
         "access_token_lifetime_s": client.access_token_lifetime.map(|time| time.as_secs()),
@@ -53,6 +61,7 @@ pub(super) fn resource_server(server: &ResourceServerEntry) -> Value {
         "name": server.name,
         "introspection_client_id": server.introspection_client_id,
         "organization": server.organization,
+        "access_token_alg": server.access_token_signing_alg.map(|algorithm| algorithm.as_str()),
         "created": server.created.to_string(),
     })
 }

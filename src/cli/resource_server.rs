@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use authorization_server::administration::{
     Administration, NewClient, NewClientSecret, NewResourceServer,
 };
-use authorization_server::{AssertionAudience, ClientAuthenticationMethod, Rights};
+use authorization_server::{AssertionAudience, ClientAuthenticationMethod, Protocol, Rights};
 use oauth::Secret;
+use oauth::jose::Algorithm;
 use serde_json::json;
 
+use super::key::algorithm;
 use super::output::Output;
 use super::registration;
 use super::shell::Shell;
@@ -52,6 +54,12 @@ struct Add {
     /// Identifier of the client that introspects for it; made now unless it exists; absent means that one is made
     #[arg(long)]
     client_id: Option<String>,
+    /// Give it JWT access tokens (RFC 9068) signed with this algorithm; absent means opaque ones
+    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    access_token_alg: Option<Algorithm>,
+    /// What its introspection answers are signed with when it asks for signed ones (RFC 9701)
+    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    introspection_alg: Option<Algorithm>,
 }
 
 /// Runs the command.
@@ -73,6 +81,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                     "name",
                     "introspection_client_id",
                     "organization",
+                    "access_token_alg",
                 ],
                 &servers,
             )?;
@@ -114,8 +123,13 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
         name: add.name,
         introspection_client_id: add.client_id.unwrap_or_default(),
         organization: add.organization,
+        access_token_signing_alg: add.access_token_alg,
     };
-    let (client_id, secret) = register(admin, new).await?;
+    let protocol = Protocol {
+        introspection_signed_response_alg: add.introspection_alg,
+        ..Protocol::default()
+    };
+    let (client_id, secret) = register(admin, new, protocol).await?;
     let shown = json!({ "client_id": client_id });
     output.with_secret(shown, "client_secret", secret.as_ref())
 }
@@ -128,6 +142,7 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
 pub(super) async fn register(
     admin: &Administration,
     mut server: NewResourceServer,
+    protocol: Protocol,
 ) -> anyhow::Result<(String, Option<Secret>)> {
     let wished = std::mem::take(&mut server.introspection_client_id);
     if !wished.is_empty() && admin.client(&wished).await.is_ok() {
@@ -140,6 +155,7 @@ pub(super) async fn register(
         name: format!("introspection for {}", server.name),
         authentication: ClientAuthenticationMethod::ClientSecretBasic,
         assertion_audience: AssertionAudience::default(),
+        protocol,
         grant_types: Vec::new(),
         redirect_uris: Vec::new(),
         scope: String::new(),

@@ -60,6 +60,7 @@ pub(super) fn administration(loaded: &Loaded, db: Db) -> Administration {
         random: Random::system(),
         party: loaded.config.party.clone(),
         jurisdictions: serve::jurisdictions(&loaded.config),
+        signing_algorithms: serve::signing_algorithms(&loaded.config),
         actor: Actor::shell(),
     }
 }

@@ -161,13 +161,23 @@ impl Found<'_> {
 
     fn authorization_server(&mut self, section: &AuthorizationServer) {
         let name = "authorization_server";
-        if section.signing_key_files.is_empty() {
-            self.key(name, "signing_key_files", "needs at least one private key");
+        if section.signing_algorithms.is_empty() {
+            self.key(name, "signing_algorithms", "needs at least one");
         }
-        for file in &section.signing_key_files {
-            self.usable(file, true, |path| {
-                serve::signing_key(path, None, None).map(drop)
-            });
+        match &section.key_encryption_key_file {
+            Some(file) => self.usable(file, true, |path| files::read_key(path).map(drop)),
+            None => {
+                if let Err(error) = serve::key_from_environment() {
+                    self.key(
+                        name,
+                        "key_encryption_key_file",
+                        &format!("is absent, and {error:#}"),
+                    );
+                }
+            }
+        }
+        if !(1..=3650).contains(&section.signing_key_lifetime_days) {
+            self.key(name, "signing_key_lifetime_days", "must be 1 to 3650");
         }
         self.usable(&section.refresh_key_file, true, |path| {
             files::read_key(path).map(drop)

@@ -91,3 +91,17 @@ text!(
     fhir::RecordType,
     |text| fhir::RecordType::parse(&text).ok_or_else(|| "must be birth or fetal-death".to_owned())
 );
+
+text!(
+    /// A signature algorithm (RFC 7518 section 3.1, RFC 8037).
+    AlgorithmName,
+    oauth::jose::Algorithm,
+    |text| oauth::jose::Algorithm::parse(&text)
+        .ok_or_else(|| "must be EdDSA, ES256, ES384, RS256, RS384 or PS256".to_owned())
+);
+
+impl From<oauth::jose::Algorithm> for AlgorithmName {
+    fn from(algorithm: oauth::jose::Algorithm) -> Self {
+        Self(algorithm)
+    }
+}

@@ -15,7 +15,7 @@ pub struct Keys {
     pub rs384: SigningKey,
 }
 
-/// Writes `es384.pem`, `rs384.pem`, `refresh.key` and `cookie.key`, readable by the owner only, and `jwks.json`:
+/// Writes `es384.pem`, `rs384.pem`, `refresh.key`, `key-encryption.key` and `cookie.key`, readable by the owner only, and `jwks.json`:
 /// the public keys, to hand to those who register this party as a client.
 ///
 /// # Errors
@@ -41,6 +41,11 @@ pub fn write_keys(directory: &Path, random: &Random) -> anyhow::Result<Keys> {
     files::write(&directory.join("jwks.json"), &json, files::PUBLIC)?;
     for name in ["refresh.key", "cookie.key"] {
         files::write(&directory.join(name), &random.bytes::<32>(), files::PRIVATE)?;
+    }
+    // Without the one that the keys in the database were sealed under, they would be lost.
+    let encryption = directory.join("key-encryption.key");
+    if !encryption.exists() {
+        files::write(&encryption, &random.bytes::<32>(), files::PRIVATE)?;
     }
     Ok(keys)
 }

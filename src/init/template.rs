@@ -110,7 +110,10 @@ const AUTHORIZATION_SERVER: &str = r#"
 # `client`, `resource-server` and `user`.
 [authorization_server]
 token_prefix = {prefix}
-signing_key_files = ["keys/es384.pem", "keys/rs384.pem"]
+# It makes its signing keys itself and replaces them in time; they lie in the database, sealed under this key.
+signing_algorithms = ["ES256", "RS256"]
+signing_key_lifetime_days = 90
+key_encryption_key_file = "keys/key-encryption.key"     # or VITALGATE_KEY_ENCRYPTION_KEY, base64
 refresh_key_file = "keys/refresh.key"
 access_token_lifetime_s = 300
 refresh_token_lifetime_s = 86400

@@ -90,9 +90,10 @@ fn authorization_server(party: &Party) -> Value {
     section([
         ("token_prefix", text(party.name)),
         (
-            "signing_key_files",
-            list(&["keys/es384.pem".to_owned(), "keys/rs384.pem".to_owned()]),
+            "signing_algorithms",
+            list(&["ES256".to_owned(), "RS256".to_owned()]),
         ),
+        ("key_encryption_key_file", text("keys/key-encryption.key")),
         ("refresh_key_file", text("keys/refresh.key")),
         // A test suite signs in often, also with wrong passwords.
         ("login_failures_per_source", Value::Integer(1_000)),

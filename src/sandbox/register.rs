@@ -9,7 +9,7 @@ use authorization_server::administration::{
     generate_password,
 };
 use authorization_server::{
-    AssertionAudience, ClientAuthenticationMethod, GrantType, OrganizationAccess, Rights,
+    AssertionAudience, ClientAuthenticationMethod, GrantType, OrganizationAccess, Protocol, Rights,
 };
 use jiff::SignedDuration;
 use oauth::jose::Jwks;
@@ -22,6 +22,7 @@ use super::configuration::{
     takes_part,
 };
 use super::description::{Client, IntrospectionClient, User};
+use crate::config::Loaded;
 use crate::serve;
 use crate::{config, files};
 
@@ -56,6 +57,7 @@ pub async fn register(
             random: random.clone(),
             party: party.name.to_owned(),
             jurisdictions: cast.all_jurisdictions(),
+            signing_algorithms: serve::signing_algorithms(&loaded.config),
             actor: Actor::shell(),
         };
         let office = Office {
@@ -69,6 +71,7 @@ pub async fn register(
             .forget_everybody()
             .await
             .context("clearing the registrations of the last start")?;
+        office.replace_signing_keys(&loaded).await?;
         office.resource_servers(&mut registered).await?;
         for flow in cast
             .dataflows
@@ -128,6 +131,24 @@ impl Office<'_> {
         Ok(())
     }
 
+    /// What the last start has signed verifies no more.
+    async fn replace_signing_keys(&self, loaded: &Loaded) -> anyhow::Result<()> {
+        let Some(section) = &loaded.config.authorization_server else {
+            return Ok(());
+        };
+        let encryption = serve::key_encryption_key(loaded, section)?;
+        for algorithm in &section.signing_algorithms {
+            let rotation = authorization_server::Rotation::Compromised;
+            let rotated = self
+                .admin
+                .rotate_signing_key(&encryption, **algorithm, rotation);
+            rotated
+                .await
+                .context("replacing the signing keys of the last start")?;
+        }
+        Ok(())
+    }
+
     /// Every resource server that takes part in a dataflow of ours may introspect here.
     async fn resource_servers(&self, registered: &mut Registered) -> anyhow::Result<()> {
         let ours = |flow: &&Flow| flow.receiver.name == self.party.name;
@@ -158,6 +179,7 @@ impl Office<'_> {
                     name: server.organization.clone(),
                     introspection_client_id: client_id.clone(),
                     organization: server.organization.clone(),
+                    access_token_signing_alg: None,
                 })
                 .await?;
             let file = format!("{}/secrets/{}-introspection", server.name, self.party.name);
@@ -258,6 +280,7 @@ impl Office<'_> {
                 flow,
                 NewClient {
                     assertion_audience: audience,
+                    protocol: Protocol::default(),
                     ..new
                 },
                 clients,
@@ -382,6 +405,7 @@ impl Office<'_> {
             name: client_id.to_owned(),
             authentication,
             assertion_audience: AssertionAudience::Issuer,
+            protocol: Protocol::default(),
             grant_types: Vec::new(),
             redirect_uris: Vec::new(),
             scope: String::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use authorization_server::AuthorizationServer;
+use authorization_server::{AuthorizationServer, KeyEncryptionKey};
 use axum::Router;
 use client::Client;
 use jiff::SignedDuration;
@@ -131,12 +131,16 @@ fn authorization_server(
         display_name: loaded.config.organization.clone(),
         issuer: Url::parse(&loaded.config.public_origin)?,
         token_prefix: section.token_prefix.to_string(),
+        signing_algorithms: signing_algorithms(&loaded.config),
         cookie_name: format!("__Host-{}-session", loaded.config.party),
         jurisdictions: jurisdictions(&loaded.config),
         lifetimes: authorization_server::Lifetimes {
             access_token: seconds(section.access_token_lifetime_s),
             refresh_token: seconds(section.refresh_token_lifetime_s),
             authorization_code: seconds(section.authorization_code_lifetime_s),
+            signing_key: SignedDuration::from_hours(
+                24 * i64::from(section.signing_key_lifetime_days),
+            ),
             session_idle: seconds(section.session_idle_s),
             session_absolute: seconds(section.session_absolute_s),
             ..authorization_server::Lifetimes::default()
@@ -149,13 +153,9 @@ fn authorization_server(
             ..authorization_server::Limits::default()
         },
     };
-    let signing = section
-        .signing_key_files
-        .iter()
-        .map(|file| signing_key(&loaded.path(file.get_ref()), None, None));
     let refresh = files::read_key(&loaded.path(section.refresh_key_file.get_ref()))?;
     let keys = authorization_server::Keys {
-        signing: signing.collect::<anyhow::Result<_>>()?,
+        encryption: key_encryption_key(loaded, section)?,
         refresh_hmac: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &refresh),
     };
     let environment = authorization_server::Environment {
@@ -167,6 +167,37 @@ fn authorization_server(
     Ok(AuthorizationServer::new(environment, config, keys))
 }
 
+/// The key that signing keys are sealed under in the database.
+///
+/// # Errors
+/// Neither the file nor the environment has one of 32 bytes.
+pub fn key_encryption_key(
+    loaded: &Loaded,
+    section: &config::AuthorizationServer,
+) -> anyhow::Result<KeyEncryptionKey> {
+    let bytes = match &section.key_encryption_key_file {
+        Some(file) => files::read_key(&loaded.path(file.get_ref()))?,
+        None => key_from_environment()?,
+    };
+    Ok(KeyEncryptionKey::new(bytes))
+}
+
+/// Reads `VITALGATE_KEY_ENCRYPTION_KEY`.
+///
+/// # Errors
+/// It is not there, or not 32 bytes in base64.
+pub fn key_from_environment() -> anyhow::Result<[u8; 32]> {
+    use base64::Engine as _;
+    let text = std::env::var(KEY_ENCRYPTION_KEY)
+        .ok()
+        .with_context(|| format!("{KEY_ENCRYPTION_KEY} is not set"))?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim());
+    let bytes: Option<[u8; 32]> = bytes.ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.with_context(|| format!("{KEY_ENCRYPTION_KEY} must be 32 bytes in base64"))
+}
+
+const KEY_ENCRYPTION_KEY: &str = "VITALGATE_KEY_ENCRYPTION_KEY";
+
 /// The codes of a party's jurisdictions.
 #[must_use]
 pub fn jurisdictions(config: &Config) -> Vec<String> {
@@ -175,6 +206,15 @@ pub fn jurisdictions(config: &Config) -> Vec<String> {
         .iter()
         .map(|code| code.to_string())
         .collect()
+}
+
+/// What a party's authorization server has signing keys for; nothing where it does not run.
+#[must_use]
+pub fn signing_algorithms(config: &Config) -> Vec<Algorithm> {
+    let section = config.authorization_server.as_ref();
+    section.map_or_else(Vec::new, |section| {
+        section.signing_algorithms.iter().map(|it| **it).collect()
+    })
 }
 
 fn resource_server(

@@ -3,6 +3,7 @@
 //! it caches nothing that decides. Each act leaves an audit row, in the same transaction.
 
 mod clients;
+mod keys;
 mod resource_servers;
 mod tokens;
 mod users;
@@ -16,6 +17,7 @@ pub use crate::store::clients::ClientSecret;
 pub use crate::store::revocations::TokenEntry;
 pub use clients::{NewClient, NewClientSecret};
 use oauth::Random;
+use oauth::jose::Algorithm;
 pub use resource_servers::NewResourceServer;
 pub use users::NewUser;
 
@@ -32,6 +34,8 @@ pub struct Administration {
     pub party: String,
     /// Jurisdictions that registrations may name; empty means any.
     pub jurisdictions: Vec<String>,
+    /// What the server has signing keys for.
+    pub signing_algorithms: Vec<Algorithm>,
     /// Who does it.
     pub actor: Actor,
 }
@@ -109,6 +113,16 @@ impl Administration {
                 action,
                 Outcome::Allowed,
             )
+        }
+    }
+
+    /// An algorithm that the server is to sign with must be one that it has keys for.
+    fn signs(&self, field: &'static str, algorithm: Option<Algorithm>) -> Result<(), Error> {
+        match algorithm {
+            Some(algorithm) if !self.signing_algorithms.contains(&algorithm) => Err(
+                Error::invalid(field, "is not among the server's signing_algorithms"),
+            ),
+            _ => Ok(()),
         }
     }
 

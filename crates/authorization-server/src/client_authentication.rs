@@ -8,8 +8,8 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, header};
 use jiff::Timestamp;
 use oauth::basic::BasicCredentials;
+use oauth::jose::Jwks;
 use oauth::jose::client_assertion::{self, AssertionError, AssertionPolicy};
-use oauth::jose::{Algorithm, Jwks};
 use oauth::{Error, ErrorCode, Parameters, Secret};
 
 use crate::AuthorizationServer;
@@ -253,7 +253,7 @@ fn verify_with(
     let token_endpoint_style = client.assertion_audience == AssertionAudience::TokenEndpoint;
     let policy = AssertionPolicy {
         client_id: &client.client_id,
-        allowed_algorithms: &Algorithm::ALL,
+        allowed_algorithms: client.protocol.allowed_algorithms(),
         audience: if token_endpoint_style {
             &token_endpoint
         } else {

@@ -1,6 +1,7 @@
 //! The settings of the role; the binary maps its file to them.
 
 use jiff::SignedDuration;
+use oauth::jose::Algorithm;
 use url::Url;
 
 /// Settings of one party's authorization server.
@@ -16,6 +17,8 @@ pub struct Config {
     pub token_prefix: String,
     /// The session cookie, `__Host-<party>-session`.
     pub cookie_name: String,
+    /// What the server has signing keys for; the first is what it signs with unless asked otherwise.
+    pub signing_algorithms: Vec<Algorithm>,
     /// Jurisdictions that registrations here may name; empty means any.
     pub jurisdictions: Vec<String>,
     /// How long what is issued lives.
@@ -35,6 +38,10 @@ pub struct Lifetimes {
     pub authorization_code: SignedDuration,
     /// An authorization request waiting for sign-in and consent.
     pub authorization_request: SignedDuration,
+    /// A pushed authorization request until it is used (RFC 9126 section 2.2).
+    pub pushed_request: SignedDuration,
+    /// How long a key signs before the next one takes over.
+    pub signing_key: SignedDuration,
     /// A session without use.
     pub session_idle: SignedDuration,
     /// A session, used or not.
@@ -65,6 +72,8 @@ impl Default for Lifetimes {
             refresh_token: SignedDuration::from_hours(24),
             authorization_code: AUTHORIZATION_CODE_MAX,
             authorization_request: SignedDuration::from_mins(10),
+            pushed_request: SignedDuration::from_secs(60),
+            signing_key: SignedDuration::from_hours(90 * 24),
             session_idle: SignedDuration::from_mins(15),
             session_absolute: SignedDuration::from_hours(8),
         }

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use oauth::{Error, ErrorCode, Parameters};
 
-use crate::AuthorizationServer;
+use crate::{AuthorizationServer, KeyError};
 
 /// A form posted to an endpoint, not authenticated yet.
 pub(crate) struct PostedForm {
@@ -71,6 +71,8 @@ pub(crate) enum Failure {
     Unreadable(StatusCode),
     /// The database; the caller should come back.
     Unavailable(storage::Error),
+    /// There is no key to sign the answer with; an operator has to see to it.
+    NoKey(KeyError),
 }
 
 impl Failure {
@@ -85,7 +87,7 @@ impl Failure {
             Self::Unreadable(_) => {
                 Error::new(ErrorCode::InvalidRequest, "the body could not be read")
             }
-            Self::Unavailable(_) => Error::new(
+            Self::Unavailable(_) | Self::NoKey(_) => Error::new(
                 ErrorCode::TemporarilyUnavailable,
                 "the request could not be completed; try again",
             ),
@@ -96,6 +98,15 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Refused(error)
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Storage(error) => Self::Unavailable(error),
+            error => Self::NoKey(error),
+        }
     }
 }
 
@@ -114,6 +125,10 @@ impl IntoResponse for Failure {
                 tracing::error!(error = %cause, "storage");
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::NoKey(cause) => {
+                tracing::error!(error = %cause, "signing");
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Refused(_) | Self::BasicRefused(_) => {
                 StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::BAD_REQUEST)
             }
@@ -129,7 +144,7 @@ impl IntoResponse for Failure {
                     .headers_mut()
                     .insert(header::WWW_AUTHENTICATE, BASIC);
             }
-            Self::Unavailable(_) => {
+            Self::Unavailable(_) | Self::NoKey(_) => {
                 response
                     .headers_mut()
                     .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -32,6 +32,7 @@ pub(crate) enum Grant {
 #[derive(Debug, Clone)]
 pub(crate) struct Granted {
     pub(crate) scope: Scope,
+    pub(crate) audiences: Vec<String>,
     pub(crate) lifetime: SignedDuration,
     pub(crate) subject: String,
     pub(crate) refreshable: bool,

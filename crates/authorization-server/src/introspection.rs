@@ -1,7 +1,9 @@
 //! Token introspection (RFC 7662), for the resource servers registered here.
 //!
 //! The answer is read from the tables at the moment of the question, rights included: what was revoked,
-//! disabled or narrowed by anybody counts at once.
+//! disabled or narrowed by anybody counts at once. Who asks for it is given the answer signed (RFC 9701).
+
+mod signed;
 
 use axum::Router;
 use axum::extract::State;
@@ -14,12 +16,13 @@ use storage::audit::{AuditEvent, Outcome};
 use storage::{Transaction, Work};
 
 use crate::AuthorizationServer;
+use crate::access_token;
 use crate::audience;
 use crate::audit;
 use crate::caller::Caller;
 use crate::client_authentication::authenticate;
 use crate::endpoint::{Failure, PostedForm, uncached};
-use crate::registration::Rights;
+use crate::registration::{Client, Rights};
 use crate::store;
 use crate::store::assertions::{self, Assertion};
 use crate::store::tokens::LiveAccessToken;
@@ -34,12 +37,18 @@ async fn introspect(
     caller: Caller,
     form: Result<PostedForm, Failure>,
 ) -> Response {
-    let answer = match form {
-        Ok(form) => answer(&server, &caller, &form).await,
-        Err(failure) => Err(server.deny(&caller, ACTION, failure.into()).await),
+    let (answer, signed) = match form {
+        Ok(form) => (
+            answer(&server, &caller, &form).await,
+            signed::is_asked_for(&form.headers),
+        ),
+        Err(failure) => {
+            let failure = server.deny(&caller, ACTION, failure.into()).await;
+            (Err(failure), false)
+        }
     };
     let outcome = match &answer {
-        Ok(answer) if answer.active => "active",
+        Ok((answer, _)) if answer.active => "active",
         Ok(_) => "inactive",
         Err(_) => "refused",
     };
@@ -47,7 +56,10 @@ async fn introspect(
         "party" => server.config().party.clone(), "outcome" => outcome)
     .increment(1);
     match answer {
-        Ok(answer) => uncached(StatusCode::OK, &answer),
+        Ok((answer, client)) if signed => signed::response(&server, &client, &answer)
+            .await
+            .unwrap_or_else(IntoResponse::into_response),
+        Ok((answer, _)) => uncached(StatusCode::OK, &answer),
         Err(failure) => failure.into_response(),
     }
 }
@@ -56,7 +68,7 @@ async fn answer(
     server: &AuthorizationServer,
     caller: &Caller,
     form: &PostedForm,
-) -> Result<IntrospectionResponse, Failure> {
+) -> Result<(IntrospectionResponse, Client), Failure> {
     let authenticated = match authenticate(server, form).await {
         Ok(authenticated) => authenticated,
         Err(rejected) => return Err(server.deny(caller, ACTION, rejected).await),
@@ -64,7 +76,7 @@ async fn answer(
     let (client, assertion) = authenticated.into_parts();
     let mut event = AuditEvent {
         client_id: Some(client.client_id.clone()),
-        organization: client.rights.organization,
+        organization: client.rights.organization.clone(),
         ..audit::event(server, caller, ACTION, Outcome::Denied)
     };
     let decided = decide(server, &client.client_id, form, &mut event).await?;
@@ -75,7 +87,7 @@ async fn answer(
         let event = denied.then_some(event);
         server.db().write(Settle { assertion, event }).await??;
     }
-    Ok(decided?)
+    Ok((decided?, client))
 }
 
 async fn decide(
@@ -95,6 +107,7 @@ async fn decide(
             Ok(token) => {
                 let token = Secret::received(token.to_owned());
                 let found = look_up(server, &token, &audiences).await?;
+                // Of a JWT that is not its id, but nobody else has it either.
                 event.token_id = Some(token.hash().short());
                 event.reason = Some("inactive".to_owned());
                 return Ok(Ok(found.unwrap_or_else(IntrospectionResponse::inactive)));
@@ -115,7 +128,9 @@ async fn look_up(
     audiences: &[String],
 ) -> Result<Option<IntrospectionResponse>, storage::Error> {
     let now = server.clock().now();
-    let hash = token.hash();
+    let Some(hash) = access_token::hash_of(server, token).await? else {
+        return Ok(None);
+    };
     let Some(live) = store::tokens::find_live(server.db(), &hash, now).await? else {
         return Ok(None);
     };
@@ -125,18 +140,11 @@ async fn look_up(
         .filter(|mine| audiences.iter().any(|theirs| audience::same(mine, theirs)))
         .cloned()
         .collect();
-    let (scope, rights) = present_rights(&live);
-    if audience.is_empty() || scope.is_empty() {
-        return Ok(None);
-    }
     let jti = store::revocations::id_of(hash.as_bytes());
-    Ok(Some(describe(
-        server.issuer(),
-        live,
-        (scope, rights),
-        audience,
-        jti,
-    )))
+    let answer = describe(server.issuer(), live, audience, jti);
+    // A token that gives nothing any more, or nothing to this caller, is inactive.
+    let useless = answer.aud.is_empty() || answer.scope.as_deref().is_none_or(str::is_empty);
+    Ok((!useless).then_some(answer))
 }
 
 /// What the token gives now: never more than when it was issued, and no more than its client and its
@@ -153,13 +161,13 @@ fn present_rights(live: &LiveAccessToken) -> (Scope, Rights) {
 }
 
 /// RFC 7662 section 2.2. `username` and `sub` name the person, `sub` the client where there is none.
-fn describe(
+pub(crate) fn describe(
     issuer: &str,
     live: LiveAccessToken,
-    (scope, rights): (Scope, Rights),
     audience: Vec<String>,
     jti: String,
 ) -> IntrospectionResponse {
+    let (scope, rights) = present_rights(&live);
     let (subject, username) = match live.user {
         Some(user) => (user.id, Some(user.username)),
         None => (live.client_id.clone(), None),

@@ -14,6 +14,7 @@
 //! State is [`AuthorizationServer`]. Nothing that decides is cached: every answer reads the tables,
 //! so that what a shell command or another node changed holds at once.
 
+mod access_token;
 pub mod administration;
 mod audience;
 mod audit;
@@ -36,6 +37,7 @@ mod remote_jwks;
 mod resource_owner;
 mod revocation;
 mod session;
+mod signing_keys;
 mod store;
 mod throttle;
 mod token;
@@ -49,25 +51,33 @@ use aws_lc_rs::hmac;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use oauth::Random;
-use oauth::jose::SigningKey;
 use outbound::Outbound;
 use storage::{Clock, Db, Migration, Migrations};
 
 pub use config::{Config, Lifetimes, Limits};
 pub use registration::{
-    AssertionAudience, Client, ClientAuthenticationMethod, GrantType, OrganizationAccess,
-    ResourceOwner, ResourceServerEntry, Rights,
+    AssertionAudience, Client, ClientAuthenticationMethod, GrantType, OrganizationAccess, Profile,
+    Protocol, ResourceOwner, ResourceServerEntry, Rights, Rules,
 };
+pub use signing_keys::{KeyEncryptionKey, KeyEntry, KeyError, KeyState, Rotation};
 
 /// The tables of this role.
 pub static MIGRATIONS: Migrations = Migrations {
     name: "authorization-server",
-    steps: &[Migration {
-        version: 1,
-        title: "authorization server",
-        sqlite: include_str!("../migrations/sqlite/0001_authorization_server.sql"),
-        postgres: include_str!("../migrations/postgres/0001_authorization_server.sql"),
-    }],
+    steps: &[
+        Migration {
+            version: 1,
+            title: "authorization server",
+            sqlite: include_str!("../migrations/sqlite/0001_authorization_server.sql"),
+            postgres: include_str!("../migrations/postgres/0001_authorization_server.sql"),
+        },
+        Migration {
+            version: 2,
+            title: "keys and registration",
+            sqlite: include_str!("../migrations/sqlite/0002_keys_and_registration.sql"),
+            postgres: include_str!("../migrations/postgres/0002_keys_and_registration.sql"),
+        },
+    ],
 };
 
 /// What the role needs from outside itself.
@@ -83,10 +93,10 @@ pub struct Environment {
     pub outbound: Outbound,
 }
 
-/// The server's keys; the binary loads them.
+/// The server's keys that are not in its tables; the binary loads them.
 pub struct Keys {
-    /// Published at `/oauth2/jwks`.
-    pub signing: Vec<SigningKey>,
+    /// Seals the signing keys in the tables; must be the same on every node and after a restart.
+    pub encryption: KeyEncryptionKey,
     /// Derives the successor of a refresh token; must be the same on every node and after a restart.
     pub refresh_hmac: hmac::Key,
 }
@@ -101,7 +111,8 @@ struct Inner {
     environment: Environment,
     config: Config,
     issuer: String,
-    keys: Keys,
+    refresh_hmac: hmac::Key,
+    signing_keys: signing_keys::SigningKeys,
     remote_jwks: remote_jwks::RemoteJwks,
     people: resource_owner::People,
 }
@@ -118,7 +129,8 @@ impl AuthorizationServer {
                 environment,
                 config,
                 issuer,
-                keys,
+                refresh_hmac: keys.refresh_hmac,
+                signing_keys: signing_keys::SigningKeys::new(keys.encryption),
                 remote_jwks,
                 people,
             }),
@@ -167,8 +179,12 @@ impl AuthorizationServer {
         &self.inner.environment.random
     }
 
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.inner.keys
+    pub(crate) fn refresh_hmac(&self) -> &hmac::Key {
+        &self.inner.refresh_hmac
+    }
+
+    pub(crate) fn signing_keys(&self) -> &signing_keys::SigningKeys {
+        &self.inner.signing_keys
     }
 
     pub(crate) fn remote_jwks(&self) -> &remote_jwks::RemoteJwks {

@@ -47,6 +47,12 @@ fn describe(server: &AuthorizationServer) -> AuthorizationServerMetadata {
         introspection_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
         revocation_endpoint_auth_methods_supported: all,
         revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+        introspection_signing_alg_values_supported: server
+            .config()
+            .signing_algorithms
+            .iter()
+            .map(|algorithm| algorithm.as_str().to_owned())
+            .collect(),
         code_challenge_methods_supported: vec!["S256".to_owned()],
         authorization_response_iss_parameter_supported: Some(true),
         ..AuthorizationServerMetadata::default()

@@ -1,7 +1,12 @@
 //! What is registered: clients, resource servers, resource owners, and the rights they carry.
 
+mod profile;
+
 use jiff::{SignedDuration, Timestamp};
 use oauth::Scope;
+use oauth::jose::Algorithm;
+
+pub use profile::{Profile, Protocol, Rules};
 
 /// A registered client (RFC 6749 section 2).
 #[derive(Debug, Clone)]
@@ -14,6 +19,8 @@ pub struct Client {
     pub authentication: ClientAuthenticationMethod,
     /// The audience its assertions carry.
     pub assertion_audience: AssertionAudience,
+    /// How it speaks the protocol.
+    pub protocol: Protocol,
     /// Grants it may use.
     pub grant_types: Vec<GrantType>,
     /// Compared as strings (RFC 9700 section 2.1).
@@ -106,6 +113,8 @@ pub struct ResourceServerEntry {
     pub introspection_client_id: String,
     /// Who runs it.
     pub organization: String,
+    /// `None`: its tokens are opaque. Else they are JWTs (RFC 9068) signed with this algorithm.
+    pub access_token_signing_alg: Option<Algorithm>,
     /// When it was registered.
     pub created: Timestamp,
 }

@@ -11,6 +11,7 @@ use storage::audit::{AuditEvent, Outcome};
 use storage::{Transaction, Work};
 
 use crate::AuthorizationServer;
+use crate::access_token;
 use crate::audit;
 use crate::caller::Caller;
 use crate::client_authentication::authenticate;
@@ -48,10 +49,15 @@ async fn answer(
         Err(rejected) => return Err(server.deny(caller, ACTION, rejected).await),
     };
     let (client, assertion) = authenticated.into_parts();
-    let token = form
-        .parameters
-        .require("token")
-        .map(|token| Secret::received(token.to_owned()).hash());
+    let token = match form.parameters.require("token") {
+        Ok(token) => {
+            let token = Secret::received(token.to_owned());
+            // A JWT that is not ours is an unknown token, like any other text.
+            let found = access_token::hash_of(server, &token).await?;
+            Ok(found.unwrap_or_else(|| token.hash()))
+        }
+        Err(error) => Err(error),
+    };
     let event = AuditEvent {
         client_id: Some(client.client_id.clone()),
         organization: client.rights.organization,

@@ -11,6 +11,7 @@ pub(crate) mod codes;
 pub(crate) mod resource_servers;
 pub(crate) mod revocations;
 pub(crate) mod sessions;
+pub(crate) mod signing_keys;
 pub(crate) mod throttle;
 pub(crate) mod tokens;
 pub(crate) mod users;

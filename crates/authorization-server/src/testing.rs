@@ -28,7 +28,8 @@ use crate::store;
 use crate::store::codes::{self, NewCode};
 use crate::{
     AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Config, Environment,
-    GrantType, Keys, Lifetimes, Limits, MIGRATIONS, OrganizationAccess, Rights,
+    GrantType, KeyEncryptionKey, Keys, Lifetimes, Limits, MIGRATIONS, OrganizationAccess, Protocol,
+    Rights,
 };
 
 /// A server to be driven through its router.
@@ -108,16 +109,18 @@ impl Bench {
             outbound: outbound(trust),
         };
         let keys = Keys {
-            signing: vec![SigningKey::generate(Algorithm::ES256).unwrap()],
+            encryption: KeyEncryptionKey::new([7; 32]),
             refresh_hmac: hmac::Key::new(hmac::HMAC_SHA256, &[9; 32]),
         };
         let server = AuthorizationServer::new(environment, config(), keys);
+        server.keep_signing_keys().await.unwrap();
         let admin = Administration {
             db,
             clock: clock.clone(),
             random,
             party: "vro".to_owned(),
             jurisdictions: vec![],
+            signing_algorithms: vec![Algorithm::ES256],
             actor: Actor::shell(),
         };
         let bench = Self {
@@ -138,6 +141,7 @@ impl Bench {
                 name: client_id.to_owned(),
                 introspection_client_id: client_id.to_owned(),
                 organization: "general-hospital".to_owned(),
+                access_token_signing_alg: None,
             };
             self.admin.add_resource_server(new).await.unwrap();
         }
@@ -240,6 +244,16 @@ impl Bench {
         }
     }
 
+    /// As [`Bench::send`], for an answer that is no JSON.
+    pub(crate) async fn send_for_text(&self, mut request: Request<Body>) -> (HeaderMap, String) {
+        let peer: SocketAddr = "192.0.2.7:40000".parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let response = self.server.router().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        (parts.headers, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
     /// A request with method, query and headers of the test's choice.
     pub(crate) fn raw(
         method: Method,
@@ -263,6 +277,7 @@ pub(crate) fn config() -> Config {
         issuer: Url::parse(ISSUER).unwrap(),
         token_prefix: "vro".to_owned(),
         cookie_name: "__Host-vro-session".to_owned(),
+        signing_algorithms: vec![Algorithm::ES256],
         jurisdictions: vec![],
         lifetimes: Lifetimes::default(),
         limits: Limits::default(),
@@ -291,6 +306,7 @@ pub(crate) fn api_client(client_id: &str) -> NewClient {
         name: client_id.to_owned(),
         authentication: ClientAuthenticationMethod::ClientSecretBasic,
         assertion_audience: AssertionAudience::Issuer,
+        protocol: Protocol::default(),
         grant_types: vec![GrantType::ClientCredentials],
         redirect_uris: vec![],
         scope: SYSTEM_SCOPE.to_owned(),
@@ -497,7 +513,7 @@ impl Work for AddCode {
     }
 }
 
-fn introspector(client_id: &str) -> NewClient {
+pub(crate) fn introspector(client_id: &str) -> NewClient {
     NewClient {
         grant_types: vec![],
         scope: String::new(),

@@ -10,6 +10,7 @@ use storage::audit::{AuditEvent, Outcome};
 use storage::{Transaction, Work};
 
 use crate::AuthorizationServer;
+use crate::access_token;
 use crate::audit;
 use crate::caller::Caller;
 use crate::client_authentication::{Rejected, authenticate};
@@ -75,6 +76,7 @@ async fn answer(
         .await??;
     // Always there: nothing is granted that was not prepared.
     let (access_token, refresh_token) = secrets.ok_or_else(replayed)?;
+    let access_token = access_token::in_form(server, access_token, &granted.audiences).await?;
     Ok(response(&access_token, refresh_token.as_ref(), &granted))
 }
 

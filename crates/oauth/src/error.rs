@@ -18,8 +18,14 @@ pub enum ErrorCode {
     InvalidClient,
     /// RFC 6749 section 5.2: the code, refresh token or redirect URI does not count.
     InvalidGrant,
+    /// RFC 7591 section 3.2.2: a member of a registration is invalid or not allowed.
+    InvalidClientMetadata,
+    /// RFC 7591 section 3.2.2: a redirect URI is invalid or not allowed.
+    InvalidRedirectUri,
     /// RFC 6749 section 5.2: a parameter is missing, repeated or malformed.
     InvalidRequest,
+    /// RFC 9101 section 6.2, RFC 9126 section 2.2: the `request_uri` is unknown, used or expired.
+    InvalidRequestUri,
     /// RFC 6749 section 5.2: unknown, malformed, or more than may be granted.
     InvalidScope,
     /// RFC 8707 section 2: the resource is not one that a token may be issued for.
@@ -38,16 +44,21 @@ pub enum ErrorCode {
     UnsupportedResponseType,
     /// RFC 7009 section 2.2.1.
     UnsupportedTokenType,
+    /// RFC 7591 section 3.2.2: software statements are not approved here.
+    UnapprovedSoftwareStatement,
 }
 
 impl ErrorCode {
     /// Every code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::AccessDenied,
         Self::InsufficientScope,
         Self::InvalidClient,
         Self::InvalidGrant,
+        Self::InvalidClientMetadata,
+        Self::InvalidRedirectUri,
         Self::InvalidRequest,
+        Self::InvalidRequestUri,
         Self::InvalidScope,
         Self::InvalidTarget,
         Self::InvalidToken,
@@ -57,6 +68,7 @@ impl ErrorCode {
         Self::UnsupportedGrantType,
         Self::UnsupportedResponseType,
         Self::UnsupportedTokenType,
+        Self::UnapprovedSoftwareStatement,
     ];
 
     /// As it is written on the wire.
@@ -67,7 +79,10 @@ impl ErrorCode {
             Self::InsufficientScope => "insufficient_scope",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidRequest => "invalid_request",
+            Self::InvalidRequestUri => "invalid_request_uri",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
@@ -77,6 +92,7 @@ impl ErrorCode {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
         }
     }
 

@@ -4,10 +4,11 @@
 
 mod algorithm;
 pub mod client_assertion;
+pub mod issued;
 mod jwk;
+mod jws;
 mod public_key;
 mod signing_key;
-mod strict;
 
 use std::sync::Once;
 

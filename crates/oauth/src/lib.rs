@@ -10,12 +10,14 @@
 //! | [`form`] | parameters: RFC 6749 section 3 and appendix B |
 //! | [`introspection`] | RFC 7662 section 2.2 with this project's members |
 //! | [`jose`] | JWS, JWK, JWT: RFC 7515, 7517, 7518, 7519, 7638, 8725 |
+//! | [`jose::issued`] | JWTs of our own: RFC 9068 section 2.1, RFC 9701 section 5 |
 //! | [`jose::client_assertion`] | RFC 7521 and RFC 7523 as updated by RFC 10070 (November 2026) |
 //! | [`metadata`] | authorization server metadata: RFC 8414, RFC 9207 section 3 |
 //! | [`pkce`] | RFC 7636, S256 only (RFC 9700 section 2.1.1) |
 //! | [`redirect_uri`] | RFC 6749 section 3.1.2, RFC 8252 section 7.3, RFC 9700 section 2.1 |
 //! | [`scope`] | RFC 6749 section 3.3; SMART App Launch 2.2.0 scopes, and those of 1.0.0 |
 //! | [`secret`] | tokens, codes and secrets, and their hashes |
+//! | [`strict`] | JSON without repeated members: RFC 8725 section 2.4 |
 //! | [`token`] | token responses: RFC 6749 section 5.1 |
 
 pub mod basic;
@@ -30,6 +32,7 @@ pub mod random;
 pub mod redirect_uri;
 pub mod scope;
 pub mod secret;
+pub mod strict;
 pub mod token;
 
 pub use basic::BasicCredentials;

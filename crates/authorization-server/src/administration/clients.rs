@@ -7,7 +7,7 @@ use storage::audit::AuditEvent;
 
 use super::{Administration, Change, Error, validation};
 use crate::registration::{
-    AssertionAudience, Client, ClientAuthenticationMethod, GrantType, Rights,
+    AssertionAudience, Client, ClientAuthenticationMethod, GrantType, Protocol, Rights,
 };
 use crate::store::clients::{self, ClientSecret, NewSecret};
 use crate::store::{identifier, revocations};
@@ -23,6 +23,8 @@ pub struct NewClient {
     pub authentication: ClientAuthenticationMethod,
     /// The audience its assertions carry.
     pub assertion_audience: AssertionAudience,
+    /// How it speaks the protocol.
+    pub protocol: Protocol,
     /// Grants it may use; none for a client that only introspects.
     pub grant_types: Vec<GrantType>,
     /// `https`, or `http` on a loopback address (RFC 8252 section 7.3).

@@ -1,5 +1,6 @@
 //! Resource servers whose tokens this server issues.
 
+use oauth::jose::Algorithm;
 use storage::Transaction;
 use storage::audit::AuditEvent;
 
@@ -18,6 +19,8 @@ pub struct NewResourceServer {
     pub introspection_client_id: String,
     /// Who runs it.
     pub organization: String,
+    /// Its tokens are JWTs (RFC 9068) signed with this algorithm; absent means opaque ones.
+    pub access_token_signing_alg: Option<Algorithm>,
 }
 
 impl Administration {
@@ -32,6 +35,7 @@ impl Administration {
         validation::audience(&new.audience)?;
         validation::text("name", &new.name)?;
         validation::text("organization", &new.organization)?;
+        self.signs("access_token_signing_alg", new.access_token_signing_alg)?;
         let client = clients::find(&self.db, &new.introspection_client_id).await?;
         match client {
             None => {
@@ -54,6 +58,7 @@ impl Administration {
             name: new.name,
             introspection_client_id: new.introspection_client_id,
             organization: new.organization,
+            access_token_signing_alg: new.access_token_signing_alg,
             created: self.clock.now(),
         };
         let event = AuditEvent {

@@ -263,6 +263,7 @@ async fn resource_servers_need_a_confidential_client() {
         name: "a".to_owned(),
         introspection_client_id: client.to_owned(),
         organization: "a".to_owned(),
+        access_token_signing_alg: None,
     };
     for (audience, client, expected) in [
         ("https://a.example/fhir", "app", "introspection_client_id"),

@@ -67,14 +67,10 @@ impl Administration {
 
 /// Hexadecimal digits of at least four bytes.
 fn bytes_of(id: &str) -> Option<Vec<u8>> {
-    let digits = id.as_bytes();
-    if digits.len() < AUDITED_DIGITS || !digits.len().is_multiple_of(2) {
+    if id.len() < AUDITED_DIGITS {
         return None;
     }
-    digits
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
+    revocations::bytes_of(id)
 }
 
 struct ById {

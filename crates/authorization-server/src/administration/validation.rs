@@ -22,6 +22,10 @@ pub(super) async fn client(
     grants(&new)?;
     redirect_uris(&new)?;
     keys(&new)?;
+    administration.signs(
+        "introspection_signed_response_alg",
+        new.protocol.introspection_signed_response_alg,
+    )?;
     rights(&new.rights, &administration.jurisdictions)?;
     audiences(administration, &new).await?;
     Ok(Client {
@@ -31,6 +35,7 @@ pub(super) async fn client(
         name: new.name,
         authentication: new.authentication,
         assertion_audience: new.assertion_audience,
+        protocol: new.protocol,
         grant_types: new.grant_types,
         redirect_uris: new.redirect_uris,
         audiences: new.audiences,

@@ -42,10 +42,10 @@ fn sign(key: &SigningKey, typ: &str, claims: &Value) -> String {
     header.kid = Some(key.kid().to_owned());
     let pem = key.to_pem();
     let pem = pem.expose().as_bytes();
-    let encoding = if key.algorithm().as_str().starts_with("ES") {
-        jsonwebtoken::EncodingKey::from_ec_pem(pem)
-    } else {
-        jsonwebtoken::EncodingKey::from_rsa_pem(pem)
+    let encoding = match key.algorithm() {
+        Algorithm::ES256 | Algorithm::ES384 => jsonwebtoken::EncodingKey::from_ec_pem(pem),
+        Algorithm::EdDSA => jsonwebtoken::EncodingKey::from_ed_pem(pem),
+        _ => jsonwebtoken::EncodingKey::from_rsa_pem(pem),
     };
     jsonwebtoken::encode(&header, claims, &encoding.unwrap()).unwrap()
 }

@@ -149,7 +149,7 @@ impl Redemption {
             client_id: family.client_id,
             user_id: Some(family.user_id.clone()),
             scope: scope.clone(),
-            audiences,
+            audiences: audiences.clone(),
             issued: self.now,
             expires: self.access_expires,
         };
@@ -159,6 +159,7 @@ impl Redemption {
         }
         Ok(Granted {
             scope,
+            audiences,
             lifetime: self.access_expires.duration_since(self.now),
             subject: family.user_id,
             refreshable: self.refresh_hash.is_some(),

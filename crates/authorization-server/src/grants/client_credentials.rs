@@ -56,6 +56,7 @@ impl Redemption {
         tokens::insert_access(tx, &self.token).await?;
         Ok(Ok(Granted {
             scope: self.token.scope.clone(),
+            audiences: self.token.audiences.clone(),
             lifetime: self.token.expires.duration_since(self.token.issued),
             subject: self.token.client_id.clone(),
             refreshable: false,

@@ -39,7 +39,7 @@ pub(super) fn prepare(
     parameters: &Parameters,
 ) -> Result<Prepared, Error> {
     let presented = Secret::received(parameters.require("refresh_token")?.to_owned());
-    let successor = successor_of(&server.keys().refresh_hmac, &presented);
+    let successor = successor_of(server.refresh_hmac(), &presented);
     let access_token = server.access_token();
     let now = server.clock().now();
     let redemption = Redemption {
@@ -178,13 +178,14 @@ impl Redemption {
             client_id: token.client_id,
             user_id: Some(token.user_id.clone()),
             scope: scope.clone(),
-            audiences,
+            audiences: audiences.clone(),
             issued: self.now,
             expires,
         };
         tokens::insert_access(tx, &access).await?;
         Ok(Granted {
             scope,
+            audiences,
             lifetime: expires.duration_since(self.now),
             subject: token.user_id,
             refreshable: true,

@@ -226,6 +226,7 @@ async fn a_resource_server_with_a_key_or_two_audiences() {
             name: "a".to_owned(),
             introspection_client_id: "checker".to_owned(),
             organization: "a".to_owned(),
+            access_token_signing_alg: None,
         };
         bench.admin.add_resource_server(new).await.unwrap();
     }
@@ -264,6 +265,7 @@ async fn a_post_client_introspects() {
         name: "a".to_owned(),
         introspection_client_id: "checker".to_owned(),
         organization: "a".to_owned(),
+        access_token_signing_alg: None,
     };
     bench.admin.add_resource_server(new).await.unwrap();
     let answer = bench
@@ -274,4 +276,56 @@ async fn a_post_client_introspects() {
         )
         .await;
     assert_eq!(answer.json, json!({"active": false}));
+}
+
+// RFC 9701 section 5: typed, for the caller, with the claims one level down.
+#[tokio::test]
+async fn a_signed_answer_on_request() {
+    use oauth::jose::issued::{self, Kind};
+    let bench = Bench::new().await;
+    let api = bench.add(api_client("api")).await;
+    let token = bench.api_token("api", &api).await;
+    let secret = bench.secret("ehr-rs").await;
+    for (token, active) in [(token.as_str(), true), ("vro_unknown", false)] {
+        let request = Bench::raw(
+            axum::http::Method::POST,
+            "/oauth2/introspect",
+            &[
+                (
+                    "authorization",
+                    &oauth::BasicCredentials::header("ehr-rs", &secret).to_string(),
+                ),
+                ("content-type", "application/x-www-form-urlencoded"),
+                (
+                    "accept",
+                    "application/json;q=0.5, application/token-introspection+jwt",
+                ),
+            ],
+            &format!("token={token}"),
+        );
+        let (headers, jwt) = bench.send_for_text(request).await;
+        assert_eq!(
+            headers["content-type"],
+            "application/token-introspection+jwt"
+        );
+        assert_eq!(headers["cache-control"], "no-store");
+        let kind = Kind::IntrospectionResponse;
+        let claims = bench
+            .server
+            .verify_issued(&jwt, kind)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(claims["aud"], "ehr-rs");
+        assert_eq!(claims["iss"], ISSUER);
+        assert_eq!(claims["token_introspection"]["active"], active);
+        assert!(claims.get("sub").is_none() && claims.get("exp").is_none());
+        if !active {
+            let told = claims["token_introspection"].as_object().unwrap();
+            assert_eq!(told.len(), 1, "an inactive token has no other member");
+        }
+        // It cannot be used as an access token.
+        let verified = bench.server.verify_issued(&jwt, Kind::AccessToken).await;
+        assert!(issued::is_jwt(&jwt) && verified.unwrap().is_none());
+    }
 }

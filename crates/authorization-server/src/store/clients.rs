@@ -2,10 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use oauth::SecretHash;
+use oauth::jose::Algorithm;
 use storage::{Db, Error, Row, Transaction, Value};
 
 use super::{list, list_text, rights, scope, unreadable};
-use crate::registration::{AssertionAudience, Client, ClientAuthenticationMethod, GrantType};
+use crate::registration::{
+    AssertionAudience, Client, ClientAuthenticationMethod, GrantType, Profile, Protocol,
+};
 
 /// A secret as it is listed: never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +104,12 @@ fn columns(client: &Client) -> Vec<Value> {
         .iter()
         .map(|grant| grant.as_str().to_owned())
         .collect();
+    let algorithms: Vec<String> = client
+        .protocol
+        .assertion_algorithms
+        .iter()
+        .map(|algorithm| algorithm.as_str().to_owned())
+        .collect();
     vec![
         client.client_id.as_str().into(),
         client.name.as_str().into(),
@@ -118,6 +127,14 @@ fn columns(client: &Client) -> Vec<Value> {
         client.jwks_uri.clone().into(),
         lifetime.into(),
         client.note.clone().into(),
+        client.protocol.profile.as_str().into(),
+        list_text(&algorithms).into(),
+        client
+            .protocol
+            .introspection_signed_response_alg
+            .map(Algorithm::as_str)
+            .into(),
+        client.protocol.require_pushed_authorization_requests.into(),
     ]
 }
 
@@ -191,6 +208,26 @@ fn read(row: &Row<'_>) -> Result<Client, Error> {
         disabled: row.boolean(15)?,
         note: row.optional_text(16)?,
         created: row.timestamp(17)?,
+        protocol: protocol(row, 18)?,
+    })
+}
+
+/// Reads profile, assertion_algorithms, introspection_signed_response_alg and
+/// require_pushed_authorization_requests, in this order.
+fn protocol(row: &Row<'_>, first: usize) -> Result<Protocol, Error> {
+    let algorithm = |name: &str| Algorithm::parse(name).ok_or_else(|| unreadable("an algorithm"));
+    Ok(Protocol {
+        profile: Profile::parse(&row.text(first)?).ok_or_else(|| unreadable("client.profile"))?,
+        assertion_algorithms: list(&row.text(first + 1)?)?
+            .iter()
+            .map(|name| algorithm(name))
+            .collect::<Result<_, _>>()?,
+        introspection_signed_response_alg: row
+            .optional_text(first + 2)?
+            .as_deref()
+            .map(algorithm)
+            .transpose()?,
+        require_pushed_authorization_requests: row.boolean(first + 3)?,
     })
 }
 
@@ -203,11 +240,13 @@ fn grant_types(text: &str) -> Result<Vec<GrantType>, Error> {
 
 const FIND: &str = "SELECT client_id, name, authentication, assertion_audience, grant_types, \
     redirect_uris, scope, audiences, organization, organization_access, jurisdictions, record_types, \
-    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms \
+    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
+    introspection_signed_response_alg, require_pushed_authorization_requests \
     FROM client WHERE client_id = $1";
 const ALL: &str = "SELECT client_id, name, authentication, assertion_audience, grant_types, \
     redirect_uris, scope, audiences, organization, organization_access, jurisdictions, record_types, \
-    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms \
+    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
+    introspection_signed_response_alg, require_pushed_authorization_requests \
     FROM client ORDER BY client_id";
 const HAS_SECRET: &str = "SELECT id FROM client_secret WHERE client_id = $1 AND secret_hash = $2 \
     AND (expires_ms IS NULL OR expires_ms > $3)";
@@ -215,13 +254,17 @@ const SECRETS: &str = "SELECT id, name, created_ms, expires_ms FROM client_secre
     WHERE client_id = $1 ORDER BY created_ms, id";
 const INSERT: &str = "INSERT INTO client (client_id, name, authentication, assertion_audience, \
     grant_types, redirect_uris, scope, audiences, organization, organization_access, jurisdictions, \
-    record_types, jwks, jwks_uri, access_token_lifetime_s, note, disabled, created_ms) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+    record_types, jwks, jwks_uri, access_token_lifetime_s, note, profile, assertion_algorithms, \
+    introspection_signed_response_alg, require_pushed_authorization_requests, disabled, created_ms) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
+    $21, $22) \
     ON CONFLICT DO NOTHING";
 const REPLACE: &str = "UPDATE client SET name = $1, authentication = $2, assertion_audience = $3, \
     grant_types = $4, redirect_uris = $5, scope = $6, audiences = $7, organization = $8, \
     organization_access = $9, jurisdictions = $10, record_types = $11, jwks = $12, jwks_uri = $13, \
-    access_token_lifetime_s = $14, note = $15 WHERE client_id = $16";
+    access_token_lifetime_s = $14, note = $15, profile = $16, assertion_algorithms = $17, \
+    introspection_signed_response_alg = $18, require_pushed_authorization_requests = $19 \
+    WHERE client_id = $20";
 const SET_DISABLED: &str = "UPDATE client SET disabled = $1 WHERE client_id = $2";
 const DELETE: &str = "DELETE FROM client WHERE client_id = $1";
 const INTROSPECTS: &str =

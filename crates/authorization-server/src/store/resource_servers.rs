@@ -1,7 +1,9 @@
 //! Table `resource_server`.
 
+use oauth::jose::Algorithm;
 use storage::{Db, Error, Row, Transaction};
 
+use super::unreadable;
 use crate::registration::ResourceServerEntry;
 
 /// Finds the resource server of an audience.
@@ -41,6 +43,7 @@ pub(crate) async fn insert(
         entry.introspection_client_id.as_str().into(),
         entry.organization.as_str().into(),
         entry.created.into(),
+        entry.access_token_signing_alg.map(Algorithm::as_str).into(),
     ];
     Ok(tx.execute(INSERT, &parameters).await? == 1)
 }
@@ -57,15 +60,23 @@ fn read(row: &Row<'_>) -> Result<ResourceServerEntry, Error> {
         introspection_client_id: row.text(2)?,
         organization: row.text(3)?,
         created: row.timestamp(4)?,
+        access_token_signing_alg: row
+            .optional_text(5)?
+            .as_deref()
+            .map(|name| {
+                Algorithm::parse(name)
+                    .ok_or_else(|| unreadable("resource_server.access_token_signing_alg"))
+            })
+            .transpose()?,
     })
 }
 
-const FIND: &str = "SELECT audience, name, introspection_client_id, organization, created_ms \
-    FROM resource_server WHERE audience = $1";
-const ALL: &str = "SELECT audience, name, introspection_client_id, organization, created_ms \
-    FROM resource_server ORDER BY audience";
+const FIND: &str = "SELECT audience, name, introspection_client_id, organization, created_ms, \
+    access_token_signing_alg FROM resource_server WHERE audience = $1";
+const ALL: &str = "SELECT audience, name, introspection_client_id, organization, created_ms, \
+    access_token_signing_alg FROM resource_server ORDER BY audience";
 const AUDIENCES_OF: &str = "SELECT string_agg(audience, ' ') FROM resource_server \
     WHERE introspection_client_id = $1";
 const INSERT: &str = "INSERT INTO resource_server (audience, name, introspection_client_id, \
-    organization, created_ms) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    organization, created_ms, access_token_signing_alg) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
 const DELETE: &str = "DELETE FROM resource_server WHERE audience = $1";

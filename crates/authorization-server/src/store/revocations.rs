@@ -170,6 +170,33 @@ pub(crate) fn id_of(hash: &[u8]) -> String {
     hexadecimal(hash.get(..ID_BYTES).unwrap_or(hash))
 }
 
+/// The hash of the access token with this listed id (all of it); `None` if there is none.
+pub(crate) async fn hash_of_id(db: &Db, id: &str) -> Result<Option<SecretHash>, Error> {
+    let Some(prefix) = bytes_of(id).filter(|bytes| bytes.len() == ID_BYTES) else {
+        return Ok(None);
+    };
+    let (low, high) = range_of(&prefix);
+    let found = db
+        .find(ACCESS_IN_RANGE, &[low.into(), high.into()], |row| {
+            row.bytes(0)
+        })
+        .await?;
+    Ok(found.as_deref().and_then(SecretHash::from_slice))
+}
+
+/// Reads an id or its start: hexadecimal.
+pub(crate) fn bytes_of(id: &str) -> Option<Vec<u8>> {
+    let pairs = id.as_bytes().chunks(2);
+    pairs
+        .map(|pair| match pair {
+            [high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()
+            }
+            _ => None,
+        })
+        .collect()
+}
+
 fn range_of(prefix: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let padded = |fill: u8| {
         let mut bytes = prefix.to_vec();

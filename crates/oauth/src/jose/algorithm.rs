@@ -1,4 +1,4 @@
-//! Signature algorithms: RFC 7518 section 3.1.
+//! Signature algorithms: RFC 7518 section 3.1, RFC 8037 section 3.1.
 
 use std::fmt;
 
@@ -16,16 +16,19 @@ pub enum Algorithm {
     ES256,
     /// ECDSA on P-384 with SHA-384.
     ES384,
+    /// Ed25519: RFC 8037 section 3.1.
+    EdDSA,
 }
 
 impl Algorithm {
     /// Every algorithm; the first two are those that SMART App Launch 2.2.0 asks for.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::RS384,
         Self::ES384,
         Self::RS256,
         Self::PS256,
         Self::ES256,
+        Self::EdDSA,
     ];
 
     /// The value of `alg`.
@@ -37,6 +40,7 @@ impl Algorithm {
             Self::PS256 => "PS256",
             Self::ES256 => "ES256",
             Self::ES384 => "ES384",
+            Self::EdDSA => "EdDSA",
         }
     }
 
@@ -55,6 +59,7 @@ impl Algorithm {
             Self::PS256 => jsonwebtoken::Algorithm::PS256,
             Self::ES256 => jsonwebtoken::Algorithm::ES256,
             Self::ES384 => jsonwebtoken::Algorithm::ES384,
+            Self::EdDSA => jsonwebtoken::Algorithm::EdDSA,
         }
     }
 }
@@ -75,7 +80,7 @@ mod tests {
             assert_eq!(Algorithm::parse(algorithm.as_str()), Some(algorithm));
         }
         for text in [
-            "none", "None", "HS256", "HS384", "es256", "ES512", "RS512", "EdDSA", "",
+            "none", "None", "HS256", "HS384", "es256", "ES512", "RS512", "Ed25519", "eddsa", "",
         ] {
             assert_eq!(Algorithm::parse(text), None, "{text}");
         }

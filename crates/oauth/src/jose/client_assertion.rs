@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use self::claims::Claims;
-use super::{Algorithm, Jwk, Jwks, KeyError, SigningKey, strict};
+use super::jws::{Parts, is_media_type, refused_member};
+use super::{Algorithm, Jwks, KeyError, SigningKey};
+use crate::strict;
 use crate::{Error, ErrorCode, Random, Secret};
 
 /// What an assertion is held against.
@@ -143,7 +145,7 @@ pub fn verify(
     policy: &AssertionPolicy<'_>,
     now: Timestamp,
 ) -> Result<VerifiedAssertion, AssertionError> {
-    let parts = Parts::split(jwt)?;
+    let parts = split(jwt)?;
     let header = strict::encoded_object(parts.header).ok_or(AssertionError::Malformed)?;
     let algorithm = check_header(&header, policy)?;
     let kid = match header.get("kid") {
@@ -154,7 +156,9 @@ pub fn verify(
     let key = keys
         .select(kid, algorithm)
         .ok_or(AssertionError::UnknownKey)?;
-    parts.check_signature(key, algorithm)?;
+    if !parts.signed_by(key, algorithm) {
+        return Err(AssertionError::Signature);
+    }
     let claims = strict::encoded_object(parts.claims).ok_or(AssertionError::Claims {
         problem: ClaimProblem::Malformed,
         pending: None,
@@ -174,7 +178,7 @@ pub fn verify(
 /// # Errors
 /// `TooLong` or `Malformed`.
 pub fn unverified_issuer(jwt: &str) -> Result<String, AssertionError> {
-    let claims = strict::encoded_object(Parts::split(jwt)?.claims);
+    let claims = strict::encoded_object(split(jwt)?.claims);
     match claims.ok_or(AssertionError::Malformed)?.remove("iss") {
         Some(Value::String(issuer)) => Ok(issuer),
         _ => Err(AssertionError::Malformed),
@@ -219,56 +223,18 @@ pub fn sign(
     key.sign(typ, &claims)
 }
 
-/// The parts of a compact serialization: RFC 7515 section 7.1.
-struct Parts<'a> {
-    header: &'a str,
-    claims: &'a str,
-    /// The first two with their dot.
-    signed: &'a str,
-    signature: &'a str,
-}
-
-impl<'a> Parts<'a> {
-    fn split(jwt: &'a str) -> Result<Self, AssertionError> {
-        if jwt.len() > MAX_LENGTH {
-            return Err(AssertionError::TooLong);
-        }
-        let (signed, signature) = jwt.rsplit_once('.').ok_or(AssertionError::Malformed)?;
-        let (header, claims) = signed.split_once('.').ok_or(AssertionError::Malformed)?;
-        // A fourth part would be left in the claims, which are no base64url then.
-        Ok(Self {
-            header,
-            claims,
-            signed,
-            signature,
-        })
+fn split(jwt: &str) -> Result<Parts<'_>, AssertionError> {
+    if jwt.len() > super::jws::MAX_LENGTH {
+        return Err(AssertionError::TooLong);
     }
-
-    fn check_signature(&self, key: &Jwk, algorithm: Algorithm) -> Result<(), AssertionError> {
-        super::install();
-        // The library reads base64url without padding or stray bits, or fails.
-        let valid = jsonwebtoken::crypto::verify(
-            self.signature,
-            self.signed.as_bytes(),
-            key.decoding(),
-            algorithm.of_library(),
-        );
-        if valid.unwrap_or(false) {
-            Ok(())
-        } else {
-            Err(AssertionError::Signature)
-        }
-    }
+    Parts::split(jwt).ok_or(AssertionError::Malformed)
 }
 
 fn check_header(
     header: &Map<String, Value>,
     policy: &AssertionPolicy<'_>,
 ) -> Result<Algorithm, AssertionError> {
-    if let Some(name) = REFUSED_MEMBERS
-        .into_iter()
-        .find(|name| header.contains_key(*name))
-    {
+    if let Some(name) = refused_member(header) {
         return Err(AssertionError::HeaderMember(name));
     }
     let is_right_type = match header.get("typ") {
@@ -294,34 +260,14 @@ fn check_header(
     algorithm.filter(allowed).ok_or(AssertionError::Algorithm)
 }
 
-/// RFC 7515 section 4.1.9: without regard to case, and with or without `application/`.
-fn is_media_type(typ: &str, expected: &str) -> bool {
-    let prefix = "application/";
-    let has_prefix = typ
-        .get(..prefix.len())
-        .is_some_and(|it| it.eq_ignore_ascii_case(prefix));
-    let subtype = if has_prefix {
-        typ.get(prefix.len()..).unwrap_or_default()
-    } else {
-        typ
-    };
-    subtype.eq_ignore_ascii_case(expected)
-}
-
 /// How far the clocks of two parties may be apart.
 pub const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 /// How long an assertion of ours can be used: the shorter, the less there is to steal.
 pub const LIFETIME: SignedDuration = SignedDuration::from_secs(120);
 /// SMART App Launch 2.2.0: at most five minutes.
 const LONGEST_LIFETIME: SignedDuration = SignedDuration::from_secs(300);
-/// Three times a full assertion with an RSA-8192 signature; bounds the work for strangers.
-const MAX_LENGTH: usize = 8 * 1024;
 /// RFC 10070.
 const TYPE: &str = "client-authentication+jwt";
-/// Keys come from the registration only, also where SMART would let `jku` repeat the registered
-/// address (RFC 8725 section 3.10). Nothing critical or unencoded is understood here (RFC 7515
-/// section 4.1.11, RFC 7797).
-const REFUSED_MEMBERS: [&str; 6] = ["jku", "x5u", "x5c", "jwk", "crit", "b64"];
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,9 @@ use aws_lc_rs::digest;
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value, json};
 
-use super::public_key::{PublicKey, encode, text};
-use super::{Algorithm, strict};
+use super::Algorithm;
+use super::public_key::{ED25519_CURVE, PublicKey, encode, text};
+use crate::strict;
 
 /// A public key that signatures are verified with.
 #[derive(Clone)]
@@ -39,6 +40,10 @@ impl Jwk {
                 let (crv, x, y) = (curve.as_str(), encode(x), encode(y));
                 format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#)
             }
+            PublicKey::Ed25519 { x } => {
+                let x = encode(x);
+                format!(r#"{{"crv":"{ED25519_CURVE}","kty":"OKP","x":"{x}"}}"#)
+            }
         };
         encode(digest::digest(&digest::SHA256, members.as_bytes()).as_ref())
     }
@@ -50,6 +55,9 @@ impl Jwk {
             PublicKey::Rsa { n, e } => json!({"kty": "RSA", "n": encode(n), "e": encode(e)}),
             PublicKey::Ec { curve, x, y } => {
                 json!({"kty": "EC", "crv": curve.as_str(), "x": encode(x), "y": encode(y)})
+            }
+            PublicKey::Ed25519 { x } => {
+                json!({"kty": "OKP", "crv": ED25519_CURVE, "x": encode(x)})
             }
         };
         if let Value::Object(members) = &mut jwk {

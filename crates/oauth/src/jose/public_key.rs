@@ -1,6 +1,8 @@
-//! The numbers of a public key: RFC 7518 section 6.
+//! The numbers of a public key: RFC 7518 section 6, RFC 8037 section 2.
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ParsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
@@ -19,6 +21,8 @@ pub(super) enum PublicKey {
         x: Vec<u8>,
         y: Vec<u8>,
     },
+    /// RFC 8037 section 2, Ed25519.
+    Ed25519 { x: Vec<u8> },
 }
 
 impl PublicKey {
@@ -40,6 +44,12 @@ impl PublicKey {
                     y: bytes(members, "y")?,
                 }))
             }
+            "OKP" => match text(members, "crv")?.ok_or(JwkError::Malformed("crv"))? {
+                ED25519_CURVE => Ok(Some(Self::Ed25519 {
+                    x: bytes(members, "x")?,
+                })),
+                _ => Ok(None),
+            },
             _ => Ok(None),
         }
     }
@@ -78,6 +88,14 @@ impl PublicKey {
                 parsed.map_err(|_| JwkError::Malformed("x and y"))?;
                 Ok(DecodingKey::from_ec_der(&point))
             }
+            Self::Ed25519 { x } => {
+                // RFC 8032 section 5.1.5: 32 bytes, of which the library checks that they are a point.
+                if x.len() != 32 {
+                    return Err(JwkError::Malformed("x"));
+                }
+                ParsedPublicKey::new(&ED25519, x).map_err(|_| JwkError::Malformed("x"))?;
+                Ok(DecodingKey::from_ed_der(x))
+            }
         }
     }
 
@@ -95,6 +113,7 @@ impl PublicKey {
             Self::Ec {
                 curve: Curve::P384, ..
             } => algorithm == Algorithm::ES384,
+            Self::Ed25519 { .. } => algorithm == Algorithm::EdDSA,
         }
     }
 
@@ -102,9 +121,13 @@ impl PublicKey {
         match self {
             Self::Rsa { .. } => "RSA",
             Self::Ec { .. } => "EC",
+            Self::Ed25519 { .. } => "OKP",
         }
     }
 }
+
+/// RFC 8037 section 2.
+pub(super) const ED25519_CURVE: &str = "Ed25519";
 
 /// The curves that go with our algorithms: RFC 7518 section 6.2.1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-    EcdsaSigningAlgorithm, KeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
 };
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -33,20 +33,18 @@ impl SigningKey {
     /// # Errors
     /// When the library fails.
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
-        let pkcs8 = match ecdsa(algorithm) {
-            Some((signing, _)) => {
-                let pair = EcdsaKeyPair::generate(signing).map_err(|_| KeyError::Library)?;
-                pair.to_pkcs8v1()
-                    .map_err(|_| KeyError::Library)?
-                    .as_ref()
-                    .to_vec()
+        let pkcs8 = match Kind::of(algorithm) {
+            Kind::Ec(signing, _) => EcdsaKeyPair::generate(signing)
+                .and_then(|pair| Ok(pair.to_pkcs8v1()?.as_ref().to_vec())),
+            Kind::Ed25519 => {
+                Ed25519KeyPair::generate().and_then(|pair| Ok(pair.to_pkcs8v1()?.as_ref().to_vec()))
             }
-            None => {
-                let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Library)?;
-                let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| KeyError::Library)?;
-                der.as_ref().to_vec()
-            }
-        };
+            Kind::Rsa => RsaKeyPair::generate(KeySize::Rsa2048).and_then(|pair| {
+                let der: Pkcs8V1Der<'_> = pair.as_der()?;
+                Ok(der.as_ref().to_vec())
+            }),
+        }
+        .map_err(|_| KeyError::Library)?;
         Self::from_pkcs8(Zeroizing::new(pkcs8), algorithm, None)
     }
 
@@ -118,15 +116,22 @@ impl SigningKey {
         algorithm: Algorithm,
         kid: Option<String>,
     ) -> Result<Self, KeyError> {
-        let (public, encoding) = match ecdsa(algorithm) {
-            Some((signing, curve)) => {
-                let pair = EcdsaKeyPair::from_pkcs8(signing, &pkcs8)
-                    .map_err(|_| KeyError::Unsuitable(algorithm))?;
+        let unsuitable = |_| KeyError::Unsuitable(algorithm);
+        let (public, encoding) = match Kind::of(algorithm) {
+            Kind::Ec(signing, curve) => {
+                let pair = EcdsaKeyPair::from_pkcs8(signing, &pkcs8).map_err(unsuitable)?;
                 let public = PublicKey::of_point(curve, pair.public_key().as_ref())
                     .ok_or(KeyError::Library)?;
                 (public, EncodingKey::from_ec_der(&pkcs8))
             }
-            None => rsa(&pkcs8).ok_or(KeyError::Unsuitable(algorithm))?,
+            Kind::Ed25519 => {
+                // Version 1, as OpenSSL writes it, leaves out the public key.
+                let pair =
+                    Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).map_err(unsuitable)?;
+                let x = pair.public_key().as_ref().to_vec();
+                (PublicKey::Ed25519 { x }, EncodingKey::from_ed_der(&pkcs8))
+            }
+            Kind::Rsa => rsa(&pkcs8).ok_or(KeyError::Unsuitable(algorithm))?,
         };
         let public = Jwk::new(public).map_err(|_| KeyError::Unsuitable(algorithm))?;
         Ok(Self {
@@ -144,11 +149,21 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-fn ecdsa(algorithm: Algorithm) -> Option<(&'static EcdsaSigningAlgorithm, Curve)> {
-    match algorithm {
-        Algorithm::ES256 => Some((&ECDSA_P256_SHA256_FIXED_SIGNING, Curve::P256)),
-        Algorithm::ES384 => Some((&ECDSA_P384_SHA384_FIXED_SIGNING, Curve::P384)),
-        Algorithm::RS256 | Algorithm::RS384 | Algorithm::PS256 => None,
+/// What kind of key an algorithm takes.
+enum Kind {
+    Rsa,
+    Ec(&'static EcdsaSigningAlgorithm, Curve),
+    Ed25519,
+}
+
+impl Kind {
+    fn of(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::ES256 => Self::Ec(&ECDSA_P256_SHA256_FIXED_SIGNING, Curve::P256),
+            Algorithm::ES384 => Self::Ec(&ECDSA_P384_SHA384_FIXED_SIGNING, Curve::P384),
+            Algorithm::EdDSA => Self::Ed25519,
+            Algorithm::RS256 | Algorithm::RS384 | Algorithm::PS256 => Self::Rsa,
+        }
     }
 }
 

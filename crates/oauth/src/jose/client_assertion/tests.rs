@@ -9,6 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
+use super::super::Jwk;
+use super::super::jws::MAX_LENGTH;
 use super::*;
 
 mod refusals;

@@ -11,7 +11,8 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Reads an object; `None` if it is anything else, has a member twice or is followed by anything.
-pub(super) fn object(text: &[u8]) -> Option<Map<String, Value>> {
+#[must_use]
+pub fn object(text: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice::<Strict>(text) {
         Ok(Strict(Value::Object(object))) => Some(object),
         _ => None,
@@ -20,7 +21,7 @@ pub(super) fn object(text: &[u8]) -> Option<Map<String, Value>> {
 
 /// Reads a part of a JWS: base64url without padding or stray bits (RFC 7515 section 2) around an
 /// object.
-pub(super) fn encoded_object(part: &str) -> Option<Map<String, Value>> {
+pub(crate) fn encoded_object(part: &str) -> Option<Map<String, Value>> {
     object(&URL_SAFE_NO_PAD.decode(part).ok()?)
 }
 
