@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod get;
 mod init;
+mod initial_token;
 mod key;
 mod login;
 mod output;
@@ -51,6 +52,8 @@ enum Command {
     Config(config::Command),
     /// Register and manage clients
     Client(client::Args),
+    /// Let clients register themselves
+    InitialToken(initial_token::Args),
     /// Register and manage resource servers
     ResourceServer(resource_server::Args),
     /// Register and manage people
@@ -115,6 +118,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args).await,
         Command::Config(command) => config::run(&command),
         Command::Client(args) => client::run(args).await,
+        Command::InitialToken(args) => initial_token::run(args).await,
         Command::ResourceServer(args) => resource_server::run(args).await,
         Command::User(args) => user::run(args).await,
         Command::Token(args) => token::run(args).await,

@@ -16,7 +16,8 @@ use toml::Spanned;
 pub use check::{Mistake, check};
 pub use load::{Loaded, load, set};
 pub use text::{
-    AlgorithmName, AnyUrl, JurisdictionCode, Origin, Prefix, RecordTypeName, ScopeText, WebAddress,
+    AlgorithmName, AnyUrl, JurisdictionCode, Network, Origin, Prefix, RecordTypeName, ScopeText,
+    WebAddress,
 };
 
 /// The whole file.
@@ -86,6 +87,9 @@ pub struct Outbound {
     pub platform_roots: bool,
     /// HTTP proxy to go through. The environment's proxy variables are not obeyed.
     pub proxy: Option<AnyUrl>,
+    /// Networks that are not on the public internet, but that addresses given by others (a client's `jwks_uri`)
+    /// may lie in: `10.0.0.0/8`.
+    pub private_networks: Vec<Network>,
     /// Origins that are reached at another address than their name resolves to.
     pub connect_to: Vec<ConnectTo>,
 }
@@ -308,6 +312,7 @@ impl Default for Outbound {
             ca_file: None,
             platform_roots: true,
             proxy: None,
+            private_networks: Vec::new(),
             connect_to: Vec::new(),
         }
     }

@@ -8,7 +8,7 @@ use authorization_server::administration::{Administration, NewClient, NewClientS
 use authorization_server::{
     AssertionAudience, ClientAuthenticationMethod, GrantType, Profile, Protocol,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use oauth::jose::Algorithm;
 use serde_json::json;
 
@@ -49,6 +49,19 @@ enum Act {
         #[arg(long, default_value = "secret")]
         name: String,
         /// From when on it is refused (2027-01-31T00:00:00Z)
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Timestamp>,
+    },
+    /// Make a new secret and let the present one end after a while
+    RotateSecret {
+        client_id: String,
+        /// What to call it
+        #[arg(long, default_value = "secret")]
+        name: String,
+        /// Days for which the present secret still counts
+        #[arg(long, value_name = "DAYS", default_value_t = 7)]
+        overlap_days: u32,
+        /// From when on the new one is refused (2027-01-31T00:00:00Z)
         #[arg(long, value_name = "TIME")]
         expires: Option<Timestamp>,
     },
@@ -152,6 +165,19 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let shown = json!({ "client_id": client_id, "secret_id": stored.id });
             output.with_secret(shown, "client_secret", Some(&secret))?;
         }
+        Act::RotateSecret {
+            client_id,
+            name,
+            overlap_days,
+            expires,
+        } => {
+            let new = NewClientSecret { name, expires };
+            let overlap = SignedDuration::from_hours(24 * i64::from(overlap_days));
+            let rotated = admin.rotate_client_secret(&client_id, new, overlap);
+            let (stored, secret) = rotated.await?;
+            let shown = json!({ "client_id": client_id, "secret_id": stored.id });
+            output.with_secret(shown, "client_secret", Some(&secret))?;
+        }
         Act::RemoveSecret {
             client_id,
             secret_id,
@@ -243,13 +269,13 @@ fn done(output: Output, client_id: &str, what: &str) -> anyhow::Result<()> {
     output.done(&object, &format!("client {client_id}: {what}"))
 }
 
-fn method(name: &str) -> Result<ClientAuthenticationMethod, String> {
+pub(super) fn method(name: &str) -> Result<ClientAuthenticationMethod, String> {
     ClientAuthenticationMethod::parse(name).ok_or_else(|| {
         "use client_secret_basic, client_secret_post, private_key_jwt or none".to_owned()
     })
 }
 
-fn grant(name: &str) -> Result<GrantType, String> {
+pub(super) fn grant(name: &str) -> Result<GrantType, String> {
     GrantType::parse(name)
         .ok_or_else(|| "use authorization_code, client_credentials or refresh_token".to_owned())
 }

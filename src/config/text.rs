@@ -105,3 +105,13 @@ impl From<oauth::jose::Algorithm> for AlgorithmName {
         Self(algorithm)
     }
 }
+
+text!(
+    /// A network, `10.0.0.0/8` or `fd00::/8`; one address is a network too.
+    Network,
+    ipnet::IpNet,
+    |text| text
+        .parse()
+        .or_else(|_| text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from))
+        .map_err(|_| "must be a network like 10.0.0.0/8 or fd00::/8".to_owned())
+);

@@ -103,6 +103,7 @@ const TRUST: &str = r#"# Whom this party trusts when it calls others: the operat
 [outbound]
 platform_roots = true
 # ca_file = "tls/partners.pem"
+# private_networks = ["10.0.0.0/8"]     # where a client's jwks_uri may lie, besides the public internet
 "#;
 
 const AUTHORIZATION_SERVER: &str = r#"

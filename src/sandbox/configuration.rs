@@ -47,6 +47,11 @@ fn table(cast: &Cast, party: &Party) -> Table {
         section([
             ("ca_file", text("../ca.pem")),
             ("platform_roots", Value::Boolean(false)),
+            // A client's jwks_uri is served on loopback here.
+            (
+                "private_networks",
+                list(&["127.0.0.0/8".to_owned(), "::1/128".to_owned()]),
+            ),
         ]),
     );
     if party.issues_tokens {

@@ -106,6 +106,7 @@ pub(crate) fn outbound(loaded: &Loaded, shared: &Shared) -> anyhow::Result<Outbo
         OutboundConfig::new(&loaded.config.party, trust, Arc::new(move || clock.now()));
     config.proxy = section.proxy.as_deref().cloned();
     config.observer = shared.observer.clone();
+    config.private_networks = section.private_networks.iter().map(|it| **it).collect();
     config.connect_to = section
         .connect_to
         .iter()

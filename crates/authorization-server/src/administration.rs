@@ -3,6 +3,7 @@
 //! it caches nothing that decides. Each act leaves an audit row, in the same transaction.
 
 mod clients;
+mod initial_access_tokens;
 mod keys;
 mod resource_servers;
 mod tokens;
@@ -14,8 +15,10 @@ use storage::{Clock, Db, Transaction, Work};
 
 pub use crate::password::generate as generate_password;
 pub use crate::store::clients::ClientSecret;
+pub use crate::store::dynamic_registrations::{InitialAccessToken, RegistrationPolicy};
 pub use crate::store::revocations::TokenEntry;
 pub use clients::{NewClient, NewClientSecret};
+pub use initial_access_tokens::NewInitialAccessToken;
 use oauth::Random;
 use oauth::jose::Algorithm;
 pub use resource_servers::NewResourceServer;
@@ -53,6 +56,15 @@ impl Actor {
     pub fn shell() -> Self {
         Self {
             role: "shell",
+            subject: None,
+        }
+    }
+
+    /// A client that registers itself.
+    #[must_use]
+    pub fn client() -> Self {
+        Self {
+            role: "authorization-server",
             subject: None,
         }
     }

@@ -22,11 +22,14 @@ use storage::{AuditEvent, Transaction, Work};
 use crate::caller::Caller;
 use crate::endpoint::is_form;
 use crate::pages::{self, Problem, settle};
+use crate::pushed_authorization::{self, REQUEST_URI};
 use crate::session::{self, Browser};
 use crate::store::authorization_requests::{self, AuthorizationRequest, Claim};
 use crate::store::clients;
+use crate::store::pushed_requests::PushedRequest;
 use crate::{AuthorizationServer, Client, audit};
-use check::{Checked, Refusal, check, echoed};
+use check::Refusal;
+pub(crate) use check::{check, echoed};
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
@@ -92,7 +95,13 @@ struct Asked {
     client: Client,
     redirect_uri: String,
     state: Option<String>,
-    parameters: Result<Parameters, oauth::Error>,
+    asked: Wanted,
+}
+
+/// What a request asks for: in its own parameters, or in those that were pushed.
+enum Wanted {
+    Here(Result<Parameters, oauth::Error>),
+    Pushed(Box<PushedRequest>),
 }
 
 impl Asked {
@@ -104,12 +113,12 @@ impl Asked {
         let client = client
             .filter(|it| !it.disabled)
             .ok_or(Problem::UnknownClient)?;
+        let request_uri = only(text, "request_uri").filter(|uri| uri.starts_with(REQUEST_URI));
+        if let Some(request_uri) = request_uri {
+            return Self::pushed(server, client, &request_uri).await;
+        }
         let redirect_uri = only(text, "redirect_uri").ok_or(Problem::WrongRedirectUri)?;
-        let mut registered = client
-            .redirect_uris
-            .iter()
-            .filter_map(|uri| RegisteredRedirectUri::parse(uri).ok());
-        if !registered.any(|registered| registered.matches(&redirect_uri)) {
+        if !is_registered(&client, &redirect_uri) {
             return Err(Problem::WrongRedirectUri);
         }
         let state = only(text, "state").filter(|state| echoed(state));
@@ -117,7 +126,28 @@ impl Asked {
             client,
             redirect_uri,
             state,
-            parameters: Parameters::parse(text),
+            asked: Wanted::Here(Parameters::parse(text)),
+        })
+    }
+
+    /// A request that was pushed before. Whatever else the browser carries beside its `request_uri` does
+    /// not count (RFC 9126 section 4).
+    async fn pushed(
+        server: &AuthorizationServer,
+        client: Client,
+        request_uri: &str,
+    ) -> Result<Self, Problem> {
+        let pushed = pushed_authorization::take(server, &client.client_id, request_uri).await?;
+        let pushed = pushed.ok_or(Problem::UnknownRequestUri)?;
+        // It may have been taken out of the registration since.
+        if !is_registered(&client, &pushed.redirect_uri) {
+            return Err(Problem::WrongRedirectUri);
+        }
+        Ok(Self {
+            client,
+            redirect_uri: pushed.redirect_uri.clone(),
+            state: pushed.state.clone(),
+            asked: Wanted::Pushed(Box::new(pushed)),
         })
     }
 
@@ -126,20 +156,31 @@ impl Asked {
         server: &AuthorizationServer,
         headers: &HeaderMap,
     ) -> Result<Result<AuthorizationRequest, Refusal>, Problem> {
-        let checked = match check(&self.client, &self.parameters) {
-            Ok(checked) => checked,
-            Err(refusal) => return Ok(Err(refusal)),
+        let (request, silent) = match &self.asked {
+            Wanted::Here(parameters) => match self.check(server, parameters) {
+                Ok(checked) => checked,
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+            Wanted::Pushed(pushed) => (self.accepted_before(server, pushed), pushed.silent),
         };
-        if checked.silent {
+        if silent {
             let signed_in = session::current(server, headers).await?.is_some();
             return Ok(Err(Refusal::silent(signed_in)));
         }
-        Ok(Ok(self.accepted(server, checked)))
+        Ok(Ok(request))
     }
 
-    fn accepted(&self, server: &AuthorizationServer, checked: Checked) -> AuthorizationRequest {
+    fn check(
+        &self,
+        server: &AuthorizationServer,
+        parameters: &Result<Parameters, oauth::Error>,
+    ) -> Result<(AuthorizationRequest, bool), Refusal> {
+        if self.client.protocol.pushed_requests_only() {
+            return Err(Refusal::not_pushed());
+        }
+        let checked = check(&self.client, parameters)?;
         let created = server.clock().now();
-        AuthorizationRequest {
+        let request = AuthorizationRequest {
             client_id: self.client.client_id.clone(),
             redirect_uri: self.redirect_uri.clone(),
             scope: checked.scope,
@@ -147,6 +188,26 @@ impl Asked {
             state: self.state.clone(),
             code_challenge: checked.code_challenge.as_str().to_owned(),
             fresh_login: checked.fresh_login,
+            created,
+            expires: created + server.config().lifetimes.authorization_request,
+        };
+        Ok((request, checked.silent))
+    }
+
+    fn accepted_before(
+        &self,
+        server: &AuthorizationServer,
+        pushed: &PushedRequest,
+    ) -> AuthorizationRequest {
+        let created = server.clock().now();
+        AuthorizationRequest {
+            client_id: self.client.client_id.clone(),
+            redirect_uri: self.redirect_uri.clone(),
+            scope: pushed.scope.clone(),
+            audiences: pushed.audiences.clone(),
+            state: self.state.clone(),
+            code_challenge: pushed.code_challenge.clone(),
+            fresh_login: pushed.fresh_login,
             created,
             expires: created + server.config().lifetimes.authorization_request,
         }
@@ -175,6 +236,15 @@ impl Asked {
             &members,
         ))
     }
+}
+
+/// Whether a redirect URI is one of the client's (RFC 9700 section 2.1).
+pub(crate) fn is_registered(client: &Client, redirect_uri: &str) -> bool {
+    let mut registered = client
+        .redirect_uris
+        .iter()
+        .filter_map(|uri| RegisteredRedirectUri::parse(uri).ok());
+    registered.any(|registered| registered.matches(redirect_uri))
 }
 
 /// Stores the request for this browser and sends it on.

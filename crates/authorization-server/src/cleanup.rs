@@ -66,7 +66,9 @@ const BATCHES: usize = 40;
 
 /// A used code stays as long as its family: presented again, it must still revoke that family (RFC 6749
 /// section 4.1.2). Refresh tokens go before the families they hang on.
-const EXPIRED: [&str; 7] = [
+const EXPIRED: [&str; 8] = [
+    "DELETE FROM pushed_authorization_request WHERE request_uri_hash IN \
+        (SELECT request_uri_hash FROM pushed_authorization_request WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM access_token WHERE token_hash IN \
         (SELECT token_hash FROM access_token WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM assertion_jti WHERE (client_id, jti_hash) IN \

@@ -45,6 +45,8 @@ pub(crate) struct Rejected {
     pub(crate) failure: Failure,
     pub(crate) client_id: Option<String>,
     pub(crate) assertion: Option<Assertion>,
+    /// For the audit only: on the wire all of them look alike.
+    pub(crate) cause: Option<String>,
 }
 
 /// Authenticates the client of a posted form.
@@ -165,7 +167,10 @@ async fn by_secret(
             client,
             assertion: None,
         }),
-        client => Err(Rejected::new(refusal, client)),
+        client => {
+            let cause = cause(client.as_ref(), method, "wrong or expired secret");
+            Err(Rejected::new(refusal, client, cause))
+        }
     }
 }
 
@@ -180,7 +185,11 @@ async fn by_name(
                 assertion: None,
             })
         }
-        client => Err(Rejected::new(refused(), client)),
+        client => {
+            let method = ClientAuthenticationMethod::None;
+            let cause = cause(client.as_ref(), method, "");
+            Err(Rejected::new(refused(), client, cause))
+        }
     }
 }
 
@@ -189,35 +198,60 @@ async fn by_assertion(
     jwt: &str,
     named: Option<&str>,
 ) -> Result<AuthenticatedClient, Rejected> {
-    let issuer = client_assertion::unverified_issuer(jwt).map_err(|_| refused())?;
+    let issuer = client_assertion::unverified_issuer(jwt)
+        .map_err(|error| Rejected::new(refused(), None, error.to_string()))?;
+    let found = store::clients::find(server.db(), &issuer).await?;
     // RFC 7521 section 4.2: a client_id beside the assertion must name the same client.
     if named.is_some_and(|named| named != issuer) {
-        return Err(refused().into());
+        let cause = "client_id is not the assertion's iss".to_owned();
+        return Err(Rejected::new(refused(), found, cause));
     }
-    let found = store::clients::find(server.db(), &issuer).await?;
-    let Some(client) = found.filter(|it| usable(it, ClientAuthenticationMethod::PrivateKeyJwt))
-    else {
-        return Err(refused().into());
-    };
-    match verify(server, &client, jwt).await {
-        Ok(assertion) => Ok(AuthenticatedClient {
-            client,
-            assertion: Some(assertion),
-        }),
-        Err(assertion) => Err(Rejected {
-            assertion,
-            ..Rejected::new(refused(), Some(client))
-        }),
+    let method = ClientAuthenticationMethod::PrivateKeyJwt;
+    match found {
+        Some(client) if usable(&client, method) => match verify(server, &client, jwt).await {
+            Ok(assertion) => Ok(AuthenticatedClient {
+                client,
+                assertion: Some(assertion),
+            }),
+            Err(error) => Err(Rejected {
+                assertion: error
+                    .pending()
+                    .map(|pending| assertion(&client, &pending.jti, pending.expires_at)),
+                ..Rejected::new(refused(), Some(client), error.to_string())
+            }),
+        },
+        found => {
+            let cause = cause(found.as_ref(), method, "");
+            Err(Rejected::new(refused(), found, cause))
+        }
     }
 }
 
-/// Verifies with the registered keys; `Err` holds what is to be recorded nevertheless. Fetched keys are
+/// Why a client was not let in, for its operator: he cannot help a partner who is told nothing.
+fn cause(
+    client: Option<&Client>,
+    method: ClientAuthenticationMethod,
+    otherwise: &'static str,
+) -> String {
+    match client {
+        None => "no such client".to_owned(),
+        Some(client) if client.disabled => "the client is disabled".to_owned(),
+        Some(client) if client.authentication != method => format!(
+            "{} instead of {}",
+            method.as_str(),
+            client.authentication.as_str()
+        ),
+        Some(_) => otherwise.to_owned(),
+    }
+}
+
+/// Verifies with the registered keys. Fetched keys are
 /// fetched once more if the assertion names one that is not among them: the client may have rotated.
 async fn verify(
     server: &AuthorizationServer,
     client: &Client,
     jwt: &str,
-) -> Result<Assertion, Option<Assertion>> {
+) -> Result<Assertion, AssertionError> {
     let now = server.clock().now();
     let first = match &client.jwks {
         Some(text) => Jwks::parse(text.as_bytes()).map(Arc::new).ok(),
@@ -230,17 +264,13 @@ async fn verify(
     };
     let first = verify_with(server, client, jwt, first.as_deref());
     match (first, &client.jwks_uri) {
-        (Err(AssertionError::UnknownKey), Some(uri)) => {
+        // A key that was exchanged under its old name, or without one, shows by its signature.
+        (Err(AssertionError::UnknownKey | AssertionError::Signature), Some(uri)) => {
             let renewed = server.remote_jwks().renewed(uri, now).await;
             verify_with(server, client, jwt, renewed.as_deref())
         }
         (first, _) => first,
     }
-    .map_err(|error| {
-        error
-            .pending()
-            .map(|pending| assertion(client, &pending.jti, pending.expires_at))
-    })
 }
 
 fn verify_with(
@@ -289,11 +319,12 @@ fn basic_refused() -> Failure {
 }
 
 impl Rejected {
-    fn new(failure: Failure, client: Option<Client>) -> Self {
+    fn new(failure: Failure, client: Option<Client>, cause: String) -> Self {
         Self {
             failure,
             client_id: client.map(|client| client.client_id),
             assertion: None,
+            cause: Some(cause),
         }
     }
 }
@@ -304,6 +335,7 @@ impl From<Failure> for Rejected {
             failure,
             client_id: None,
             assertion: None,
+            cause: None,
         }
     }
 }

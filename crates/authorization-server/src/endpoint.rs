@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use oauth::{Error, ErrorCode, Parameters};
 
-use crate::{AuthorizationServer, KeyError};
+use crate::{AuthorizationServer, KeyError, dynamic_registration};
 
 /// A form posted to an endpoint, not authenticated yet.
 pub(crate) struct PostedForm {
@@ -67,6 +67,8 @@ pub(crate) enum Failure {
     Refused(Error),
     /// As above, 401 with a challenge because HTTP Basic was tried (RFC 6749 section 5.2).
     BasicRefused(Error),
+    /// 401 with a Bearer challenge; without a code when there was no token at all (RFC 6750 section 3.1).
+    BearerRefused(Option<ErrorCode>),
     /// The body is too large or broke off.
     Unreadable(StatusCode),
     /// The database; the caller should come back.
@@ -84,6 +86,10 @@ impl Failure {
     pub(crate) fn error(&self) -> Error {
         match self {
             Self::Refused(error) | Self::BasicRefused(error) => error.clone(),
+            Self::BearerRefused(_) => Error::new(
+                ErrorCode::InvalidToken,
+                "the token is missing, unknown, used up or expired",
+            ),
             Self::Unreadable(_) => {
                 Error::new(ErrorCode::InvalidRequest, "the body could not be read")
             }
@@ -129,7 +135,7 @@ impl IntoResponse for Failure {
                 tracing::error!(error = %cause, "signing");
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Refused(_) | Self::BasicRefused(_) => {
+            Self::Refused(_) | Self::BasicRefused(_) | Self::BearerRefused(_) => {
                 StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::BAD_REQUEST)
             }
         };
@@ -148,6 +154,12 @@ impl IntoResponse for Failure {
                 response
                     .headers_mut()
                     .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::BearerRefused(code) => {
+                let challenge = dynamic_registration::challenge(code);
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, challenge);
             }
             Self::Refused(_) | Self::Unreadable(_) => {}
         }

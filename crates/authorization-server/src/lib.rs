@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `GET /.well-known/oauth-authorization-server` | `metadata` | RFC 8414 |
 //! | `GET POST /oauth2/authorize` | `authorize` | RFC 6749 section 4.1.1 |
+//! | `POST /oauth2/par` | `pushed_authorization` | RFC 9126 |
+//! | `POST /oauth2/register`, `GET PUT DELETE /oauth2/register/{client_id}` | `dynamic_registration` | RFC 7591, RFC 7592 |
 //! | `GET POST /login`, `/consent` | `login`, `consent` | pages for people |
 //! | `POST /oauth2/token` | `token` | RFC 6749 section 3.2 |
 //! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
@@ -24,6 +26,7 @@ mod cleanup;
 mod client_authentication;
 mod config;
 mod consent;
+mod dynamic_registration;
 mod endpoint;
 mod grants;
 mod introspection;
@@ -32,6 +35,7 @@ mod login;
 mod metadata;
 mod pages;
 mod password;
+mod pushed_authorization;
 mod registration;
 mod remote_jwks;
 mod resource_owner;
@@ -141,6 +145,8 @@ impl AuthorizationServer {
     pub fn router(&self) -> Router {
         Router::new()
             .merge(token::routes())
+            .merge(dynamic_registration::routes())
+            .merge(pushed_authorization::routes())
             .merge(introspection::routes())
             .merge(revocation::routes())
             .merge(metadata::routes())
@@ -189,6 +195,19 @@ impl AuthorizationServer {
 
     pub(crate) fn remote_jwks(&self) -> &remote_jwks::RemoteJwks {
         &self.inner.remote_jwks
+    }
+
+    /// The registrations, for those that clients make themselves.
+    pub(crate) fn administration(&self) -> administration::Administration {
+        administration::Administration {
+            db: self.db().clone(),
+            clock: self.clock().clone(),
+            random: self.random().clone(),
+            party: self.config().party.clone(),
+            jurisdictions: self.config().jurisdictions.clone(),
+            signing_algorithms: self.config().signing_algorithms.clone(),
+            actor: administration::Actor::client(),
+        }
     }
 
     pub(crate) fn people(&self) -> &resource_owner::People {

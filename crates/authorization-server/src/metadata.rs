@@ -36,6 +36,9 @@ fn describe(server: &AuthorizationServer) -> AuthorizationServerMetadata {
         jwks_uri: Some(server.endpoint("/oauth2/jwks")),
         introspection_endpoint: Some(server.endpoint("/oauth2/introspect")),
         revocation_endpoint: Some(server.endpoint("/oauth2/revoke")),
+        registration_endpoint: Some(server.endpoint("/oauth2/register")),
+        pushed_authorization_request_endpoint: Some(server.endpoint("/oauth2/par")),
+        require_pushed_authorization_requests: Some(false),
         response_types_supported: vec!["code".to_owned()],
         response_modes_supported: vec!["query".to_owned()],
         grant_types_supported: GrantType::ALL

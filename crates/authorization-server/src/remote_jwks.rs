@@ -1,6 +1,7 @@
 //! Keys of clients that registered a `jwks_uri` (RFC 7591 section 2), fetched and kept for a short time.
 //!
-//! Only addresses from registrations are fetched, over HTTPS, without redirects and with limits. Whoever
+//! Only addresses from registrations are fetched, over HTTPS, without redirects, with limits, and not from
+//! private networks unless the configuration opens them. Whoever
 //! knows a client id can make us fetch, so fetches of one address are at least [`PAUSE`] apart whatever
 //! they gave, and one at a time.
 
@@ -78,17 +79,18 @@ impl RemoteJwks {
                 entry.keys = Some(Arc::new(keys));
                 entry.fresh_until = now + age;
             }
-            None => {
-                entry.keys = None;
-                entry.fresh_until = now;
-            }
+            // Keys that are fresh by their own Cache-Control stay: whoever makes a client's server fail for
+            // a moment and sends us an unknown kid must not lock the client out.
+            None if entry.fresh_until > now => {}
+            None => entry.keys = None,
         }
     }
 
     async fn ask(&self, uri: &str) -> Option<(Jwks, SignedDuration)> {
         let request = Request::get(Url::parse(uri).ok()?, Purpose::Jwks)
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
-            .deadline(DEADLINE);
+            .deadline(DEADLINE)
+            .public_only();
         let response = match self.outbound.send(request).await {
             Ok(response) => response,
             Err(error) => {

@@ -8,6 +8,8 @@ pub(crate) mod assertions;
 pub(crate) mod authorization_requests;
 pub(crate) mod clients;
 pub(crate) mod codes;
+pub(crate) mod dynamic_registrations;
+pub(crate) mod pushed_requests;
 pub(crate) mod resource_servers;
 pub(crate) mod revocations;
 pub(crate) mod sessions;

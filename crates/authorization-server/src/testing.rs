@@ -166,7 +166,7 @@ impl Bench {
             expires: None,
         };
         self.admin
-            .add_client_secret(client_id, new)
+            .rotate_client_secret(client_id, new, jiff::SignedDuration::from_hours(24))
             .await
             .unwrap()
             .1
@@ -284,9 +284,16 @@ pub(crate) fn config() -> Config {
     }
 }
 
+/// Where the servers of tests are.
+pub(crate) fn loopback() -> Vec<ipnet::IpNet> {
+    vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]
+}
+
 fn outbound(trust: Trust) -> Outbound {
     let now: outbound::Now = Arc::new(|| Timestamp::UNIX_EPOCH);
-    Outbound::new(OutboundConfig::new("vro", trust, now)).unwrap()
+    let mut config = OutboundConfig::new("vro", trust, now);
+    config.private_networks = loopback();
+    Outbound::new(config).unwrap()
 }
 
 /// Rights over births in Massachusetts.

@@ -146,9 +146,14 @@ impl AuthorizationServer {
         if let Failure::Unavailable(_) = rejected.failure {
             return rejected.failure;
         }
+        let denial = audit::denial(self, caller, action, &rejected.failure.error());
         let event = AuditEvent {
             client_id: rejected.client_id,
-            ..audit::denial(self, caller, action, &rejected.failure.error())
+            reason: match (denial.reason, rejected.cause) {
+                (Some(reason), Some(cause)) => Some(format!("{reason}: {cause}")),
+                (reason, _) => reason,
+            },
+            ..denial
         };
         match self
             .db()
@@ -186,9 +191,10 @@ impl Work for Deny {
     }
 }
 
-/// The answer to an assertion that was used before.
+/// The answer to an assertion that was used before. It may say so: whoever holds one that verifies knows
+/// that its client is registered.
 pub(crate) fn replayed() -> Error {
-    Error::new(ErrorCode::InvalidClient, "client authentication failed")
+    Error::new(ErrorCode::InvalidClient, "the assertion was used before")
 }
 
 const ACTION: &str = "token.issue";

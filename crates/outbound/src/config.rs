@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::Url;
 
 use crate::observe::{Now, Observer};
@@ -25,6 +26,9 @@ pub struct OutboundConfig {
     pub max_response_bytes: usize,
     /// Hosts that are reached at a given address instead of the one their name resolves to.
     pub connect_to: Vec<ConnectTo>,
+    /// Networks that are not on the public internet but may be reached by requests of
+    /// [`Reach::Public`](crate::Reach::Public) all the same.
+    pub private_networks: Vec<IpNet>,
     /// Called after every exchange. `None` in a server; the demonstration draws from it.
     pub observer: Option<Observer>,
     /// The clock that dates observed exchanges.
@@ -43,6 +47,7 @@ impl OutboundConfig {
             total_timeout: TOTAL_TIMEOUT,
             max_response_bytes: MAX_RESPONSE_BYTES,
             connect_to: Vec::new(),
+            private_networks: Vec::new(),
             observer: None,
             now,
         }
@@ -59,6 +64,7 @@ impl fmt::Debug for OutboundConfig {
             .field("total_timeout", &self.total_timeout)
             .field("max_response_bytes", &self.max_response_bytes)
             .field("connect_to", &self.connect_to)
+            .field("private_networks", &self.private_networks)
             .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError};
 
-use crate::resolve::NameNotResolved;
+use crate::resolve::{NameNotResolved, NotPublic};
 
 /// Why an exchange gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +106,9 @@ impl OutboundError {
                 host,
                 reason: found.to_string(),
             };
+        }
+        if cause::<NotPublic>(error).is_some() {
+            return Self::NotAllowed(NOT_PUBLIC);
         }
         if let Some(found) = cause::<rustls::Error>(error) {
             return Self::Tls {
@@ -229,3 +232,6 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
     }
     current.to_string()
 }
+/// To be allowed, its network has to stand in `private_networks`.
+pub(crate) const NOT_PUBLIC: &str =
+    "the address is not a public one, nor in [outbound] private_networks";

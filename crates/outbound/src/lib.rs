@@ -9,6 +9,7 @@
 mod config;
 mod error;
 mod observe;
+mod public;
 mod request;
 mod resolve;
 mod send;
@@ -19,7 +20,7 @@ mod tls;
 pub use config::{ConnectTo, OutboundConfig, Trust};
 pub use error::{ConfigError, OutboundError, Step};
 pub use observe::{Exchange, Now, Observer};
-pub use request::{Purpose, Request, Response};
+pub use request::{Purpose, Reach, Request, Response};
 pub use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 pub use reqwest::{Method, StatusCode};
 pub use send::Outbound;

@@ -60,6 +60,17 @@ impl fmt::Display for Purpose {
     }
 }
 
+/// Which addresses a request may be sent to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Any: the URL stands in our own configuration.
+    #[default]
+    Anywhere,
+    /// Public ones and those of `private_networks`: the URL comes from somebody else, who could make us
+    /// knock at doors inside our own network (reliability: SSRF by `jwks_uri`).
+    Public,
+}
+
 /// A request to send. Its `Debug` shows no header, no body and no query.
 #[derive(Clone)]
 pub struct Request {
@@ -75,6 +86,8 @@ pub struct Request {
     pub purpose: Purpose,
     /// A deadline for the whole exchange, if shorter than the configured one.
     pub deadline: Option<Duration>,
+    /// Where it may go.
+    pub reach: Reach,
 }
 
 impl Request {
@@ -105,6 +118,7 @@ impl Request {
             body: Vec::new(),
             purpose,
             deadline: None,
+            reach: Reach::default(),
         }
     }
 
@@ -112,6 +126,13 @@ impl Request {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
+        self
+    }
+
+    /// Sends it to public addresses only, whatever the name resolves to.
+    #[must_use]
+    pub fn public_only(mut self) -> Self {
+        self.reach = Reach::Public;
         self
     }
 

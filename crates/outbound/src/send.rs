@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
+use reqwest::dns::Resolve;
 use reqwest::header::{HOST, HeaderValue};
 use url::{Host, Url};
 
 use crate::config::{ConnectTo, OutboundConfig};
-use crate::error::{ConfigError, OutboundError, Step};
+use crate::error::{ConfigError, NOT_PUBLIC, OutboundError, Step};
 use crate::observe::Exchange;
-use crate::request::{Request, Response};
-use crate::resolve::System;
+use crate::public;
+use crate::request::{Reach, Request, Response};
+use crate::resolve::{Public, System};
 use crate::tls;
 
 /// An HTTPS client. Cheap to clone; clones share their connections.
@@ -23,6 +26,8 @@ pub struct Outbound(Arc<Inner>);
 struct Inner {
     config: OutboundConfig,
     client: reqwest::Client,
+    /// For [`Reach::Public`].
+    public: reqwest::Client,
     routes: HashMap<(String, u16), Route>,
 }
 
@@ -39,7 +44,9 @@ impl Outbound {
     /// # Errors
     /// When nothing would be trusted, or a setting is unusable.
     pub fn new(config: OutboundConfig) -> Result<Self, ConfigError> {
-        let client = build(&config, None)?;
+        let client = build(&config, None, Arc::new(System))?;
+        let public = Arc::new(Public(config.private_networks.clone()));
+        let public = build(&config, None, public)?;
         let mut routes = HashMap::new();
         for entry in &config.connect_to {
             let key = (entry.host.to_ascii_lowercase(), entry.port);
@@ -55,6 +62,7 @@ impl Outbound {
         Ok(Self(Arc::new(Inner {
             config,
             client,
+            public,
             routes,
         })))
     }
@@ -96,7 +104,7 @@ impl Outbound {
     }
 
     async fn exchange(&self, request: Request) -> Result<Response, OutboundError> {
-        allowed(&request.url)?;
+        self.allowed(&request)?;
         let host = authority(&request.url);
         let total = self.0.config.total_timeout;
         let deadline = request.deadline.map_or(total, |asked| asked.min(total));
@@ -107,6 +115,22 @@ impl Outbound {
                 step: Step::Answering,
                 after: deadline,
             }),
+        }
+    }
+
+    /// An address in place of a name is not resolved, so it is looked at here.
+    fn allowed(&self, request: &Request) -> Result<(), OutboundError> {
+        allowed(&request.url)?;
+        let address = match request.url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::from(address),
+            Some(Host::Ipv6(address)) => IpAddr::from(address),
+            _ => return Ok(()),
+        };
+        match request.reach {
+            Reach::Public if !public::is_allowed(address, &self.0.config.private_networks) => {
+                Err(OutboundError::NotAllowed(NOT_PUBLIC))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -159,7 +183,11 @@ impl Outbound {
             .to_ascii_lowercase();
         let port = request.url.port_or_known_default().unwrap_or(HTTPS_PORT);
         let Some(route) = self.0.routes.get(&(name, port)) else {
-            return Ok((&self.0.client, request));
+            let client = match request.reach {
+                Reach::Anywhere => &self.0.client,
+                Reach::Public => &self.0.public,
+            };
+            return Ok((client, request));
         };
         if let Some(other) = route.port {
             let original = authority(&request.url);
@@ -216,6 +244,7 @@ impl fmt::Debug for Outbound {
 fn build(
     config: &OutboundConfig,
     only: Option<&ConnectTo>,
+    resolver: Arc<dyn Resolve>,
 ) -> Result<reqwest::Client, ConfigError> {
     // A request whose URL was rewritten to another port names its origin in the Host header; in
     // HTTP/2 the URL's own authority would contradict it.
@@ -227,7 +256,7 @@ fn build(
         .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy()
-        .dns_resolver(Arc::new(System))
+        .dns_resolver(resolver)
         .connect_timeout(config.connect_timeout)
         .pool_idle_timeout(POOL_IDLE);
     if let Some(url) = &config.proxy {
@@ -248,7 +277,7 @@ fn build(
 fn route(config: &OutboundConfig, entry: &ConnectTo) -> Result<Route, ConfigError> {
     let port = (entry.port != entry.address.port()).then_some(entry.address.port());
     Ok(Route {
-        client: build(config, Some(entry))?,
+        client: build(config, Some(entry), Arc::new(System))?,
         port,
     })
 }

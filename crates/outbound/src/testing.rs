@@ -9,6 +9,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -195,6 +196,7 @@ type Respond = Arc<dyn Fn(&Recorded) -> Answer + Send + Sync>;
 pub struct Server {
     address: SocketAddr,
     recorded: Arc<Mutex<Vec<Recorded>>>,
+    accepted: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -220,10 +222,19 @@ impl Server {
         let recorded = Arc::new(Mutex::new(Vec::new()));
         let origin = format!("https://localhost:{}", address.port());
         let respond: Respond = Arc::new(move |asked| respond(&origin, asked));
-        let task = tokio::spawn(accept(listener, acceptor, Arc::clone(&recorded), respond));
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&accepted);
+        let task = tokio::spawn(accept(
+            listener,
+            acceptor,
+            Arc::clone(&recorded),
+            counted,
+            respond,
+        ));
         Self {
             address,
             recorded,
+            accepted,
             task,
         }
     }
@@ -252,6 +263,12 @@ impl Server {
         self.recorded.lock().unwrap().clone()
     }
 
+    /// How many connections were opened, even without a handshake.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+
     /// How often a path (without query) was asked for.
     #[must_use]
     pub fn count(&self, path: &str) -> usize {
@@ -272,10 +289,11 @@ async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     recorded: Arc<Mutex<Vec<Recorded>>>,
+    accepted: Arc<AtomicUsize>,
     respond: Respond,
 ) {
-    let mut connection = 0;
     while let Ok((stream, _)) = listener.accept().await {
+        let connection = accepted.fetch_add(1, Ordering::SeqCst);
         let (acceptor, recorded) = (acceptor.clone(), Arc::clone(&recorded));
         let respond = Arc::clone(&respond);
         tokio::spawn(async move {
@@ -295,7 +313,6 @@ async fn accept(
                 .serve_connection(TokioIo::new(stream), answer)
                 .await;
         });
-        connection += 1;
     }
 }
 

@@ -9,9 +9,6 @@ ALTER TABLE client ADD COLUMN require_pushed_authorization_requests BOOLEAN NOT 
 -- NULL: opaque tokens; else JWTs (RFC 9068) signed with this algorithm.
 ALTER TABLE resource_server ADD COLUMN access_token_signing_alg TEXT;
 
--- prompt=none: nothing may be asked.
-ALTER TABLE authorization_request ADD COLUMN silent BOOLEAN NOT NULL DEFAULT FALSE;
-
 -- A key's state is a matter of time: next until active_ms, active until retiring_ms, retiring until
 -- retired_ms. private_key is sealed with AES-256-GCM under the key encryption key, and emptied once the
 -- key signs no more. Of each algorithm exactly one key has no end yet.

@@ -1,6 +1,6 @@
 //! Registration of clients and of their secrets.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use oauth::Secret;
 use storage::Transaction;
 use storage::audit::AuditEvent;
@@ -112,8 +112,7 @@ impl Administration {
             .ok_or(Error::NotFound("client"))
     }
 
-    /// Disables a client, and with it at once all its tokens; or enables it again, which brings back
-    /// the tokens that have not expired.
+    /// Disables a client and revokes at once all that was issued to it; or enables it again, to ask anew.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -126,6 +125,7 @@ impl Administration {
         let change = SetDisabled {
             client_id: client_id.to_owned(),
             disabled,
+            now: self.clock.now(),
         };
         self.act(self.client_event(action, client_id), change).await
     }
@@ -161,23 +161,45 @@ impl Administration {
         new: NewClientSecret,
     ) -> Result<(ClientSecret, Secret), Error> {
         let client = self.client(client_id).await?;
-        if !matches!(
-            client.authentication,
-            ClientAuthenticationMethod::ClientSecretBasic
-                | ClientAuthenticationMethod::ClientSecretPost
-        ) {
-            return Err(Error::invalid(
-                "authentication",
-                "the client does not use a secret",
-            ));
+        uses_secret(&client)?;
+        let (stored, shown) = self.make_secret(client_id, new)?;
+        let listed = stored.secret.clone();
+        let change = AddSecret {
+            new: stored,
+            now: self.clock.now(),
+            others_until: None,
+        };
+        self.act(self.client_event("client.secret.add", client_id), change)
+            .await?;
+        Ok((listed, shown))
+    }
+
+    /// Makes a new secret and lets the present one end after `overlap`, so that the client can change over
+    /// without a gap. Of two that were live, the one that would end first ends now.
+    ///
+    /// # Errors
+    /// As [`Administration::add_client_secret`].
+    pub async fn rotate_client_secret(
+        &self,
+        client_id: &str,
+        new: NewClientSecret,
+        overlap: SignedDuration,
+    ) -> Result<(ClientSecret, Secret), Error> {
+        let client = self.client(client_id).await?;
+        uses_secret(&client)?;
+        if overlap.is_negative() || overlap > LONGEST_OVERLAP {
+            return Err(Error::invalid("overlap", "must be 0 to 90 days"));
         }
         let (stored, shown) = self.make_secret(client_id, new)?;
         let listed = stored.secret.clone();
-        self.act(
-            self.client_event("client.secret.add", client_id),
-            AddSecret(stored),
-        )
-        .await?;
+        let now = self.clock.now();
+        let change = AddSecret {
+            new: stored,
+            now,
+            others_until: Some(now + overlap),
+        };
+        self.act(self.client_event("client.secret.rotate", client_id), change)
+            .await?;
         Ok((listed, shown))
     }
 
@@ -194,7 +216,7 @@ impl Administration {
             .await
     }
 
-    async fn client_of(&self, new: NewClient) -> Result<Client, Error> {
+    pub(crate) async fn client_of(&self, new: NewClient) -> Result<Client, Error> {
         let client_id = new
             .client_id
             .clone()
@@ -202,7 +224,7 @@ impl Administration {
         validation::client(self, &client_id, new).await
     }
 
-    fn make_secret(
+    pub(crate) fn make_secret(
         &self,
         client_id: &str,
         new: NewClientSecret,
@@ -258,10 +280,15 @@ impl Change for Replace {
 struct SetDisabled {
     client_id: String,
     disabled: bool,
+    now: Timestamp,
 }
 
 impl Change for SetDisabled {
     async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        // Not only inactive while it is disabled: enabled again, nothing from before comes back to life.
+        if self.disabled {
+            revocations::revoke_client(tx, &self.client_id, self.now).await?;
+        }
         Ok(found(
             clients::set_disabled(tx, &self.client_id, self.disabled).await?,
             "client",
@@ -287,14 +314,58 @@ impl Change for Delete {
     }
 }
 
-struct AddSecret(NewSecret);
+/// Adds a secret; with `others_until` the newest of the others ends then and the rest now.
+struct AddSecret {
+    new: NewSecret,
+    now: Timestamp,
+    others_until: Option<Timestamp>,
+}
 
 impl Change for AddSecret {
     async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
-        clients::insert_secret(tx, &self.0).await?;
+        let client_id = &self.new.client_id;
+        // Whoever else changes the client's secrets waits: otherwise two could be added as the second.
+        clients::lock(tx, client_id).await?;
+        let live = clients::live_secrets(tx, client_id, self.now).await?;
+        match self.others_until {
+            None if live.len() >= LIVE_SECRETS => {
+                return Ok(Err(Error::InUse(
+                    "the client has two secrets already; remove one, or rotate",
+                )));
+            }
+            None => {}
+            Some(until) => {
+                let (newest, rest) = match live.split_last() {
+                    Some((newest, rest)) => (Some(newest), rest),
+                    None => (None, [].as_slice()),
+                };
+                for id in rest {
+                    clients::expire_secret(tx, id, self.now).await?;
+                }
+                if let Some(id) = newest {
+                    clients::expire_secret(tx, id, until).await?;
+                }
+            }
+        }
+        clients::insert_secret(tx, &self.new).await?;
         Ok(Ok(()))
     }
 }
+
+/// Only these methods have one.
+fn uses_secret(client: &Client) -> Result<(), Error> {
+    match client.authentication {
+        ClientAuthenticationMethod::ClientSecretBasic
+        | ClientAuthenticationMethod::ClientSecretPost => Ok(()),
+        ClientAuthenticationMethod::None | ClientAuthenticationMethod::PrivateKeyJwt => Err(
+            Error::invalid("authentication", "the client does not use a secret"),
+        ),
+    }
+}
+
+/// One in use and one to change over to; every more is one that nobody watches.
+const LIVE_SECRETS: usize = 2;
+const LONGEST_OVERLAP: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 struct DeleteSecret {
     client_id: String,

@@ -387,3 +387,56 @@ async fn acts_are_audited_with_their_outcome() {
     assert_eq!(denied, ["there is no such client"]);
     assert_eq!(bench.audit("client.add").await.len(), 3);
 }
+
+// Two live secrets at most, also when they are added at once; rotation overlaps.
+#[tokio::test]
+async fn a_client_has_two_live_secrets_at_most() {
+    each_engine(&[&MIGRATIONS], |db| async move {
+        let bench = Bench::on(db).await;
+        let admin = &bench.admin;
+        let first = bench.add(api_client("api")).await;
+        let added = at_once((0..5).map(|_| admin.add_client_secret("api", secret()))).await;
+        assert_eq!(added.iter().filter(|it| it.is_ok()).count(), 1);
+        let second = added.into_iter().find_map(Result::ok).unwrap();
+        let hour = jiff::SignedDuration::from_hours(1);
+        let (_, third) = admin
+            .rotate_client_secret("api", secret(), hour)
+            .await
+            .unwrap();
+        let works = async |secret: &str| {
+            let parameters = [("grant_type", "client_credentials")];
+            let answer = bench
+                .token(Credentials::Basic("api", secret), &parameters)
+                .await;
+            answer.status == 200
+        };
+        assert!(!works(&first).await, "the older of two ends at once");
+        assert!(works(second.1.expose()).await && works(third.expose()).await);
+        bench.clock.advance(hour);
+        assert!(!works(second.1.expose()).await && works(third.expose()).await);
+        let long = jiff::SignedDuration::from_hours(91 * 24);
+        assert!(
+            admin
+                .rotate_client_secret("api", secret(), long)
+                .await
+                .is_err()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn enabled_again_a_client_asks_anew() {
+    let bench = Bench::new().await;
+    let secret = bench.add(api_client("api")).await;
+    let parameters = [("grant_type", "client_credentials")];
+    let credentials = || Credentials::Basic("api", &secret);
+    let before = bench.token(credentials(), &parameters).await;
+    bench.admin.set_client_disabled("api", true).await.unwrap();
+    bench.admin.set_client_disabled("api", false).await.unwrap();
+    let told = bench
+        .introspect("ehr-rs", before.text("access_token"))
+        .await;
+    assert_eq!(told["active"], false);
+    assert_eq!(bench.token(credentials(), &parameters).await.status, 200);
+}

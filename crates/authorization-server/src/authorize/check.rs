@@ -10,20 +10,20 @@ use crate::{Client, GrantType, audience};
 
 /// Why the request is refused.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) code: &'static str,
-    pub(super) description: Cow<'static, str>,
+pub(crate) struct Refusal {
+    pub(crate) code: &'static str,
+    pub(crate) description: Cow<'static, str>,
 }
 
 /// What is asked for, at most as registered.
-pub(super) struct Checked {
-    pub(super) scope: Scope,
-    pub(super) audiences: Vec<String>,
-    pub(super) code_challenge: CodeChallenge,
+pub(crate) struct Checked {
+    pub(crate) scope: Scope,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) code_challenge: CodeChallenge,
     /// `prompt=login`.
-    pub(super) fresh_login: bool,
+    pub(crate) fresh_login: bool,
     /// `prompt=none`.
-    pub(super) silent: bool,
+    pub(crate) silent: bool,
 }
 
 impl Refusal {
@@ -32,6 +32,12 @@ impl Refusal {
             code: code.as_str(),
             description: description.into(),
         }
+    }
+
+    /// RFC 9126 section 6.
+    pub(super) fn not_pushed() -> Self {
+        let description = "requests of this client have to be pushed (RFC 9126)";
+        Self::new(ErrorCode::InvalidRequest, description)
     }
 
     /// `prompt=none`: consent is not remembered, so there is always something to ask (OpenID
@@ -59,7 +65,7 @@ impl From<oauth::Error> for Refusal {
     }
 }
 
-pub(super) fn check(
+pub(crate) fn check(
     client: &Client,
     parameters: &Result<Parameters, oauth::Error>,
 ) -> Result<Checked, Refusal> {
@@ -86,7 +92,7 @@ pub(super) fn check(
 
 /// Whether a `state` can go back as it came: short enough to be stored, and without characters
 /// that some reader of the redirect could take for a line's end.
-pub(super) fn echoed(state: &str) -> bool {
+pub(crate) fn echoed(state: &str) -> bool {
     state.len() <= STATE && !state.contains(char::is_control)
 }
 

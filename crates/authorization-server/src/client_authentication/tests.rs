@@ -323,3 +323,69 @@ async fn a_broken_database_is_503_and_gives_nothing() {
         assert_eq!(answer.error(), (503, "temporarily_unavailable"), "{path}");
     }
 }
+
+// On the wire every refusal is the same; the operator has to be able to tell them apart.
+#[tokio::test]
+async fn the_audit_says_why() {
+    let bench = Bench::new().await;
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    let other = SigningKey::generate(Algorithm::ES256).unwrap();
+    bench.add(jwt_client("jwt", &key)).await;
+    bench.add(jwt_client("off", &key)).await;
+    bench.admin.set_client_disabled("off", true).await.unwrap();
+    bench.add(api_client("api")).await;
+    let good = sign(&key, TYP, &claims(&bench, "1", &json!({})));
+    let off = sign(
+        &key,
+        TYP,
+        &claims(&bench, "2", &json!({"iss": "off", "sub": "off"})),
+    );
+    let late = sign(&key, TYP, &claims(&bench, "3", &json!({"exp": 1})));
+    let foreign = sign(&other, TYP, &claims(&bench, "4", &json!({})));
+    let rows = [
+        (Credentials::Basic("nobody", "x"), None, "no such client"),
+        (
+            Credentials::Basic("api", "x"),
+            Some("api"),
+            "wrong or expired secret",
+        ),
+        (
+            Credentials::Post("api", "x"),
+            Some("api"),
+            "client_secret_post instead of client_secret_basic",
+        ),
+        (
+            Credentials::Name("api"),
+            Some("api"),
+            "none instead of client_secret_basic",
+        ),
+        (
+            Credentials::Jwt(&off),
+            Some("off"),
+            "the client is disabled",
+        ),
+        (
+            Credentials::Jwt(&late),
+            Some("jwt"),
+            "the assertion has expired",
+        ),
+        (Credentials::Jwt(&foreign), Some("jwt"), "key is not known"),
+        (Credentials::Jwt("x"), None, "malformed"),
+        (Credentials::Jwt(&good), Some("jwt"), ""),
+        (Credentials::Jwt(&good), Some("jwt"), "used before"),
+    ];
+    for (credentials, client_id, cause) in rows {
+        // So that the newest row is the newest.
+        bench.clock.advance(jiff::SignedDuration::from_millis(1));
+        let answer = bench.token(credentials, &CC).await;
+        if !["", "used before"].contains(&cause) {
+            assert_eq!(
+                answer.text("error_description"),
+                "client authentication failed"
+            );
+        }
+        let row = bench.audit("token.issue").await.remove(0);
+        assert_eq!(row.client_id.as_deref(), client_id, "{cause}");
+        assert!(row.reason.unwrap_or_default().ends_with(cause), "{cause}");
+    }
+}

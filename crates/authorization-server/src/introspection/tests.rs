@@ -115,10 +115,12 @@ async fn whatever_does_not_count_is_inactive_and_nothing_else() {
             bench.introspect("ehr-rs", other.text("access_token")).await,
             inactive
         );
-        // A disabled client, at once and as long as it is.
+        // A disabled client, at once and for good.
         bench.admin.set_client_disabled("api", true).await.unwrap();
         assert_eq!(bench.introspect("ehr-rs", &token).await, inactive);
         bench.admin.set_client_disabled("api", false).await.unwrap();
+        assert_eq!(bench.introspect("ehr-rs", &token).await, inactive);
+        let token = bench.api_token("api", &secret).await;
         assert_eq!(bench.introspect("ehr-rs", &token).await["active"], true);
         // A disabled user.
         bench.set_user_disabled("u-1", true).await;
@@ -130,7 +132,7 @@ async fn whatever_does_not_count_is_inactive_and_nothing_else() {
         bench.admin.revoke_tokens_of_client("api").await.unwrap();
         assert_eq!(bench.introspect("ehr-rs", &token).await, inactive);
         let reasons = bench.audit("introspect").await;
-        assert_eq!(reasons.len(), 10);
+        assert_eq!(reasons.len(), 11);
         assert!(
             reasons
                 .iter()

@@ -15,6 +15,8 @@ pub(crate) enum Problem {
     UnknownClient,
     /// The redirect URI is absent or not registered.
     WrongRedirectUri,
+    /// The `request_uri` is unknown, used, expired or another client's (RFC 9126 section 4).
+    UnknownRequestUri,
     /// Parameters repeated or unreadable.
     MalformedRequest,
     /// The body is too large or broke off.
@@ -88,6 +90,10 @@ impl Problem {
             Self::WrongRedirectUri => (
                 "This application asked to return to an unknown address",
                 "To protect you, you are not sent there. Tell whoever runs the application.",
+            ),
+            Self::UnknownRequestUri => (
+                "This request is over",
+                "It was used already or has expired. Go back to the application and start again.",
             ),
             Self::MalformedRequest => (
                 "The request cannot be read",

@@ -20,7 +20,9 @@ fn set(key: &SigningKey) -> String {
 
 fn remote(trust: Trust) -> RemoteJwks {
     let now: Now = Arc::new(|| Timestamp::UNIX_EPOCH);
-    RemoteJwks::new(Outbound::new(OutboundConfig::new("vro", trust, now)).unwrap())
+    let mut config = OutboundConfig::new("vro", trust, now);
+    config.private_networks = crate::testing::loopback();
+    RemoteJwks::new(Outbound::new(config).unwrap())
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -138,4 +140,54 @@ async fn callers_at_the_same_time_wait_for_one_fetch() {
     let answers = crate::testing::at_once((0..20).map(|_| remote.keys(&uri, at(0)))).await;
     assert!(answers.iter().all(Option::is_some));
     assert_eq!(server.count("/jwks"), 1);
+}
+
+// A client's registration must not make us knock at doors inside our own network.
+#[tokio::test]
+async fn private_addresses_are_not_asked() {
+    let authority = Authority::new();
+    let body = set(&SigningKey::generate(Algorithm::ES256).unwrap());
+    let server = Server::start(&authority, move |_, _| Answer::json(200, body.clone())).await;
+    let now: Now = Arc::new(|| Timestamp::UNIX_EPOCH);
+    let config = OutboundConfig::new("vro", authority.trust(), now);
+    let remote = RemoteJwks::new(Outbound::new(config).unwrap());
+    let named = server.url("/jwks").to_string();
+    let port = server.url("/").port().unwrap();
+    for host in [
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "2130706433",
+        "0x7f.1",
+    ] {
+        let uri = format!("https://{host}:{port}/jwks");
+        assert!(remote.keys(&uri, at(0)).await.is_none(), "{uri}");
+    }
+    assert!(
+        remote.keys(&named, at(0)).await.is_none(),
+        "a name that resolves to loopback"
+    );
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn fresh_keys_survive_a_renewal_that_fails() {
+    let authority = Authority::new();
+    let body = set(&SigningKey::generate(Algorithm::ES256).unwrap());
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::start(&authority, move |_, _| {
+        match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 => Answer::json(200, body.clone()),
+            _ => Answer::empty(503),
+        }
+    })
+    .await;
+    let remote = remote(authority.trust());
+    let uri = server.url("/jwks").to_string();
+    assert!(remote.keys(&uri, at(0)).await.is_some());
+    assert!(remote.renewed(&uri, at(5)).await.is_some());
+    assert_eq!(server.count("/jwks"), 2);
+    assert!(remote.keys(&uri, at(59)).await.is_some());
+    assert!(remote.keys(&uri, at(60)).await.is_none());
 }

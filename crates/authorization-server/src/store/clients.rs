@@ -177,6 +177,42 @@ pub(crate) async fn insert_secret(tx: &mut Transaction<'_>, new: &NewSecret) -> 
     Ok(())
 }
 
+/// Holds the client's row until the transaction ends.
+pub(crate) async fn lock(tx: &mut Transaction<'_>, client_id: &str) -> Result<(), Error> {
+    tx.execute(LOCK, &[client_id.into()]).await.map(|_| ())
+}
+
+/// The ids of secrets that have not expired, the one that lasts longest last.
+pub(crate) async fn live_secrets(
+    tx: &mut Transaction<'_>,
+    client_id: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, Error> {
+    tx.select(LIVE_SECRETS, &[client_id.into(), now.into()], |row| {
+        row.text(0)
+    })
+    .await
+}
+
+/// Lets a secret end then, unless it ends before.
+pub(crate) async fn expire_secret(
+    tx: &mut Transaction<'_>,
+    id: &str,
+    at: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(EXPIRE_SECRET, &[at.into(), id.into()])
+        .await
+        .map(|_| ())
+}
+
+/// Removes all secrets of a client.
+pub(crate) async fn delete_secrets(
+    tx: &mut Transaction<'_>,
+    client_id: &str,
+) -> Result<u64, Error> {
+    tx.execute(DELETE_SECRETS, &[client_id.into()]).await
+}
+
 /// Removes a secret; `false` if the client has none of that id.
 pub(crate) async fn delete_secret(
     tx: &mut Transaction<'_>,
@@ -271,4 +307,11 @@ const INTROSPECTS: &str =
     "SELECT audience FROM resource_server WHERE introspection_client_id = $1 LIMIT 1";
 const INSERT_SECRET: &str = "INSERT INTO client_secret (id, client_id, name, secret_hash, \
     created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6)";
+const LOCK: &str = "UPDATE client SET disabled = disabled WHERE client_id = $1";
+const LIVE_SECRETS: &str = "SELECT id FROM client_secret WHERE client_id = $1 \
+    AND (expires_ms IS NULL OR expires_ms > $2) \
+    ORDER BY CASE WHEN expires_ms IS NULL THEN 1 ELSE 0 END, expires_ms, created_ms, id";
+const EXPIRE_SECRET: &str = "UPDATE client_secret SET expires_ms = $1 \
+    WHERE id = $2 AND (expires_ms IS NULL OR expires_ms > $1)";
+const DELETE_SECRETS: &str = "DELETE FROM client_secret WHERE client_id = $1";
 const DELETE_SECRET: &str = "DELETE FROM client_secret WHERE client_id = $1 AND id = $2";
