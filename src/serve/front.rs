@@ -225,7 +225,8 @@ fn role(path: &str) -> Role {
                 .strip_prefix(base)
                 .is_some_and(|rest| rest.starts_with('/'))
     };
-    if under("/fhir") {
+    // RFC 9728: the resource server's own description.
+    if under("/fhir") || under("/.well-known/oauth-protected-resource") {
         Role::ResourceServer
     } else if under("/client") {
         Role::Client
@@ -322,6 +323,14 @@ mod tests {
             ("/fhir", Role::ResourceServer),
             ("/fhir/Bundle", Role::ResourceServer),
             ("/fhirish", Role::AuthorizationServer),
+            (
+                "/.well-known/oauth-protected-resource/fhir",
+                Role::ResourceServer,
+            ),
+            (
+                "/.well-known/oauth-authorization-server",
+                Role::AuthorizationServer,
+            ),
             ("/client", Role::Client),
             ("/client/callback", Role::Client),
             ("/clients", Role::AuthorizationServer),

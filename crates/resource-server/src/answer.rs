@@ -20,7 +20,7 @@ use crate::store::record::RecordHead;
 pub(crate) struct Failure {
     status: StatusCode,
     issue: Box<Issue>,
-    challenge: Option<String>,
+    challenge: Option<BearerChallenge>,
     allow: Option<&'static str>,
     /// What the audit says: static text, never content.
     pub(crate) reason: &'static str,
@@ -78,6 +78,17 @@ impl Failure {
         }
     }
 
+    /// Tells a client without a good token where this resource server describes itself (RFC 9728 section
+    /// 5.1), so that it finds out where to get one.
+    pub(crate) fn described_at(mut self, metadata: &str) -> Self {
+        if self.status == StatusCode::UNAUTHORIZED
+            && let Some(challenge) = &mut self.challenge
+        {
+            challenge.resource_metadata = Some(metadata.to_owned());
+        }
+        self
+    }
+
     /// The record that the failure is about.
     pub(crate) fn about(mut self, head: RecordHead) -> Self {
         self.about = Some(Box::new(head));
@@ -115,7 +126,7 @@ impl From<BearerError> for Failure {
                     StatusCode::UNAUTHORIZED,
                     IssueCode::Login,
                     text,
-                    "Bearer".to_owned(),
+                    BearerChallenge::default(),
                 )
             }
             BearerError::Malformed => {
@@ -167,14 +178,13 @@ fn letter(permission: Permission) -> char {
     }
 }
 
-fn challenge(error: ErrorCode, text: &str, scope: Option<String>) -> String {
+fn challenge(error: ErrorCode, text: &str, scope: Option<String>) -> BearerChallenge {
     BearerChallenge {
         error: Some(error),
         error_description: Some(text.to_owned()),
         scope,
         ..BearerChallenge::default()
     }
-    .to_string()
 }
 
 impl IntoResponse for Failure {
@@ -182,7 +192,7 @@ impl IntoResponse for Failure {
         let outcome = OperationOutcome::from(*self.issue).to_json();
         let mut response = fhir_json(self.status, outcome);
         if let Some(challenge) = self.challenge {
-            set(&mut response, WWW_AUTHENTICATE, &challenge);
+            set(&mut response, WWW_AUTHENTICATE, &challenge.to_string());
         }
         if let Some(allow) = self.allow {
             set(&mut response, ALLOW, allow);

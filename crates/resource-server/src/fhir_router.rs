@@ -18,6 +18,7 @@ use crate::config::IssuerLimits;
 use crate::exchange::{Exchange, Permitted};
 use crate::interactions::{composition, create, document, metadata, original, read, search};
 use crate::introspect::VerifiedToken;
+use crate::protected_resource;
 use crate::{bearer, interactions};
 
 /// Everything at and below the path of the FHIR base URL.
@@ -34,7 +35,9 @@ pub(crate) fn router(server: ResourceServer) -> Router {
     if !base.is_empty() {
         router = router.route(&base, any(serve));
     }
-    router.with_state(server)
+    router
+        .merge(protected_resource::routes(&server))
+        .with_state(server)
 }
 
 async fn serve(State(server): State<ResourceServer>, request: Request) -> Response {
@@ -134,7 +137,9 @@ async fn dispatch(
 pub(crate) async fn refuse(exchange: &Exchange, failure: Failure) -> Response {
     let audit = exchange.denied(&failure);
     match exchange.server.db().audit(audit).await {
-        Ok(()) => failure.into_response(),
+        Ok(()) => failure
+            .described_at(&protected_resource::url(&exchange.server))
+            .into_response(),
         Err(error) => Failure::from(error).into_response(),
     }
 }

@@ -14,6 +14,8 @@
 //! | `GET Composition/{id}/$document`, `…/$document?id=…` | the document | `Composition.r` |
 //! | `GET Composition/$document?identifier=…` | the documents | `Composition.s` |
 //!
+//! Beside the base, `GET /.well-known/oauth-protected-resource/…` says whose tokens count (RFC 9728).
+//!
 //! A request goes through `fhir_router`: `bearer` takes the token, `introspect` has its issuer vouch
 //! for it, `access_decision` says what it may do, `hosted` touches records and demands that decision
 //! as a value, and an audit row is committed before anything is answered.
@@ -27,6 +29,7 @@ mod fhir_router;
 mod hosted;
 mod interactions;
 mod introspect;
+mod protected_resource;
 mod received;
 mod shell;
 mod store;

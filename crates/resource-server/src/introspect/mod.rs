@@ -88,6 +88,13 @@ impl Issuers {
         }
     }
 
+    /// Their identifiers.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.issuers
+            .iter()
+            .map(|issuer| issuer.setting.issuer.as_str())
+    }
+
     /// What the token's issuer says of it now, with the limits that this server puts on that issuer.
     ///
     /// # Errors

@@ -34,7 +34,13 @@ async fn without_a_token_everything_is_401() {
         for path in paths {
             let answer = ask(&server, get(path)).await;
             answer.assert_refused(401, "login");
-            assert_eq!(answer.header("www-authenticate"), "Bearer", "{path}");
+            // No error code (RFC 6750 section 3.1), and where to learn more (RFC 9728 section 5.1).
+            let metadata = format!("https://vro.example/.well-known/oauth-protected-resource/fhir");
+            assert_eq!(
+                answer.header("www-authenticate"),
+                format!("Bearer resource_metadata=\"{metadata}\""),
+                "{path}"
+            );
         }
         ask(&server, post("{")).await.assert_refused(401, "login");
         let delete = Request::delete("/fhir/Bundle/1")
@@ -155,6 +161,26 @@ async fn the_capability_statement_needs_no_token() {
             .await
             .unwrap()
             .is_empty()
+        );
+    })
+    .await;
+}
+
+// RFC 9728 section 3.2; no token is needed.
+#[tokio::test]
+async fn the_server_says_whose_tokens_count() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server(db);
+        let path = "/.well-known/oauth-protected-resource/fhir";
+        let answer = ask(&server, Request::get(path).body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), "application/json");
+        let told = answer.json();
+        assert_eq!(told["resource"], format!("https://vro.example/fhir"));
+        assert_eq!(told["authorization_servers"][0], "https://as.example");
+        assert_eq!(
+            told["bearer_methods_supported"],
+            serde_json::json!(["header"])
         );
     })
     .await;
