@@ -20,7 +20,7 @@ use crate::store::record::RecordHead;
 pub(crate) struct Failure {
     status: StatusCode,
     issue: Box<Issue>,
-    challenge: Option<BearerChallenge>,
+    challenge: Option<Box<BearerChallenge>>,
     allow: Option<&'static str>,
     /// What the audit says: static text, never content.
     pub(crate) reason: &'static str,
@@ -73,7 +73,7 @@ impl Failure {
         let challenge = challenge(ErrorCode::InsufficientScope, denial.text(), scope);
         let failure = Self::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, denial.text());
         Self {
-            challenge: Some(challenge),
+            challenge: Some(Box::new(challenge)),
             ..failure
         }
     }
@@ -141,7 +141,7 @@ impl From<BearerError> for Failure {
             }
         };
         Self {
-            challenge: Some(challenge),
+            challenge: Some(Box::new(challenge)),
             ..Self::new(status, code, text)
         }
     }
@@ -153,7 +153,7 @@ impl From<Refusal> for Failure {
             Refusal::Token(text) => {
                 let failure = Self::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text);
                 Self {
-                    challenge: Some(challenge(ErrorCode::InvalidToken, text, None)),
+                    challenge: Some(Box::new(challenge(ErrorCode::InvalidToken, text, None))),
                     ..failure
                 }
             }
