@@ -8,8 +8,10 @@ mod get;
 mod init;
 mod initial_token;
 mod key;
+mod keygen;
 mod login;
 mod output;
+mod peer;
 mod record;
 mod registration;
 mod resource_server;
@@ -60,6 +62,8 @@ enum Command {
     User(user::Args),
     /// List and revoke tokens
     Token(token::Args),
+    /// Add partners to the configuration, and find out why one is not reached
+    Peer(peer::Args),
     /// List and rotate the signing keys
     Key(key::Args),
     /// Host records and list them
@@ -122,6 +126,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::ResourceServer(args) => resource_server::run(args).await,
         Command::User(args) => user::run(args).await,
         Command::Token(args) => token::run(args).await,
+        Command::Peer(args) => peer::run(args).await,
         Command::Key(args) => key::run(args).await,
         Command::Record(args) => record::run(args).await,
         Command::Audit(args) => audit::run(args).await,

@@ -6,6 +6,7 @@ pub mod config;
 pub mod demo;
 pub mod files;
 pub mod init;
+pub mod peer;
 pub mod sample;
 pub mod sandbox;
 pub mod serve;

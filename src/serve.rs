@@ -308,4 +308,30 @@ pub fn hosting(loaded: &Loaded, db: &Db) -> anyhow::Result<resource_server::Reso
         .context("the configuration has no [resource_server]")
 }
 
+/// What a command needs to go the way to a partner as the running party would.
+pub(crate) struct Checking {
+    pub(crate) client: client::Client,
+    pub(crate) resource_server: Option<resource_server::ResourceServer>,
+    pub(crate) outbound: outbound::Outbound,
+}
+
+/// Builds the roles that ask others, beside a running party.
+pub(crate) async fn checking(loaded: &Loaded) -> anyhow::Result<Checking> {
+    let section = loaded.config.client.as_ref();
+    let section = section.context("the configuration has no [client]")?;
+    let shared = Shared {
+        clock: Clock::system(),
+        random: Random::system(),
+        observer: None,
+    };
+    let db = open_database(loaded).await?;
+    let roles = Roles::build(loaded, &db, &shared)?;
+    let outbound = roles::outbound(loaded, &shared)?;
+    Ok(Checking {
+        client: roles::client(loaded, section, None, &shared, &outbound)?,
+        resource_server: roles.resource_server,
+        outbound,
+    })
+}
+
 const CLEAN_UP: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use authorization_server::administration::{Administration, NewClient, NewClientSecret};
 use authorization_server::{
     AssertionAudience, ClientAuthenticationMethod, GrantType, Profile, Protocol,
@@ -13,6 +13,7 @@ use oauth::jose::Algorithm;
 use serde_json::json;
 
 use super::key::algorithm;
+use super::keygen;
 use super::output::Output;
 use super::registration;
 use super::shell::{RightsArgs, Shell};
@@ -30,6 +31,8 @@ pub struct Args {
 enum Act {
     /// Register a client; a secret is shown once
     Add(Box<Add>),
+    /// Make a key pair for a client that signs; prints the public keys to send to who registers it
+    Keygen(keygen::Keygen),
     /// List all clients
     List,
     /// Show one client with the dates of its secrets
@@ -96,12 +99,9 @@ struct Add {
     audiences: Vec<String>,
     #[command(flatten)]
     rights: RightsArgs,
-    /// Public keys, a JWK set
-    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
-    jwks_file: Option<PathBuf>,
-    /// Where its public keys are fetched
-    #[arg(long, value_name = "URL")]
-    jwks_uri: Option<String>,
+    /// Its public keys, a JWK set, or the https URL where they are fetched
+    #[arg(long, value_name = "FILE|URL")]
+    jwks: Option<String>,
     /// What its assertions are addressed to: issuer (RFC 10070), token_endpoint (older libraries)
     #[arg(long, default_value = "issuer", value_parser = assertion_audience)]
     assertion_audience: AssertionAudience,
@@ -123,6 +123,9 @@ struct Add {
     /// A remark for operators
     #[arg(long)]
     note: Option<String>,
+    /// Write the secret to this file, closed to others, instead of showing it
+    #[arg(long, value_name = "FILE")]
+    secret_out: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -132,8 +135,14 @@ struct Add {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { shell, act } = args;
     let output = shell.output;
+    if let Act::Keygen(args) = &act {
+        // It needs no party: the private key stays where the client is.
+        keygen::run(args)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let admin = shell.administration().await?;
     match act {
+        Act::Keygen(_) => {}
         Act::Add(add) => self::add(*add, &admin, output).await?,
         Act::List => list(&admin, output).await?,
         Act::Show { client_id } => show(&client_id, &admin, output).await?,
@@ -190,9 +199,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result<()> {
-    let jwks = add.jwks_file.map(|file| {
-        std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
-    });
+    let (jwks, jwks_uri) = keys(add.jwks.as_deref(), add.auth)?;
     let grant_types = match (add.grants, add.redirect_uris.is_empty()) {
         (given, _) if !given.is_empty() => given,
         (_, true) => vec![GrantType::ClientCredentials],
@@ -214,8 +221,8 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
         scope: add.scope,
         audiences: add.audiences,
         rights: add.rights.into(),
-        jwks: jwks.transpose()?,
-        jwks_uri: add.jwks_uri,
+        jwks,
+        jwks_uri,
         access_token_lifetime_s: add.access_token_lifetime_s,
         note: add.note,
     };
@@ -224,11 +231,31 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
         expires: add.secret_expires,
     };
     let (client, secret) = admin.add_client(new, secret).await?;
-    output.with_secret(
+    output.with_secret_in(
         registration::client(&client),
         "client_secret",
         secret.as_ref(),
+        add.secret_out.as_deref(),
     )
+}
+
+/// A JWK set out of a file, or the URL of one.
+fn keys(
+    given: Option<&str>,
+    method: ClientAuthenticationMethod,
+) -> anyhow::Result<(Option<String>, Option<String>)> {
+    let signs = method == ClientAuthenticationMethod::PrivateKeyJwt;
+    match given {
+        None if signs => bail!("--auth private_key_jwt needs --jwks FILE or --jwks https://…"),
+        None => Ok((None, None)),
+        Some(_) if !signs => bail!("--jwks is for --auth private_key_jwt"),
+        Some(url) if url.starts_with("https://") => Ok((None, Some(url.to_owned()))),
+        Some(file) => {
+            let text =
+                std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+            Ok((Some(text), None))
+        }
+    }
 }
 
 async fn list(admin: &Administration, output: Output) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ pub enum Command {
     /// Find mistakes; each is told with its line
     Check {
         /// Configuration of a party
+        #[arg(default_value = "vitalgate.toml", env = "VITALGATE_CONFIG")]
         file: PathBuf,
     },
 }

@@ -1,11 +1,14 @@
 //! How commands answer: aligned columns for people, JSON for programs, secrets once.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use oauth::Secret;
 use serde_json::Value;
+
+use crate::files;
 
 /// How the answer of a command is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -67,6 +70,25 @@ impl Output {
             );
         }
         Ok(())
+    }
+
+    /// An object whose secret goes to a file, closed to others, if one is named; else as
+    /// [`Output::with_secret`].
+    pub(super) fn with_secret_in(
+        self,
+        mut object: Value,
+        name: &str,
+        secret: Option<&Secret>,
+        file: Option<&Path>,
+    ) -> anyhow::Result<()> {
+        let (Some(secret), Some(file)) = (secret, file) else {
+            return self.with_secret(object, name, secret);
+        };
+        files::write(file, secret.expose().as_bytes(), files::PRIVATE)?;
+        if let Some(members) = object.as_object_mut() {
+            members.insert(format!("{name}_file"), file.display().to_string().into());
+        }
+        self.one(&object)
     }
 
     /// A sentence for people; for programs an object that says which and what.

@@ -1,5 +1,6 @@
 //! `vitalgate resource-server …`: whose tokens the party's authorization server issues.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use authorization_server::administration::{
@@ -60,6 +61,9 @@ struct Add {
     /// What its introspection answers are signed with when it asks for signed ones (RFC 9701)
     #[arg(long, value_name = "ALG", value_parser = algorithm)]
     introspection_alg: Option<Algorithm>,
+    /// Write the secret to this file, closed to others, instead of showing it
+    #[arg(long, value_name = "FILE")]
+    secret_out: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -118,6 +122,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result<()> {
+    let secret_out = add.secret_out;
     let new = NewResourceServer {
         audience: add.audience,
         name: add.name,
@@ -131,7 +136,12 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
     };
     let (client_id, secret) = register(admin, new, protocol).await?;
     let shown = json!({ "client_id": client_id });
-    output.with_secret(shown, "client_secret", secret.as_ref())
+    output.with_secret_in(
+        shown,
+        "client_secret",
+        secret.as_ref(),
+        secret_out.as_deref(),
+    )
 }
 
 /// Registers a resource server and, unless it exists, the client that introspects for it. An empty

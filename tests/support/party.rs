@@ -152,19 +152,7 @@ impl Party {
 
     /// Status and body from the internal listener; status 0 if it does not listen.
     pub fn internal(&self, path: &str) -> (u16, String) {
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.internal)) else {
-            return (0, String::new());
-        };
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        let _ = stream.read_to_string(&mut answer);
-        let status = answer
-            .get(9..12)
-            .and_then(|digits| digits.parse().ok())
-            .unwrap_or(0);
-        (status, answer)
+        internal(self.internal, path)
     }
 
     /// Runs a command on this party's configuration.
@@ -219,6 +207,22 @@ impl Drop for Party {
             let _ = child.wait();
         }
     }
+}
+
+/// Status and body from the internal listener at a port; status 0 if nobody listens.
+pub fn internal(port: u16, path: &str) -> (u16, String) {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
+        return (0, String::new());
+    };
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    let status = answer
+        .get(9..12)
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0);
+    (status, answer)
 }
 
 /// The built program.

@@ -34,7 +34,7 @@ use outbound::Outbound;
 use storage::{Clock, Db};
 
 pub use config::Config;
-pub use discovery::DiscoveryError;
+pub use discovery::{DiscoveryError, Endpoints};
 pub use exchange::{Delivered, Exchange, ExchangeError, sha256};
 pub use human::{LoginError, PendingLogin};
 pub use seal::SealingKey;
@@ -138,6 +138,14 @@ impl Client {
         audience: &FhirBase,
     ) -> Result<AccessToken, TokenError> {
         self.tokens().api_token(peer, audience).await
+    }
+
+    /// Where a peer's endpoints are, by its metadata.
+    ///
+    /// # Errors
+    /// When it does not answer, or as another issuer.
+    pub async fn discover(&self, peer: &Peer) -> Result<Arc<Endpoints>, DiscoveryError> {
+        self.tokens().discovery.endpoints(&peer.issuer).await
     }
 
     fn party(&self) -> &str {

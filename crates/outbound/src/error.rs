@@ -99,6 +99,11 @@ impl OutboundError {
         )
     }
 
+    /// The words for a handshake that failed below an I/O error.
+    pub(crate) fn tls_reason(error: &(dyn StdError + 'static)) -> String {
+        cause::<rustls::Error>(error).map_or_else(|| error.to_string(), tls_reason)
+    }
+
     /// Sorts an error of the HTTP client by step.
     pub(crate) fn sort(error: &reqwest::Error, host: String, connect_timeout: Duration) -> Self {
         if let Some(found) = cause::<NameNotResolved>(error) {

@@ -9,6 +9,7 @@
 mod config;
 mod error;
 mod observe;
+mod probe;
 mod public;
 mod request;
 mod resolve;
@@ -20,6 +21,7 @@ mod tls;
 pub use config::{ConnectTo, OutboundConfig, Trust};
 pub use error::{ConfigError, OutboundError, Step};
 pub use observe::{Exchange, Now, Observer};
+pub use probe::Handshake;
 pub use request::{Purpose, Reach, Request, Response};
 pub use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 pub use reqwest::{Method, StatusCode};

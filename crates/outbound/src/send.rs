@@ -103,6 +103,10 @@ impl Outbound {
         result
     }
 
+    pub(crate) fn config(&self) -> &OutboundConfig {
+        &self.0.config
+    }
+
     async fn exchange(&self, request: Request) -> Result<Response, OutboundError> {
         self.allowed(&request)?;
         let host = authority(&request.url);
@@ -294,7 +298,7 @@ fn allowed(url: &Url) -> Result<(), OutboundError> {
     Ok(())
 }
 
-fn authority(url: &Url) -> String {
+pub(crate) fn authority(url: &Url) -> String {
     let port = url.port_or_known_default().unwrap_or(HTTPS_PORT);
     format!("{}:{port}", url.host_str().unwrap_or_default())
 }

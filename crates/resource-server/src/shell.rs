@@ -55,6 +55,37 @@ pub enum HostError {
 }
 
 impl ResourceServer {
+    /// What a request with this token would be let in as: introspected as every request is, and nothing done.
+    ///
+    /// # Errors
+    /// Why it would be refused, or who is at fault.
+    pub async fn look_at_token(&self, token: &str) -> Result<String, String> {
+        let mut headers = axum::http::HeaderMap::new();
+        let value = axum::http::HeaderValue::try_from(format!("Bearer {token}"));
+        let value = value.map_err(|_| "the token fits in no header".to_owned())?;
+        headers.insert(axum::http::header::AUTHORIZATION, value);
+        let token = crate::bearer::presented(&headers, None)
+            .map_err(|_| "the token is malformed".to_owned())?;
+        let seen = self.issuers().introspect(&token, self.clock().now()).await;
+        let (verified, _) = seen.map_err(|refusal| refusal.to_string())?;
+        let rights = verified.rights();
+        let codes: Vec<&str> = rights.jurisdictions.iter().map(|it| it.as_str()).collect();
+        let types: Vec<&str> = rights.record_types.iter().map(|it| it.as_str()).collect();
+        let none = |text: String| {
+            if text.is_empty() {
+                "none".to_owned()
+            } else {
+                text
+            }
+        };
+        Ok(format!(
+            "active; organization {}, jurisdictions {}, record types {}",
+            rights.organization.as_deref().unwrap_or("none"),
+            none(codes.join(" ")),
+            none(types.join(" "))
+        ))
+    }
+
     /// Hosts `bytes` as a record of `organization`, with the checks of a create. The same bytes of the
     /// same organisation are hosted once: a repetition answers the record that is there.
     ///

@@ -35,7 +35,7 @@ async fn without_a_token_everything_is_401() {
             let answer = ask(&server, get(path)).await;
             answer.assert_refused(401, "login");
             // No error code (RFC 6750 section 3.1), and where to learn more (RFC 9728 section 5.1).
-            let metadata = format!("https://vro.example/.well-known/oauth-protected-resource/fhir");
+            let metadata = "https://vro.example/.well-known/oauth-protected-resource/fhir";
             assert_eq!(
                 answer.header("www-authenticate"),
                 format!("Bearer resource_metadata=\"{metadata}\""),
