@@ -71,6 +71,9 @@ pub struct Listen {
     pub address: SocketAddr,
     /// Address and port of the plain listener for `/health`, `/ready` and `/metrics`; loopback only.
     pub internal_address: SocketAddr,
+    /// Networks of proxies before us, whose `X-Forwarded-For` says who a request is from. Nobody else's counts.
+    #[serde(default)]
+    pub trusted_proxies: Vec<Network>,
     /// Certificate chain, PEM.
     pub certificate_file: Spanned<PathBuf>,
     /// Its private key, PEM.
@@ -107,7 +110,7 @@ pub struct ConnectTo {
 }
 
 /// What is refused for its size, number or slowness.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// TLS handshake, seconds.
@@ -137,7 +140,7 @@ pub struct Limits {
 }
 
 /// What is logged.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
     /// `human` or `json`.

@@ -3,6 +3,7 @@
 mod body;
 mod certificate;
 mod drain;
+mod forwarded;
 mod front;
 mod gate;
 mod internal;
@@ -56,7 +57,7 @@ impl Default for StartOptions {
 
 /// A party that is up.
 pub struct RunningParty {
-    loaded: RwLock<Arc<Loaded>>,
+    loaded: Arc<RwLock<Arc<Loaded>>>,
     options: Shared,
     db: Db,
     front: Arc<front::Front>,
@@ -105,7 +106,8 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
     }
     let certificate = Arc::new(certificate::Certificate::load(&loaded, &shared.clock)?);
     let limits = loaded.config.limits.clone();
-    let front = Arc::new(front::Front::new(&loaded.config.party, limits, roles));
+    let front = front::Front::new(&loaded.config.party, limits, roles);
+    let front = Arc::new(front.behind(&loaded.config.listen.trusted_proxies));
     let listen = &loaded.config.listen;
     let listener = bind(listener, listen.address).await?;
     let internal = bind(internal, listen.internal_address).await?;
@@ -130,7 +132,13 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
         tokio::spawn(clean_up(Arc::clone(&front))),
     ];
     tracing::info!(party = loaded.config.party, %address, %internal_address, "listening");
-    let loaded = RwLock::new(Arc::new(loaded));
+    let loaded = Arc::new(RwLock::new(Arc::new(loaded)));
+    let mut tasks = tasks;
+    tasks.push(tokio::spawn(watch_certificate(
+        Arc::clone(&certificate),
+        Arc::clone(&loaded),
+        shared.clock.clone(),
+    )));
     Ok(RunningParty {
         loaded,
         options: shared,
@@ -214,13 +222,20 @@ impl RunningParty {
             bail!("{}: {}", mistake.place, mistake.text);
         }
         let roles = Roles::build(&loaded, &self.db, &self.options)?;
+        let waiting = until_restart(&self.loaded().config, &loaded.config);
         self.certificate.reload(&loaded, &self.options.clock)?;
         self.front.replace(roles);
         *self
             .loaded
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(loaded);
-        tracing::info!("reloaded");
+        if waiting.is_empty() {
+            tracing::info!("reloaded");
+        } else {
+            // A setting that silently stays as it was is looked for elsewhere for hours.
+            let waiting = waiting.join(", ");
+            tracing::warn!("reloaded, but for what needs a restart: {waiting}");
+        }
         Ok(())
     }
 
@@ -236,6 +251,28 @@ impl RunningParty {
     }
 }
 
+/// What has changed in the file and counts from the next start only.
+fn until_restart(old: &config::Config, new: &config::Config) -> Vec<&'static str> {
+    let database = |it: &config::Config| (it.data_directory.clone(), it.database.clone());
+    let changes = [
+        ("party", old.party != new.party),
+        ("database", database(old) != database(new)),
+        ("listen.address", old.listen.address != new.listen.address),
+        (
+            "listen.internal_address",
+            old.listen.internal_address != new.listen.internal_address,
+        ),
+        (
+            "listen.trusted_proxies",
+            old.listen.trusted_proxies != new.listen.trusted_proxies,
+        ),
+        ("limits", old.limits != new.limits),
+        ("log", old.log != new.log),
+    ];
+    let changed = changes.into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(name, _)| name).collect()
+}
+
 async fn bind(
     given: Option<std::net::TcpListener>,
     address: SocketAddr,
@@ -248,6 +285,30 @@ async fn bind(
         None => TcpListener::bind(address)
             .await
             .with_context(|| format!("cannot listen on {address}")),
+    }
+}
+
+/// Whatever renews a certificate writes its files; nobody has to tell us.
+async fn watch_certificate(
+    certificate: Arc<certificate::Certificate>,
+    loaded: Arc<RwLock<Arc<Loaded>>>,
+    clock: Clock,
+) {
+    let mut ticks = tokio::time::interval(WATCH);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let (certificate, clock) = (Arc::clone(&certificate), clock.clone());
+        let loaded = Arc::clone(
+            &loaded
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
+        // Files are read, which may take its time.
+        let looked = tokio::task::spawn_blocking(move || certificate.look(&loaded, &clock));
+        if looked.await.is_err() {
+            return;
+        }
     }
 }
 
@@ -334,4 +395,6 @@ pub(crate) async fn checking(loaded: &Loaded) -> anyhow::Result<Checking> {
     })
 }
 
+/// Between two looks at the certificate's files.
+const WATCH: Duration = Duration::from_secs(5);
 const CLEAN_UP: Duration = Duration::from_secs(60);

@@ -329,7 +329,13 @@ fn peer_check_says_which_step_failed_and_what_to_do() {
             "a name that the certificate does not have",
             |stage, home| {
                 let origin = stage.replaced[3].1.clone();
-                edit(home, &origin, &origin.replace("localhost", "127.0.0.2"));
+                edit(home, &origin, &origin.replace("localhost", "other.example"));
+                let port = &stage.replaced[4].1;
+                let entry = format!(
+                    "connect_to = [{{ host = \"other.example\", port = {port}, address = \"127.0.0.1:{port}\" }}]"
+                );
+                let roots = "platform_roots = true";
+                edit(home, roots, &format!("{roots}\n{entry}"));
             },
             "TLS",
             "name",

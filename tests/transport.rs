@@ -308,6 +308,39 @@ fn settled(party: &Party) -> TcpStream {
 }
 
 #[test]
+fn a_renewed_certificate_is_taken_into_use_without_a_signal() {
+    let party = Party::running(&[]);
+    let mut kept = Connection::http1(&party);
+    let before = kept.certificate();
+    let tls = party.directory().join("tls");
+    let now = storage::Clock::system().now();
+    let ca = vitalgate::certificates::DevelopmentCa::load_or_create(&tls, now).unwrap();
+    let lifetime = jiff::SignedDuration::from_hours(48);
+    let issued = ca.issue(&["localhost".to_owned()], lifetime).unwrap();
+    // Half of it, as a renewal in two steps leaves it for a moment: the old pair goes on.
+    std::fs::write(tls.join("certificate.pem"), &issued.certificate_pem).unwrap();
+    party.has_logged("the old one stays in use");
+    assert_eq!(Connection::http1(&party).certificate(), before);
+    std::fs::write(tls.join("private-key.pem"), &issued.private_key_pem).unwrap();
+    party.has_logged("new certificate in use");
+    assert_ne!(Connection::http1(&party).certificate(), before);
+    assert_eq!(kept.request("GET", "/nothing", &[], "").status, 404);
+    // It ends in two days.
+    party.has_logged("the certificate expires within a week");
+}
+
+#[test]
+fn sighup_names_what_it_could_not_change() {
+    let party = Party::running(&[]);
+    party.set(&[
+        "limits.connections=7",
+        "authorization_server.access_token_lifetime_s=60",
+    ]);
+    party.signal("HUP");
+    party.has_logged("but for what needs a restart: limits");
+}
+
+#[test]
 fn sighup_changes_the_certificate_and_drops_no_connection() {
     let party = Party::running(&[]);
     let mut kept = Connection::http1(&party);

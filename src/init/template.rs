@@ -67,9 +67,10 @@ database = "sqlite"
 address = {address}
 # /health, /ready and /metrics; plain HTTP, so loopback only.
 internal_address = {internal_address}
-# Watch certificate_not_after_seconds in /metrics; after a renewal send SIGHUP.
+# A renewed certificate is taken into use within seconds. Watch certificate_not_after_seconds in /metrics.
 certificate_file = "tls/certificate.pem"
 private_key_file = "tls/private-key.pem"
+# trusted_proxies = ["10.1.0.0/24"]      # whose X-Forwarded-For says who a request is from: docs/behind-a-proxy.md
 
 # What is refused for its size, number or slowness; these are the defaults.
 [limits]

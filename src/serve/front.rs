@@ -9,17 +9,21 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
-use axum::http::header::{CONNECTION, EXPECT, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
+use axum::http::header::{
+    CONNECTION, EXPECT, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt;
+use ipnet::IpNet;
 use tower::ServiceExt;
 
 use super::body::{Verdict, Watched};
+use super::forwarded;
 use super::gate::Gate;
 use super::listener::Place;
 use super::refusal::{explained, is_bare, refusal};
 use super::roles::Roles;
-use crate::config::Limits;
+use crate::config::{Limits, Network};
 
 /// The way into the roles of a party.
 pub(super) struct Front {
@@ -29,6 +33,7 @@ pub(super) struct Front {
     pub(super) resource_server: Gate,
     pub(super) client: Gate,
     limits: Limits,
+    trusted_proxies: Vec<IpNet>,
     ready: AtomicBool,
 }
 
@@ -49,7 +54,16 @@ impl Front {
             resource_server: Gate::new(limits.resource_server_requests),
             client: Gate::new(limits.authorization_server_requests),
             limits,
+            trusted_proxies: Vec::new(),
             ready: AtomicBool::new(true),
+        }
+    }
+
+    /// Believes what these proxies say of who sent a request.
+    pub(super) fn behind(self, proxies: &[Network]) -> Self {
+        Self {
+            trusted_proxies: proxies.iter().map(|it| **it).collect(),
+            ..self
         }
     }
 
@@ -81,15 +95,26 @@ impl Front {
             HeaderValue::from_str(&uuid_v7()).unwrap_or_else(|_| HeaderValue::from_static("-"));
         // Overwritten: a caller's own value would let it choose what our audit says.
         request.headers_mut().insert(REQUEST_ID, id.clone());
-        request.extensions_mut().insert(ConnectInfo(peer));
+        let client = forwarded::client_address(peer.ip(), request.headers(), &self.trusted_proxies);
+        let client = SocketAddr::new(client, peer.port());
+        request.extensions_mut().insert(ConnectInfo(client));
         let role = role(request.uri().path());
         let http1 = request.version() <= Version::HTTP_11;
         let method = request.method().clone();
         let (party, started) = (self.party.clone(), Instant::now());
-        let task = tokio::spawn(async move { self.inside(request, role, place).await });
-        let mut response = task
-            .await
-            .unwrap_or_else(|_| refusal(role, StatusCode::INTERNAL_SERVER_ERROR));
+        let doubtful = http1 && has_doubtful_framing(request.headers());
+        let mut response = if doubtful {
+            refusal(role, StatusCode::BAD_REQUEST)
+        } else {
+            let task = tokio::spawn(async move { self.inside(request, role, place).await });
+            task.await
+                .unwrap_or_else(|_| refusal(role, StatusCode::INTERNAL_SERVER_ERROR))
+        };
+        if doubtful {
+            // Whatever follows on this connection may be a part of what another parser took for this request.
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
         count(&party, role, response.status(), started.elapsed());
         // Neither path nor query: both may name a record.
         tracing::info!(
@@ -156,6 +181,15 @@ impl Front {
             Role::Client => roles.routes.client.clone(),
         }
     }
+}
+
+/// Whether a proxy before us could have found another end of this request than we did (RFC 9112 section
+/// 6.1): any transfer coding but one plain `chunked`, which is all that anybody sends.
+fn has_doubtful_framing(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let only = codings.next();
+    codings.next().is_some()
+        || only.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
 /// Reads on, and throws away, what a client is still sending when it is answered 413: closing at once would

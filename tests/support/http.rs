@@ -1,7 +1,7 @@
 //! HTTP/1.1 over TLS by hand: the tests send what no client library would.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,8 +44,13 @@ impl Connection {
 
     /// The same; `None` if the server does not let it in.
     pub fn try_open(party: &Party, alpn: &[&[u8]]) -> Option<Self> {
+        Self::to(party.address(), &party.ca_pem(), alpn)
+    }
+
+    /// The same to any address that has a certificate for `localhost` of this authority.
+    pub fn to(address: SocketAddr, ca_pem: &[u8], alpn: &[&[u8]]) -> Option<Self> {
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(&party.ca_pem()) {
+        for certificate in CertificateDer::pem_slice_iter(ca_pem) {
             roots.add(certificate.unwrap()).unwrap();
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -57,7 +62,7 @@ impl Connection {
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
         let name = ServerName::try_from("localhost").unwrap();
         let mut session = ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut stream = TcpStream::connect(party.address()).unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
