@@ -1,4 +1,5 @@
 // Reads sandbox.json and counts checks; shared by the Node scripts.
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -28,4 +29,40 @@ export function criteria(bundle) {
   const { system, value } = bundle.identifier;
   const type = bundle.entry[0].resource.type.coding[0].code;
   return new URLSearchParams({ identifier: `${system}|${value}`, "composition.type": type }).toString();
+}
+
+/// A command of the operator of `party`, beside the running server; yields what it prints as JSON.
+export function operate(party, ...command) {
+  const config = join(directory, sandbox.parties[party].config);
+  const output = execFileSync(process.env.VITALGATE, [...command, "--config", config, "--output", "json"]);
+  return JSON.parse(output);
+}
+
+/// Registers one more client at a dataflow's authorization server, of the same organization as the others.
+export function register(dataflow, name, ...options) {
+  const like = dataflow.clients[0];
+  const audiences = like.resources.flatMap((resource) => ["--audience", resource]);
+  return operate(
+    dataflow.authorization_server, "client", "add", name, ...audiences, "--organization", like.organization,
+    "--jurisdictions", like.jurisdictions.join(), "--record-types", like.record_types.join(), ...options,
+  );
+}
+
+/// Status and OAuth error that a library's call ends with; `null` if it succeeds.
+export async function refusal(act) {
+  try {
+    await act();
+    return null;
+  } catch (error) {
+    const { response } = error;
+    if (!response) throw error;
+    const code = error.error ?? error.cause?.[0]?.parameters?.error ?? (await response.json()).error;
+    return `${response.status} ${code}`;
+  }
+}
+
+/// Fails unless a library's call is refused exactly so, for instance `400 invalid_grant`.
+export async function refused(expected, what, act) {
+  const seen = await refusal(act);
+  check(seen === expected, `${what}: expected ${expected}, saw ${seen}`);
 }
