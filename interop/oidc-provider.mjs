@@ -17,6 +17,7 @@ const secret = "a-secret-of-the-foreign-authorization-server";
 const scope = "system/Bundle.crs system/Composition.rs";
 const origin = `https://localhost:${await freePort()}`;
 const fhir = `${origin}/fhir`;
+const tenant = "/tenant";
 const elsewhere = "https://elsewhere.example/fhir";
 const environment = { ...process.env, VITALGATE_CONFIG: join(home, "vitalgate.toml") };
 
@@ -69,7 +70,7 @@ async function prepare() {
 async function authorizationServer() {
   const server = createHttps(tls).listen(0, "localhost");
   await once(server, "listening");
-  const issuer = `https://localhost:${server.address().port}`;
+  const issuer = `https://localhost:${server.address().port}${tenant}`;
   const { keys } = JSON.parse(readFileSync(join(home, "keys/jwks.json"), "utf8"));
   const client = { grant_types: ["client_credentials"], redirect_uris: [], response_types: [], scope };
   const bySecret = (client_id) => ({ ...client, client_id, client_secret: secret });
@@ -105,8 +106,19 @@ async function authorizationServer() {
       return token.clientId === "other-organization" ? { ...rights, organization: "Elsewhere" } : rights;
     },
   });
-  server.on("request", provider.callback());
+  server.on("request", mounted(provider.callback()));
   return { server, issuer };
+}
+
+// Below a path, as where one host serves several tenants: the metadata stands before it (RFC 8414 section 3.1).
+function mounted(answer) {
+  return (request, response) => {
+    const metadata = "/.well-known/oauth-authorization-server";
+    if (request.url === metadata + tenant) request.url = tenant + metadata;
+    request.originalUrl = request.url;
+    request.url = request.url.startsWith(`${tenant}/`) ? request.url.slice(tenant.length) : "/not-found";
+    return answer(request, response);
+  };
 }
 
 // Appends what the comments of the configuration ask for, and starts the hospital.

@@ -16,8 +16,8 @@ use toml::Spanned;
 pub use check::{Mistake, check};
 pub use load::{Loaded, load, set};
 pub use text::{
-    AlgorithmName, AnyUrl, JurisdictionCode, Network, Origin, Prefix, RecordTypeName, ScopeText,
-    WebAddress,
+    AlgorithmName, AnyUrl, IssuerIdentifier, JurisdictionCode, Network, Origin, Prefix,
+    RecordTypeName, ScopeText, WebAddress,
 };
 
 /// The whole file.
@@ -221,7 +221,7 @@ pub struct ResourceServer {
 #[serde(deny_unknown_fields)]
 pub struct Issuer {
     /// Issuer identifier, to the letter.
-    pub issuer: Origin,
+    pub issuer: IssuerIdentifier,
     /// What its tokens begin with; may be absent only where it is the single issuer.
     pub token_prefix: Option<Prefix>,
     /// Its introspection endpoint; absent means that its metadata says.
@@ -261,7 +261,7 @@ pub struct Peer {
     /// Short name, as in `send --to NAME`.
     pub name: String,
     /// Its authorization server.
-    pub issuer: Origin,
+    pub issuer: IssuerIdentifier,
     /// Its FHIR base, where records are delivered.
     pub fhir: WebAddress,
     /// Other FHIR bases that its tokens open: first of all our own.

@@ -43,6 +43,17 @@ text!(
 );
 
 text!(
+    /// Issuer identifier of somebody else's authorization server (RFC 8414 section 2). Unlike ours it may
+    /// have a path, as where one host serves several tenants; it is compared to the letter, so it is kept.
+    IssuerIdentifier,
+    String,
+    |text| match client::config::Issuer::parse(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(format!("is {error}; it must be the issuer that its metadata names")),
+    }
+);
+
+text!(
     /// An `https` URL.
     WebAddress,
     Url,
@@ -115,3 +126,34 @@ text!(
         .or_else(|_| text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from))
         .map_err(|_| "must be a network like 10.0.0.0/8 or fd00::/8".to_owned())
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_issuer_may_have_a_path_and_is_kept_to_the_letter() {
+        for text in [
+            "https://as.example",
+            "https://as.example/",
+            "https://as.example:8443/realms/Health",
+        ] {
+            let read = IssuerIdentifier::try_from(text.to_owned());
+            assert_eq!(read.as_deref().map(String::as_str), Ok(text));
+            let ours = Origin::try_from(text.to_owned());
+            assert_eq!(ours.is_ok(), text == "https://as.example", "{text}");
+        }
+        for text in [
+            "as.example",
+            "http://as.example",
+            "https://as.example?tenant=1",
+            "https://as.example/#a",
+            "https://a:b@as.example",
+        ] {
+            assert!(
+                IssuerIdentifier::try_from(text.to_owned()).is_err(),
+                "{text}"
+            );
+        }
+    }
+}
