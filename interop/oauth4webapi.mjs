@@ -1,13 +1,13 @@
 // oauth4webapi (Node), used directly: every grant, every way to authenticate, and what is refused.
-import { createPrivateKey } from "node:crypto";
 import * as oauth from "oauth4webapi";
-import { check, clients, directory, done, file, refused, register, sandbox } from "./sandbox.mjs";
+import {
+  addressed, authentication, clientCredentials, discovered, identified, redeem, registrations, signed,
+} from "./oauth4webapi-clients.mjs";
+import { check, clients, done, refused, sandbox } from "./sandbox.mjs";
 import { signIn } from "./sign-in.mjs";
 
 for (const dataflow of sandbox.dataflows) {
-  const issuer = new URL(sandbox.parties[dataflow.authorization_server].issuer);
-  const found = await oauth.discoveryRequest(issuer, { algorithm: "oauth2" });
-  const as = await oauth.processDiscoveryResponse(issuer, found);
+  const as = await discovered(dataflow);
   const { human, api } = registrations(dataflow);
   for (const client of human) await person(dataflow, as, client);
   for (const client of api) await system(dataflow, as, client);
@@ -15,56 +15,6 @@ for (const dataflow of sandbox.dataflows) {
   await refusedSystems(dataflow, as, api);
 }
 done("oauth4webapi (Node)");
-
-// The sandbox's own clients, and one more for every method that is missing among them.
-function registrations(dataflow) {
-  const human = clients(dataflow, "human");
-  const api = clients(dataflow, "api");
-  const jwks = `${directory}/${dataflow.client}/keys/jwks.json`;
-  const signing = { ...api.find((client) => client.auth === "private_key_jwt"), scope: human[0].scope };
-  const secret = ["--auth", "client_secret_post"];
-  const signed = ["--auth", "private_key_jwt", "--jwks-file", jwks];
-  const person = ["--scope", human[0].scope, "--redirect-uri", human[0].redirect_uri];
-  const { redirect_uri } = human[0];
-  const added = (name, ...options) => register(dataflow, name, ...options);
-  return {
-    human: [
-      ...human,
-      { ...added("post", ...secret, ...person), redirect_uri },
-      { ...signing, ...added("signed", ...signed, ...person), redirect_uri, assertion_audience: "issuer" },
-    ],
-    api: [...api, added("post", ...secret, "--scope", api[0].scope)],
-  };
-}
-
-function identified(client) {
-  return { client_id: client.client_id };
-}
-
-function authentication(as, client) {
-  if (client.auth === "none") return oauth.None();
-  if (client.auth === "client_secret_basic") return oauth.ClientSecretBasic(client.client_secret);
-  if (client.auth === "client_secret_post") return oauth.ClientSecretPost(client.client_secret);
-  return signed(client, (header, claims) => addressed(as, client, header, claims));
-}
-
-// What the client's registration demands: RFC 10070, or the token endpoint as of older profiles.
-function addressed(as, client, header, claims) {
-  if (client.assertion_audience === as.token_endpoint) claims.aud = as.token_endpoint;
-  else header.typ = "client-authentication+jwt";
-}
-
-function signed(client, modify) {
-  const { alg, kid } = client;
-  const hash = `SHA-${alg.slice(2)}`;
-  const algorithm = alg.startsWith("ES")
-    ? { name: "ECDSA", namedCurve: { ES256: "P-256", ES384: "P-384" }[alg] }
-    : { name: alg.startsWith("PS") ? "RSA-PSS" : "RSASSA-PKCS1-v1_5", hash };
-  const der = createPrivateKey(file(client.private_key)).export({ type: "pkcs8", format: "der" });
-  const key = crypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"]);
-  return async (...request) =>
-    oauth.PrivateKeyJwt({ key: await key, kid }, { [oauth.modifyAssertion]: modify })(...request);
-}
 
 // A sign-in as far as the callback; `change` bends the authorization request.
 async function authorize(dataflow, as, client, change = {}) {
@@ -87,24 +37,11 @@ async function authorize(dataflow, as, client, change = {}) {
   return { verifier, state, callback };
 }
 
-async function redeem(as, client, { callback, state, verifier }, options = {}, by = authentication(as, client)) {
-  const parameters = oauth.validateAuthResponse(as, identified(client), callback, state);
-  const answer = await oauth.authorizationCodeGrantRequest(
-    as, identified(client), by, parameters, options.redirect_uri ?? client.redirect_uri, verifier, options,
-  );
-  return oauth.processAuthorizationCodeResponse(as, identified(client), answer);
-}
-
 async function refresh(as, client, token, additionalParameters) {
   const answer = await oauth.refreshTokenGrantRequest(
     as, identified(client), authentication(as, client), token, { additionalParameters },
   );
   return oauth.processRefreshTokenResponse(as, identified(client), answer);
-}
-
-async function clientCredentials(as, client, parameters = {}, by = authentication(as, client)) {
-  const answer = await oauth.clientCredentialsGrantRequest(as, identified(client), by, parameters);
-  return oauth.processClientCredentialsResponse(as, identified(client), answer);
 }
 
 async function revoke(as, client, token) {
