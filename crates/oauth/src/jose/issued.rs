@@ -69,6 +69,16 @@ pub fn unverified_key_id(jwt: &str) -> Option<String> {
     header.get("kid")?.as_str().map(str::to_owned)
 }
 
+/// Who a JWT says that it comes from, to find whom to ask about it. It proves nothing.
+#[must_use]
+pub fn unverified_issuer(jwt: &str) -> Option<String> {
+    if jwt.len() > MAX_LENGTH {
+        return None;
+    }
+    let claims = strict::encoded_object(Parts::split(jwt)?.claims)?;
+    claims.get("iss")?.as_str().map(str::to_owned)
+}
+
 /// Whether a token has the form of a JWT: three parts of base64url. Opaque tokens hold no dot.
 #[must_use]
 pub fn is_jwt(token: &str) -> bool {
@@ -100,6 +110,8 @@ mod tests {
             let jwt = sign(&key, Kind::AccessToken, &claims()).unwrap();
             assert!(is_jwt(&jwt));
             assert_eq!(unverified_key_id(&jwt).as_deref(), Some(key.kid()));
+            let issuer = unverified_issuer(&jwt);
+            assert_eq!(issuer.as_deref(), Some("https://vro.example"));
             let verified = verify(&jwt, Kind::AccessToken, &keys(&key));
             assert_eq!(verified.map(Value::Object), Some(claims()), "{algorithm}");
         }

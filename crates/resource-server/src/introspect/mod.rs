@@ -1,7 +1,7 @@
 //! Asks a token's issuer about it (RFC 7662), for every request, and fails closed.
 //!
-//! The prefix of the token names the one issuer that is asked, so that no party ever sees another's
-//! live token. Whatever is not a clear yes within the deadline lets nobody in.
+//! The prefix of the token, or the `iss` of a JWT, names the one issuer that is asked, so that no party
+//! ever sees another's live token. Whatever is not a clear yes within the deadline lets nobody in.
 
 mod cache;
 mod endpoint;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use oauth::BasicCredentials;
+use oauth::jose::issued;
 use outbound::{HeaderValue, Outbound, OutboundError, Purpose, Request, Response, header};
 use url::Url;
 
@@ -135,12 +136,17 @@ impl Issuers {
     }
 
     fn issuer_of(&self, token: &PresentedToken) -> Option<&Issuer> {
+        let token = token.expose();
+        // A JWT (RFC 9068) has no prefix and says its issuer itself. That it is true is for the issuer to say.
+        let is_jwt = issued::is_jwt(token);
+        let named = is_jwt.then(|| issued::unverified_issuer(token)).flatten();
         self.issuers
             .iter()
-            .find(|issuer| match &issuer.setting.token_prefix {
-                None => true,
-                Some(prefix) => {
-                    let rest = token.expose().strip_prefix(prefix.as_str());
+            .find(|issuer| match (&named, &issuer.setting.token_prefix) {
+                (_, None) => true,
+                (Some(named), Some(_)) => *named == issuer.setting.issuer,
+                (None, Some(prefix)) => {
+                    let rest = token.strip_prefix(prefix.as_str());
                     rest.is_some_and(|rest| rest.starts_with('_'))
                 }
             })

@@ -67,13 +67,29 @@ async fn without_a_token_everything_is_401() {
     .await;
 }
 
+/// The form of a JWT; its signature is the issuer's business.
+fn jwt(claims: &str) -> String {
+    let encode = |text: &str| base64::Engine::encode(&BASE64, text);
+    format!("{}.{}.e30", encode(r#"{"typ":"at+jwt"}"#), encode(claims))
+}
+
+const BASE64: base64::engine::GeneralPurpose = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 /// No party ever sees another's token: a prefix that names no issuer asks nobody (the issuer of this
 /// server answers nobody, so that a call would be seen as 503).
 #[tokio::test]
 async fn a_token_of_no_issuer_here_is_refused_without_a_call() {
     each_engine(&[ResourceServer::MIGRATIONS], |db| async {
         let server = server(db);
-        for token in ["nchs_abc", "vroabc", "VRO_abc", "vro", "x.vro_abc", "abc"] {
+        let opaque = ["nchs_abc", "vroabc", "VRO_abc", "vro", "x.vro_abc", "abc"];
+        let mut tokens: Vec<String> = opaque.map(str::to_owned).to_vec();
+        tokens.push(jwt(r#"{"iss":"https://as.example/"}"#));
+        tokens.push(jwt(r#"{"iss":"https://elsewhere.example"}"#));
+        tokens.push(jwt(r#"{"iss":["https://as.example"]}"#));
+        tokens.push(jwt(
+            r#"{"iss":"https://as.example","iss":"https://as.example"}"#,
+        ));
+        for token in &tokens {
             let answer = ask(&server, with_token("Bundle/1", token)).await;
             answer.assert_refused(401, "login");
             let challenge = answer.header("www-authenticate");
@@ -113,6 +129,18 @@ async fn an_issuer_that_cannot_be_reached_lets_nobody_in() {
         );
         let token_id = Secret::received("vro_abc".to_owned()).hash().short();
         assert_eq!(rows[0].event.token_id.as_deref(), Some(token_id.as_str()));
+    })
+    .await;
+}
+
+/// A JWT names its issuer, which is asked: this one answers nobody.
+#[tokio::test]
+async fn a_jwt_is_asked_about_at_the_issuer_that_it_names() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server(db);
+        let token = jwt(r#"{"iss":"https://as.example"}"#);
+        let answer = ask(&server, with_token("Bundle/1", &token)).await;
+        answer.assert_refused(503, "transient");
     })
     .await;
 }
