@@ -240,7 +240,7 @@ async function algorithm(alg) {
   const work = mkdtempSync(join(tmpdir(), "vitalgate-jose-"));
   writeFileSync(join(work, "jwks.json"), JSON.stringify({ keys: [jwk] }));
   const { client_id } = register(
-    dataflow, alg, "--auth", "private_key_jwt", "--jwks-file", join(work, "jwks.json"),
+    dataflow, alg, "--auth", "private_key_jwt", "--jwks", join(work, "jwks.json"),
     "--scope", clients(dataflow, "api")[0].scope,
   );
   rmSync(work, { recursive: true });
@@ -257,7 +257,7 @@ async function allowList() {
   const like = clients(dataflow, "api").find(({ auth }) => auth === "private_key_jwt");
   const keyFiles = `${directory}/${dataflow.client}/keys`;
   const client = register(
-    dataflow, "one algorithm", "--auth", "private_key_jwt", "--jwks-file", `${keyFiles}/jwks.json`,
+    dataflow, "one algorithm", "--auth", "private_key_jwt", "--jwks", `${keyFiles}/jwks.json`,
     "--assertion-alg", "ES384", "--scope", like.scope,
   );
   const sign = (alg, name) =>

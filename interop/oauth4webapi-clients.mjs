@@ -16,7 +16,7 @@ export function registrations(dataflow) {
   const jwks = `${directory}/${dataflow.client}/keys/jwks.json`;
   const signing = { ...api.find((client) => client.auth === "private_key_jwt"), scope: human[0].scope };
   const secret = ["--auth", "client_secret_post"];
-  const signed = ["--auth", "private_key_jwt", "--jwks-file", jwks];
+  const signed = ["--auth", "private_key_jwt", "--jwks", jwks];
   const person = ["--scope", human[0].scope, "--redirect-uri", human[0].redirect_uri];
   const { redirect_uri } = human[0];
   const added = (name, ...options) => register(dataflow, name, ...options);

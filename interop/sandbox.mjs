@@ -1,5 +1,5 @@
 // Reads sandbox.json and counts checks; shared by the Node scripts.
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -34,8 +34,10 @@ export function criteria(bundle) {
 /// A command of the operator of `party`, beside the running server; yields what it prints as JSON.
 export function operate(party, ...command) {
   const config = join(directory, sandbox.parties[party].config);
-  const output = execFileSync(process.env.VITALGATE, [...command, "--config", config, "--output", "json"]);
-  return JSON.parse(output);
+  const asked = [...command, "--config", config, "--output", "json"];
+  const ran = spawnSync(process.env.VITALGATE, asked, { encoding: "utf8" });
+  if (ran.status !== 0) throw new Error(`${command.join(" ")}: ${ran.stderr}`);
+  return JSON.parse(ran.stdout);
 }
 
 /// Registers one more client at a dataflow's authorization server, of the same organization as the others.
