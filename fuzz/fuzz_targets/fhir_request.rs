@@ -1,0 +1,52 @@
+//! FHIR requests: path and query, search parameters, `If-None-Exist`, `Accept`, `Prefer`.
+//! Two lines: the path, the query.
+#![no_main]
+
+use fhir::interaction::{Interaction, ResourceType, is_id};
+use fhir::search::{IfNoneExist, Parameters, Token};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Some([path, query]) = vitalgate_fuzz::lines(data) else {
+        return;
+    };
+    for method in ["GET", "HEAD", "POST", "PUT", "DELETE"] {
+        if let Ok(interaction) = Interaction::parse(method, path, Some(query)) {
+            reaches_no_other_place(&interaction);
+        }
+    }
+    for resource_type in [ResourceType::Bundle, ResourceType::Composition] {
+        if let Ok(search) = Parameters::parse(resource_type, query) {
+            link_is_the_same_search(resource_type, &search);
+        }
+    }
+    if let Ok(condition) = IfNoneExist::parse(query) {
+        assert!(condition.identifier.value.is_some(), "it would match every record");
+        assert_eq!(IfNoneExist::parse(&condition.to_string()).ok(), Some(condition));
+    }
+    if let Some(token) = Token::parse(query) {
+        assert_eq!(Token::parse(&token.to_string()), Some(token));
+    }
+    let _ = fhir::media::check_accept(Some(query), [path]);
+    let _ = fhir::media::check_content_type(Some(path));
+    let _ = fhir::prefer::Preferences::parse([path, query]);
+});
+
+/// An id is never a path of its own.
+fn reaches_no_other_place(interaction: &Interaction) {
+    if let Interaction::Read { id, .. } | Interaction::Original { id } = interaction {
+        assert!(is_id(id) && !id.contains(['/', '%', '\\']) && id != "." && id != "..");
+    }
+}
+
+/// The link to the next page asks for the same.
+fn link_is_the_same_search(resource_type: ResourceType, search: &Parameters) {
+    let link = search.to_query(10, None);
+    let Ok(again) = Parameters::parse(resource_type, &link) else {
+        panic!("our own link is refused: {link}");
+    };
+    assert_eq!(again.identifier, search.identifier, "{link}");
+    assert_eq!(again.composition_type.is_some(), search.composition_type.is_some());
+    assert_eq!((again.id, again.count), (search.id.clone(), Some(10)));
+    assert!(again.after.is_none());
+}
