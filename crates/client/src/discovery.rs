@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use oauth::metadata::AuthorizationServerMetadata;
+use oauth::strict;
 use outbound::{Outbound, OutboundError, Purpose, Request};
 use storage::Clock;
 use url::Url;
@@ -83,8 +84,8 @@ impl Discovery {
         if answer.status != 200 {
             return Err(unusable(format!("status {}", answer.status.as_u16())));
         }
-        let metadata: AuthorizationServerMetadata = serde_json::from_slice(&answer.body)
-            .map_err(|_| unusable("not a metadata document".into()))?;
+        let metadata: AuthorizationServerMetadata =
+            strict::read(&answer.body).ok_or_else(|| unusable("not a metadata document".into()))?;
         checked(issuer, &metadata).map_err(unusable)
     }
 }

@@ -6,7 +6,7 @@ use oauth::jose::client_assertion::{self, NewAssertion};
 use oauth::scope::Scope;
 use oauth::secret::Secret;
 use oauth::token::TokenResponse;
-use oauth::{BasicCredentials, Random};
+use oauth::{BasicCredentials, Random, strict};
 use outbound::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use outbound::{OutboundError, Purpose, Request, Response};
 use serde::Deserialize;
@@ -145,8 +145,8 @@ pub(crate) fn read(
         }
         _ => return Err(refusal(answer)),
     }
-    let mut response: TokenResponse = serde_json::from_slice(&answer.body)
-        .map_err(|_| TokenError::Malformed("not a token response"))?;
+    let mut response: TokenResponse =
+        strict::read(&answer.body).ok_or(TokenError::Malformed("not a token response"))?;
     // A token of a type we do not know must not be used, RFC 6749 section 7.1.
     if !response.token_type.eq_ignore_ascii_case("Bearer") {
         return Err(TokenError::Malformed("not a Bearer token"));
@@ -179,14 +179,14 @@ fn refusal(answer: &Response) -> TokenError {
         error: String,
         error_description: Option<String>,
     }
-    match serde_json::from_slice::<Refusal>(&answer.body) {
-        Ok(refusal) => TokenError::Refused {
+    match strict::read::<Refusal>(&answer.body) {
+        Some(refusal) => TokenError::Refused {
             code: text::shortened(&refusal.error, LONGEST_CODE),
             description: refusal
                 .error_description
                 .map(|d| text::shortened(&d, text::LONGEST)),
         },
-        Err(_) => TokenError::Malformed("neither a token response nor an OAuth error"),
+        None => TokenError::Malformed("neither a token response nor an OAuth error"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Reads an object; `None` if it is anything else, has a member twice or is followed by anything.
@@ -17,6 +17,13 @@ pub fn object(text: &[u8]) -> Option<Map<String, Value>> {
         Ok(Strict(Value::Object(object))) => Some(object),
         _ => None,
     }
+}
+
+/// Reads a value out of an object as [`object`] reads it. serde by itself looks into no member that the
+/// type does not know, whatever bytes are in it, and takes an array for a type with named members.
+#[must_use]
+pub fn read<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
+    serde_json::from_value(Value::Object(object(text)?)).ok()
 }
 
 /// Reads a part of a JWS: base64url without padding or stray bits (RFC 7515 section 2) around an
@@ -123,6 +130,24 @@ mod tests {
             assert_eq!(object(text.as_bytes()), None, "{text}");
         }
         assert_eq!(object(b"{\"a\":\"\xff\"}"), None);
+    }
+
+    // Found by fuzzing: all of these were introspection answers.
+    #[test]
+    fn a_type_is_read_from_a_sound_object_only() {
+        use crate::IntrospectionResponse;
+        assert!(read::<IntrospectionResponse>(br#"{"active":true,"x":[{}]}"#).is_some());
+        let texts: [&[u8]; 5] = [
+            b"[true]",
+            b"{\"active\":true,\"x\":\"\xff\"}",
+            br#"{"active":true,"x":1,"x":2}"#,
+            br#"{"active":true,"x":"\ud800"}"#,
+            br#"{"active":"true"}"#,
+        ];
+        for text in texts {
+            let answer = read::<IntrospectionResponse>(text);
+            assert_eq!(answer, None, "{}", text.escape_ascii());
+        }
     }
 
     #[test]

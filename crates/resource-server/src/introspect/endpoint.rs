@@ -1,7 +1,7 @@
 //! Finds an issuer's endpoints: authorization server metadata, RFC 8414.
 
 use jiff::{SignedDuration, Timestamp};
-use oauth::AuthorizationServerMetadata;
+use oauth::{AuthorizationServerMetadata, strict};
 use outbound::{HeaderValue, Outbound, Purpose, Request, header};
 use tokio::sync::Mutex;
 use url::Url;
@@ -58,8 +58,8 @@ async fn fetch(outbound: &Outbound, issuer: &str) -> Result<Metadata, Refusal> {
 
 /// Reads a metadata document and checks that it is this issuer's.
 fn read(body: &[u8], issuer: &str) -> Result<Metadata, Refusal> {
-    let metadata: AuthorizationServerMetadata = serde_json::from_slice(body)
-        .map_err(|_| Refusal::Issuer("the issuer's metadata is unreadable"))?;
+    let metadata: AuthorizationServerMetadata =
+        strict::read(body).ok_or(Refusal::Issuer("the issuer's metadata is unreadable"))?;
     // RFC 8414 section 3.3: otherwise one issuer could send its clients' tokens to another.
     if metadata.issuer != issuer {
         return Err(Refusal::Issuer("the issuer's metadata is another's"));
@@ -125,7 +125,11 @@ mod tests {
             );
         }
         let unreadable = Some(Refusal::Issuer("the issuer's metadata is unreadable"));
-        assert_eq!(read(b"<html>", "https://as.example").err(), unreadable);
+        let array: &[u8] = br#"["https://as.example"]"#;
+        let twice = br#"{"issuer":"https://as.example","x":{"a":1,"a":2}}"#;
+        for body in [b"<html>", array, twice] {
+            assert_eq!(read(body, "https://as.example").err(), unreadable);
+        }
     }
 
     #[test]

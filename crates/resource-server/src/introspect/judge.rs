@@ -2,7 +2,7 @@
 
 use fhir::{Jurisdiction, RecordType};
 use jiff::Timestamp;
-use oauth::{IntrospectionResponse, Scope};
+use oauth::{IntrospectionResponse, Scope, strict};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -79,10 +79,10 @@ pub(crate) fn judge(
     })
 }
 
-/// JSON with each member of its one type. A second member of one name is an error (serde's derive
-/// refuses it), since the first and the last could say different things.
+/// JSON with each member of its one type. A second member of one name is an error, since the first and
+/// the last could say different things.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|_| UNREADABLE)
+    strict::read(body).ok_or(UNREADABLE)
 }
 
 /// The member that every answer must have, and must have as a boolean (`"true"` is not active), and
