@@ -10,4 +10,5 @@
 )]
 
 pub mod http;
+pub mod office;
 pub mod party;
