@@ -2,7 +2,7 @@
 // resource server introspects there. A hospital is set up as its operator would, with `vitalgate init`.
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttps } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -121,34 +121,23 @@ function mounted(answer) {
   };
 }
 
-// Appends what the comments of the configuration ask for, and starts the hospital.
+// Says whom to trust, writes the foreign server into the configuration as two partners, and starts the hospital.
 async function serve(issuer) {
-  writeFileSync(join(home, "secrets/foreign"), secret, { mode: 0o600 });
   const configuration = join(home, "vitalgate.toml");
   const ca = JSON.stringify(join(directory, sandbox.ca));
-  const text = readFileSync(configuration, "utf8").replace(/^# (ca_file = ).*$/m, `$1${ca}`);
-  const peer = (name, credential) => `
-[[client.peers]]
-name = "${name}"
-issuer = "${issuer}"
-fhir = "${fhir}"
-[client.peers.api]
-client_id = "${name}"
-scope = "${scope}"
-${credential}
-`;
-  writeFileSync(configuration, text);
-  appendFileSync(configuration, peer("by-secret", 'client_secret_file = "secrets/foreign"')
-    + peer("by-key", 'private_key_file = "keys/es384.pem"\nalg = "ES384"') + `
-[resource_server]
-[[resource_server.issuers]]
-issuer = "${issuer}"
-client_id = "resource-server"
-client_secret_file = "secrets/foreign"
-organizations = ["Foreign Hospital"]
-jurisdictions = ["MA"]
-record_types = ["birth", "fetal-death"]
-`);
+  writeFileSync(configuration, readFileSync(configuration, "utf8").replace(/^# (ca_file = ).*$/m, `$1${ca}`));
+  const secretFile = join(work, "secret");
+  writeFileSync(secretFile, secret, { mode: 0o600 });
+  const add = async (name, ...options) => {
+    const peer = ["--issuer", issuer, "--fhir", fhir, "--client-id", name, "--scope", scope];
+    const added = await vitalgate("peer", "add", name, ...peer, ...options);
+    check(added.status === 0, `peer add ${name}: ${added.stderr}`);
+  };
+  await add(
+    "by-secret", "--secret-file", secretFile, "--introspection-client-id", "resource-server",
+    "--introspection-secret-file", secretFile, "--organizations", "Foreign Hospital", "--jurisdictions", "MA",
+  );
+  await add("by-key", "--private-key-file", join(home, "keys/es384.pem"), "--alg", "ES384");
   const checked = await vitalgate("config", "check", configuration);
   check(checked.status === 0, `config check: ${checked.stdout}${checked.stderr}`);
   const child = spawn(process.env.VITALGATE, ["serve", "--config", configuration, "--log-file", join(work, "log")]);
@@ -164,6 +153,8 @@ record_types = ["birth", "fetal-death"]
 async function ourClient() {
   const records = readdirSync(join(work, "records")).map((name) => join(work, "records", name));
   for (const [at, peer] of ["by-secret", "by-key"].entries()) {
+    const walked = await vitalgate("peer", "check", peer);
+    check(walked.status === 0, `peer check ${peer}: ${walked.stdout}${walked.stderr}`);
     const sent = await vitalgate("send", "--to", peer, "--verify", "--output", "json", records[at]);
     check(sent.status === 0, `send as ${peer}: ${sent.stdout}${sent.stderr}`);
     const again = await vitalgate("send", "--to", peer, records[at]);

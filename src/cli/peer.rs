@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::output::Output;
 use super::shell::Shell;
-use crate::config::{Origin, ScopeText, WebAddress};
+use crate::config::{IssuerIdentifier, ScopeText, WebAddress};
 use crate::peer::{self, NewIssuer, NewPeer, NewRegistration, Proof};
 
 /// The command line.
@@ -38,9 +38,9 @@ enum Act {
 struct Add {
     /// Short name, as in `send --to NAME`
     name: String,
-    /// Its authorization server, https://host[:port]
-    #[arg(long, value_parser = origin)]
-    issuer: Origin,
+    /// Its authorization server, as its metadata names the issuer: https://host[:port], or with a path
+    #[arg(long, value_parser = issuer)]
+    issuer: IssuerIdentifier,
     /// Its FHIR base, where records are delivered
     #[arg(long, value_parser = address)]
     fhir: WebAddress,
@@ -276,8 +276,8 @@ async fn check(name: &str, shell: &Shell, output: Output) -> anyhow::Result<Exit
     )
 }
 
-fn origin(text: &str) -> Result<Origin, String> {
-    Origin::try_from(text.to_owned())
+fn issuer(text: &str) -> Result<IssuerIdentifier, String> {
+    IssuerIdentifier::try_from(text.to_owned())
 }
 
 fn address(text: &str) -> Result<WebAddress, String> {
