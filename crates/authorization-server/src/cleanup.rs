@@ -1,5 +1,6 @@
 //! Removal of rows that can no longer decide anything.
 
+use jiff::SignedDuration;
 use storage::{Error, Transaction, Value, Work};
 
 use crate::AuthorizationServer;
@@ -17,6 +18,9 @@ impl AuthorizationServer {
         let mut removed = 0;
         for sql in EXPIRED {
             removed += self.clean_table(sql, now.into()).await?;
+        }
+        for sql in LONG_EXPIRED {
+            removed += self.clean_table(sql, (now - SHOWN_EXPIRED).into()).await?;
         }
         removed += self
             .clean_table(LOGIN_FAILURES, failures_before.into())
@@ -87,6 +91,17 @@ const EXPIRED: [&str; 8] = [
         (SELECT a.code_hash FROM authorization_code a WHERE a.expires_ms <= $1 AND NOT EXISTS \
         (SELECT 1 FROM token_family f WHERE f.id = a.family_id) LIMIT 500)",
 ];
+/// What an operator has made and may still look for. An initial access token is the policy of the clients
+/// that were registered with it and stays as long as one of them.
+const LONG_EXPIRED: [&str; 2] = [
+    "DELETE FROM client_secret WHERE id IN \
+        (SELECT id FROM client_secret WHERE expires_ms <= $1 LIMIT 500)",
+    "DELETE FROM initial_access_token WHERE id IN \
+        (SELECT i.id FROM initial_access_token i WHERE i.expires_ms <= $1 AND NOT EXISTS \
+        (SELECT 1 FROM client_registration c WHERE c.initial_access_token_id = i.id) LIMIT 500)",
+];
+/// For so long `client show` still tells why a partner is refused since yesterday.
+const SHOWN_EXPIRED: SignedDuration = SignedDuration::from_hours(30 * 24);
 const LOGIN_FAILURES: &str = "DELETE FROM login_failure WHERE (kind, subject_hash, at_ms) IN \
     (SELECT kind, subject_hash, at_ms FROM login_failure WHERE at_ms <= $1 LIMIT 500)";
 

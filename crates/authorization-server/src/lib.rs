@@ -81,6 +81,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/sqlite/0002_keys_and_registration.sql"),
             postgres: include_str!("../migrations/postgres/0002_keys_and_registration.sql"),
         },
+        Migration {
+            version: 3,
+            title: "clean-up",
+            sqlite: include_str!("../migrations/sqlite/0003_clean_up.sql"),
+            postgres: include_str!("../migrations/postgres/0003_clean_up.sql"),
+        },
     ],
 };
 
