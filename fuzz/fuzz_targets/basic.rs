@@ -27,7 +27,10 @@ fn accepted_is_what_others_read(header: &str) {
     assert!(!id.is_empty());
     let id = credentials.client_id().to_owned();
     let secret = credentials.into_secret().expose().to_owned();
-    assert_eq!(secret.as_bytes(), vitalgate_fuzz::form_decoded(&pair[colon + 1..]));
+    assert_eq!(
+        secret.as_bytes(),
+        vitalgate_fuzz::form_decoded(&pair[colon + 1..])
+    );
     let control = |c: char| c.is_ascii_control() && c != '\t';
     assert!(!id.contains(control) && !secret.contains(control));
     written_is_read(&id, &secret);

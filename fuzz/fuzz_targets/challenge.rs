@@ -28,7 +28,8 @@ fn written_is_read(challenge: &BearerChallenge) {
     assert!(header.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
     let shown = |text: &Option<String>| {
         let c = |c: char| if (' '..='~').contains(&c) { c } else { '?' };
-        text.as_ref().map(|text| text.chars().map(c).collect::<String>())
+        text.as_ref()
+            .map(|text| text.chars().map(c).collect::<String>())
     };
     let expected = BearerChallenge {
         realm: shown(&challenge.realm),

@@ -14,7 +14,10 @@ fuzz_target!(|data: &[u8]| {
         let whole = data.as_ptr_range();
         for resource in bundle.resources() {
             let part = resource.as_ptr_range();
-            assert!(whole.start <= part.start && part.end <= whole.end, "as received");
+            assert!(
+                whole.start <= part.start && part.end <= whole.end,
+                "as received"
+            );
             assert!(serde_json::from_slice::<Value>(resource).is_ok());
         }
         let _ = bundle.index().natural_key();
@@ -28,8 +31,8 @@ fn spliced(data: &[u8], clean: bool, value: Option<Value>) {
     let Some(mut value) = value.filter(|_| clean) else {
         return;
     };
-    let fits = value.get("resourceType").is_some()
-        && value.get("meta").is_none_or(Value::is_object);
+    let fits =
+        value.get("resourceType").is_some() && value.get("meta").is_none_or(Value::is_object);
     assert_eq!(result.is_ok(), fits);
     let Ok(read) = result else {
         return;
@@ -43,5 +46,8 @@ fn spliced(data: &[u8], clean: bool, value: Option<Value>) {
     let found: Value = serde_json::from_slice(&read).expect("still JSON");
     assert_eq!(found, value);
     assert_eq!(fhir::json::check(&read), Ok(()));
-    assert_eq!(fhir::splice::read(&read, "an-id", "1", time).as_ref(), Ok(&read));
+    assert_eq!(
+        fhir::splice::read(&read, "an-id", "1", time).as_ref(),
+        Ok(&read)
+    );
 }

@@ -21,8 +21,14 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     if let Ok(condition) = IfNoneExist::parse(query) {
-        assert!(condition.identifier.value.is_some(), "it would match every record");
-        assert_eq!(IfNoneExist::parse(&condition.to_string()).ok(), Some(condition));
+        assert!(
+            condition.identifier.value.is_some(),
+            "it would match every record"
+        );
+        assert_eq!(
+            IfNoneExist::parse(&condition.to_string()).ok(),
+            Some(condition)
+        );
     }
     if let Some(token) = Token::parse(query) {
         assert_eq!(Token::parse(&token.to_string()), Some(token));
@@ -46,7 +52,10 @@ fn link_is_the_same_search(resource_type: ResourceType, search: &Parameters) {
         panic!("our own link is refused: {link}");
     };
     assert_eq!(again.identifier, search.identifier, "{link}");
-    assert_eq!(again.composition_type.is_some(), search.composition_type.is_some());
+    assert_eq!(
+        again.composition_type.is_some(),
+        search.composition_type.is_some()
+    );
     assert_eq!((again.id, again.count), (search.id.clone(), Some(10)));
     assert!(again.after.is_none());
 }

@@ -19,14 +19,21 @@ fn accepted_is_what_others_read(data: &[u8]) {
     let pairs = vitalgate_fuzz::form_pairs(data);
     let mut seen = HashSet::new();
     for (name, value) in &pairs {
-        assert!(seen.insert(name) || name == b"resource", "a name is there twice");
+        assert!(
+            seen.insert(name) || name == b"resource",
+            "a name is there twice"
+        );
         let name = std::str::from_utf8(name).expect("accepted names are UTF-8");
         std::str::from_utf8(value).expect("accepted values are UTF-8");
         let control = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
         assert!(!value.iter().any(control), "a control character in {name}");
         assert!(!name.is_empty() && !name.as_bytes().iter().any(control));
-        let same = pairs.iter().filter(|(it, value)| it == name.as_bytes() && !value.is_empty());
-        let expected: Vec<_> = same.map(|(_, value)| std::str::from_utf8(value).unwrap()).collect();
+        let same = pairs
+            .iter()
+            .filter(|(it, value)| it == name.as_bytes() && !value.is_empty());
+        let expected: Vec<_> = same
+            .map(|(_, value)| std::str::from_utf8(value).unwrap())
+            .collect();
         assert_eq!(parameters.all(name), expected, "{name}");
         assert_eq!(parameters.get(name), expected.first().copied());
     }

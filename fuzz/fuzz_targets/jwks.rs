@@ -38,7 +38,9 @@ fn at_most_one_key_is_selected(keys: &Jwks) {
     kids.extend([None, Some("no such key")]);
     for kid in kids {
         for algorithm in Algorithm::ALL {
-            let fitting = keys.keys().filter(|key| fits(&key.to_json(), kid, algorithm.as_str()));
+            let fitting = keys
+                .keys()
+                .filter(|key| fits(&key.to_json(), kid, algorithm.as_str()));
             let expected = match fitting.count() {
                 1 => AssertionError::Signature,
                 _ => AssertionError::UnknownKey,
@@ -49,7 +51,12 @@ fn at_most_one_key_is_selected(keys: &Jwks) {
                 audience: "https://as.example",
                 token_endpoint_style: false,
             };
-            let refused = client_assertion::verify(&unsigned(kid, algorithm), keys, &policy, Timestamp::UNIX_EPOCH);
+            let refused = client_assertion::verify(
+                &unsigned(kid, algorithm),
+                keys,
+                &policy,
+                Timestamp::UNIX_EPOCH,
+            );
             assert_eq!(refused.unwrap_err(), expected, "{kid:?} {algorithm}");
         }
     }
@@ -74,5 +81,10 @@ fn unsigned(kid: Option<&str>, algorithm: Algorithm) -> String {
         header["kid"] = kid.into();
     }
     let encode = |text: String| URL_SAFE_NO_PAD.encode(text);
-    format!("{}.{}.{}", encode(header.to_string()), encode("{}".into()), encode("\0".repeat(64)))
+    format!(
+        "{}.{}.{}",
+        encode(header.to_string()),
+        encode("{}".into()),
+        encode("\0".repeat(64))
+    )
 }

@@ -35,11 +35,20 @@ fuzz_target!(|data: &[u8]| {
 /// Whatever the client signs counts only if everything that RFC 7523 section 3 demands is there.
 fn signed_by_the_client(text: &[u8]) {
     let mut lines = text.splitn(2, |byte| *byte == b'\n');
-    let (header, claims) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let (header, claims) = (
+        lines.next().unwrap_or_default(),
+        lines.next().unwrap_or_default(),
+    );
     let jwt = sign(header, claims);
-    for kind in [issued::Kind::AccessToken, issued::Kind::IntrospectionResponse] {
+    for kind in [
+        issued::Kind::AccessToken,
+        issued::Kind::IntrospectionResponse,
+    ] {
         if issued::verify(&jwt, kind, &KEYS).is_some() {
-            assert!(verified(&jwt).is_err(), "a JWT of ours passes for an assertion");
+            assert!(
+                verified(&jwt).is_err(),
+                "a JWT of ours passes for an assertion"
+            );
         }
     }
     match verified(&jwt) {
@@ -49,7 +58,12 @@ fn signed_by_the_client(text: &[u8]) {
             if let Some(pending) = error.pending() {
                 assert!(!pending.jti.is_empty());
                 // The caller adds the leeway to it.
-                assert!(pending.expires_at.checked_add(client_assertion::LEEWAY).is_ok());
+                assert!(
+                    pending
+                        .expires_at
+                        .checked_add(client_assertion::LEEWAY)
+                        .is_ok()
+                );
             }
         }
     }
@@ -63,8 +77,14 @@ fn assert_sound(header: &[u8], claims: &[u8], assertion: &VerifiedAssertion) {
     }
     assert_eq!(header["alg"], "EdDSA");
     let typ = header["typ"].as_str().expect("a typ").to_ascii_lowercase();
-    assert_eq!(typ.trim_start_matches("application/"), "client-authentication+jwt");
-    assert_eq!((&claims["iss"], &claims["sub"]), (&json!(CLIENT), &json!(CLIENT)));
+    assert_eq!(
+        typ.trim_start_matches("application/"),
+        "client-authentication+jwt"
+    );
+    assert_eq!(
+        (&claims["iss"], &claims["sub"]),
+        (&json!(CLIENT), &json!(CLIENT))
+    );
     assert!(claims["aud"] == AUDIENCE || claims["aud"] == json!([AUDIENCE]));
     assert_eq!(claims["jti"], assertion.jti.as_str());
     let seconds = |name: &str| claims.get(name).map(|it| it.as_f64().expect("a number"));
@@ -128,7 +148,8 @@ static KEYS: LazyLock<Jwks> = LazyLock::new(|| {
 });
 static SIGNED: LazyLock<String> = LazyLock::new(|| {
     let header = json!({"alg": "EdDSA", "typ": "client-authentication+jwt", "kid": "k"});
-    let claims = json!({"iss": CLIENT, "sub": CLIENT, "aud": AUDIENCE, "jti": "1", "exp": NOW + 100});
+    let claims =
+        json!({"iss": CLIENT, "sub": CLIENT, "aud": AUDIENCE, "jti": "1", "exp": NOW + 100});
     let jwt = sign(header.to_string().as_bytes(), claims.to_string().as_bytes());
     assert!(verified(&jwt).is_ok(), "the good one counts");
     jwt

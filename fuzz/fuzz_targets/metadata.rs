@@ -37,14 +37,18 @@ fn strictness_is_agreed(data: &[u8]) {
     let whole = serde_json::from_slice::<Value>(data);
     let object = strict::object(data);
     if let Some(object) = &object {
-        assert_eq!(&Value::Object(object.clone()), whole.as_ref().expect("JSON"));
+        assert_eq!(
+            &Value::Object(object.clone()),
+            whole.as_ref().expect("JSON")
+        );
     }
     let scanned = fhir::json::check(data);
     let is_object = whole.is_ok_and(|value| value.is_object());
     if scanned.is_ok() && is_object {
         assert!(object.is_some(), "only the scanner takes it");
     }
-    let too_deep = matches!(&scanned, Err(error) if error.kind == fhir::json::JsonErrorKind::TooDeep);
+    let too_deep =
+        matches!(&scanned, Err(error) if error.kind == fhir::json::JsonErrorKind::TooDeep);
     if object.is_some() && !too_deep {
         assert_eq!(scanned, Ok(()), "the scanner alone refuses it");
     }

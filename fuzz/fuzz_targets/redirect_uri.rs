@@ -51,9 +51,15 @@ fn matches_only_itself(uri: &RegisteredRedirectUri, requested: &str) {
     if !uri.matches(requested) || requested == registered {
         return;
     }
-    assert!(registered.starts_with("http://"), "{requested} is not {registered}");
+    assert!(
+        registered.starts_with("http://"),
+        "{requested} is not {registered}"
+    );
     assert_eq!(without_port(registered), without_port(requested));
-    let (one, other) = (Url::parse(registered).unwrap(), Url::parse(requested).expect("a URL"));
+    let (one, other) = (
+        Url::parse(registered).unwrap(),
+        Url::parse(requested).expect("a URL"),
+    );
     assert_eq!(one.host(), other.host());
     assert_eq!((one.path(), one.query()), (other.path(), other.query()));
     assert!(other.fragment().is_none() && other.username().is_empty());
@@ -68,7 +74,10 @@ fn without_port(text: &str) -> String {
     let authority = authority(text);
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => {
-            assert!(port.parse::<u16>().is_ok_and(|number| number.to_string() == port));
+            assert!(
+                port.parse::<u16>()
+                    .is_ok_and(|number| number.to_string() == port)
+            );
             host
         }
         _ => authority,

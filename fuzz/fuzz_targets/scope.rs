@@ -8,7 +8,8 @@ fuzz_target!(|data: &[u8]| {
     let Some([requested, registered]) = vitalgate_fuzz::lines(data) else {
         return;
     };
-    let (Ok(requested), Ok(registered)) = (Scope::parse(requested), Scope::parse(registered)) else {
+    let (Ok(requested), Ok(registered)) = (Scope::parse(requested), Scope::parse(registered))
+    else {
         return;
     };
     printed_is_read_again(&requested);
@@ -16,7 +17,11 @@ fuzz_target!(|data: &[u8]| {
     never_wider(&granted, &requested, &registered);
     nothing_is_lost(&granted, &requested, &registered);
     assert!(granted.is_within(&registered) && granted.is_within(&requested));
-    assert_eq!(Scope::granted(&granted, &registered), granted, "granting twice changes it");
+    assert_eq!(
+        Scope::granted(&granted, &registered),
+        granted,
+        "granting twice changes it"
+    );
 });
 
 fn printed_is_read_again(scope: &Scope) {
@@ -34,7 +39,10 @@ fn never_wider(granted: &Scope, requested: &Scope, registered: &Scope) {
                 continue;
             };
             for letter in one.letters.chars() {
-                let covered = both.tokens().filter_map(Word::read).any(|it| it.covers(&one, letter));
+                let covered = both
+                    .tokens()
+                    .filter_map(Word::read)
+                    .any(|it| it.covers(&one, letter));
                 assert!(covered, "{word} grants {letter}, which {both} does not");
             }
         }
@@ -45,9 +53,20 @@ fn never_wider(granted: &Scope, requested: &Scope, registered: &Scope) {
 fn nothing_is_lost(granted: &Scope, requested: &Scope, registered: &Scope) {
     for asked in requested.tokens().filter_map(Word::read) {
         for allowed in registered.tokens().filter_map(Word::read) {
-            for letter in asked.letters.chars().filter(|it| allowed.letters.contains(*it)) {
-                let narrower = if asked.resource_type == "*" { &allowed } else { &asked };
-                if [&asked, &allowed].iter().all(|it| it.query.is_none() && it.covers(narrower, letter)) {
+            for letter in asked
+                .letters
+                .chars()
+                .filter(|it| allowed.letters.contains(*it))
+            {
+                let narrower = if asked.resource_type == "*" {
+                    &allowed
+                } else {
+                    &asked
+                };
+                if [&asked, &allowed]
+                    .iter()
+                    .all(|it| it.query.is_none() && it.covers(narrower, letter))
+                {
                     let mut words = granted.tokens().filter_map(Word::read);
                     assert!(words.any(|it| it.query.is_none() && it.covers(narrower, letter)));
                 }
@@ -55,7 +74,8 @@ fn nothing_is_lost(granted: &Scope, requested: &Scope, registered: &Scope) {
         }
     }
     for permission in ALL {
-        let both = requested.permits("Bundle", permission) && registered.permits("Bundle", permission);
+        let both =
+            requested.permits("Bundle", permission) && registered.permits("Bundle", permission);
         assert!(both || !granted.permits("Bundle", permission));
     }
 }
@@ -91,7 +111,12 @@ impl<'a> Word<'a> {
         };
         let mut order = "cruds".chars();
         let ordered = !letters.is_empty() && letters.chars().all(|it| order.any(|c| c == it));
-        (ordered && query != Some("")).then_some(Self { context, resource_type, letters, query })
+        (ordered && query != Some("")).then_some(Self {
+            context,
+            resource_type,
+            letters,
+            query,
+        })
     }
 
     fn covers(&self, narrower: &Self, letter: char) -> bool {

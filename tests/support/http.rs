@@ -18,7 +18,7 @@ pub struct Connection(pub StreamOwned<ClientConnection, TcpStream>);
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    head: String,
+    pub head: String,
     pub body: String,
 }
 
