@@ -160,7 +160,7 @@ async fn by_secret(
     };
     // Both lookups are made for every caller, so that an unknown client takes as long as a wrong secret.
     let now = server.clock().now();
-    let client = store::clients::find(server.db(), client_id).await?;
+    let client = store::clients::find_evenly(server.db(), client_id).await?;
     let known = store::clients::has_secret(server.db(), client_id, &secret.hash(), now).await?;
     match client {
         Some(client) if known && usable(&client, method) => Ok(AuthenticatedClient {
@@ -178,7 +178,7 @@ async fn by_name(
     server: &AuthorizationServer,
     client_id: &str,
 ) -> Result<AuthenticatedClient, Rejected> {
-    match store::clients::find(server.db(), client_id).await? {
+    match store::clients::find_evenly(server.db(), client_id).await? {
         Some(client) if usable(&client, ClientAuthenticationMethod::None) => {
             Ok(AuthenticatedClient {
                 client,
@@ -200,7 +200,7 @@ async fn by_assertion(
 ) -> Result<AuthenticatedClient, Rejected> {
     let issuer = client_assertion::unverified_issuer(jwt)
         .map_err(|error| Rejected::new(refused(), None, error.to_string()))?;
-    let found = store::clients::find(server.db(), &issuer).await?;
+    let found = store::clients::find_evenly(server.db(), &issuer).await?;
     // RFC 7521 section 4.2: a client_id beside the assertion must name the same client.
     if named.is_some_and(|named| named != issuer) {
         let cause = "client_id is not the assertion's iss".to_owned();
