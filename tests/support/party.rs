@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -11,7 +12,9 @@ use tempfile::TempDir;
 
 /// A party in a directory of its own; its process ends with it.
 pub struct Party {
-    home: TempDir,
+    home: Arc<TempDir>,
+    /// Its configuration and its log in that directory.
+    files: (&'static str, &'static str),
     /// Port of the HTTPS listener.
     pub port: u16,
     /// Port of the internal listener.
@@ -22,10 +25,11 @@ pub struct Party {
 impl Party {
     /// A new party by `vitalgate init`; it does not run yet.
     pub fn init(preset: &str) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = Arc::new(tempfile::tempdir().unwrap());
         let (port, internal) = (free_port(), free_port());
         let party = Self {
             home,
+            files: ("vitalgate.toml", "serve.log"),
             port,
             internal,
             child: None,
@@ -49,12 +53,31 @@ impl Party {
         party
     }
 
+    /// Another process on this party's database and under its origin, on ports of its own; it runs.
+    pub fn another_process(&self) -> Self {
+        let (port, internal) = (free_port(), free_port());
+        let mut other = Self {
+            home: Arc::clone(&self.home),
+            files: ("second.toml", "second.log"),
+            port,
+            internal,
+            child: None,
+        };
+        std::fs::copy(self.config(), other.config()).unwrap();
+        other.set(&[
+            &format!("listen.address=\"127.0.0.1:{port}\""),
+            &format!("listen.internal_address=\"127.0.0.1:{internal}\""),
+        ]);
+        other.start();
+        other
+    }
+
     pub fn directory(&self) -> PathBuf {
         self.home.path().join("party")
     }
 
     pub fn config(&self) -> PathBuf {
-        self.directory().join("vitalgate.toml")
+        self.directory().join(self.files.0)
     }
 
     pub fn origin(&self) -> String {
@@ -87,7 +110,7 @@ impl Party {
 
     /// Starts the process and waits until it is ready.
     pub fn start(&mut self) {
-        let log = std::fs::File::create(self.directory().join("serve.log")).unwrap();
+        let log = std::fs::File::create(self.directory().join(self.files.1)).unwrap();
         let mut child = vitalgate()
             .arg("serve")
             .arg("--config")
@@ -111,7 +134,7 @@ impl Party {
 
     /// What it has logged.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.directory().join("serve.log")).unwrap_or_default()
+        std::fs::read_to_string(self.directory().join(self.files.1)).unwrap_or_default()
     }
 
     /// Sends a signal by name (`HUP`, `TERM`).
