@@ -450,3 +450,57 @@ fn peer_add_changes_nothing_when_the_result_would_be_wrong() {
     let after = std::fs::read_to_string(party.config()).unwrap();
     assert!(!after.contains("vro.example/fhir\"\n") || before.contains("vro.example/fhir\"\n"));
 }
+
+#[test]
+fn peer_add_leaves_a_secret_that_is_in_use_alone() {
+    let party = Party::init("vro");
+    let add = |name: &str, issuer: &str| {
+        let secret = party.config().with_file_name("given");
+        std::fs::write(&secret, "new").unwrap();
+        let mut command = support::party::vitalgate();
+        command.args(["peer", "add", name, "--issuer", issuer]);
+        command.args(["--fhir", "https://a.example/fhir", "--token-prefix", "vro"]);
+        command.args([
+            "--introspection-client-id",
+            "a",
+            "--introspection-secret-file",
+        ]);
+        let command = command.arg(secret).arg("--config").arg(party.config());
+        command.output().unwrap()
+    };
+    let path = |name: &str| party.config().with_file_name("secrets").join(name);
+    // Named by the configuration: `own-introspection` is what `peer add own` would write.
+    let own = std::fs::read(path("own-introspection")).unwrap();
+    let refused = add("own", "https://a.example");
+    assert!(!refused.status.success());
+    assert!(text(&refused.stderr).contains("own-introspection"));
+    assert_eq!(std::fs::read(path("own-introspection")).unwrap(), own);
+    // Not named: put back when the result would be wrong (two issuers of one prefix).
+    std::fs::write(path("b-introspection"), "old").unwrap();
+    assert!(!add("b", "https://b.example").status.success());
+    assert_eq!(std::fs::read(path("b-introspection")).unwrap(), b"old");
+    assert!(!add("c", "https://c.example").status.success());
+    assert!(!path("c-introspection").exists());
+}
+
+#[test]
+fn peer_add_keeps_the_mode_and_config_check_takes_the_option() {
+    use std::os::unix::fs::PermissionsExt;
+    let party = Party::init("vro");
+    let mode = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(party.config(), mode(0o640)).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = support::party::vitalgate();
+        command.args(arguments).arg("--config").arg(party.config());
+        command.status().unwrap().success()
+    };
+    let there = [
+        "--issuer",
+        "https://a.example",
+        "--fhir",
+        "https://a.example/fhir",
+    ];
+    assert!(run(&[&["peer", "add", "a"][..], &there].concat()));
+    assert_eq!(support::party::mode(&party.config()), 0o640);
+    assert!(run(&["config", "check"]));
+}

@@ -14,6 +14,9 @@ pub enum Command {
         /// Configuration of a party
         #[arg(default_value = "vitalgate.toml", env = "VITALGATE_CONFIG")]
         file: PathBuf,
+        /// The same, as every other command takes it
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
 }
 
@@ -22,7 +25,8 @@ pub enum Command {
 /// # Errors
 /// The file cannot be read or parsed.
 pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
-    let Command::Check { file } = command;
+    let Command::Check { file, config } = command;
+    let file = config.as_ref().unwrap_or(file);
     let mistakes = config::check(&config::load(file)?);
     for mistake in &mistakes {
         eprintln!("error: {}: {}", mistake.place, mistake.text);

@@ -1,14 +1,15 @@
 //! Changes the configuration file as a person would: comments and order stay, and nothing is written that
 //! `config check` would complain about.
 
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use oauth::Secret;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::{NewIssuer, NewPeer, NewRegistration, Proof};
-use crate::config::{self, Loaded};
+use crate::config::{self, Config, Loaded};
 use crate::{files, serve};
 
 /// Writes a partner into the configuration, with its secrets beside it.
@@ -43,9 +44,9 @@ pub fn add(loaded: &Loaded, new: &NewPeer) -> anyhow::Result<()> {
             issuer,
         )?;
     }
-    secrets.write(loaded)?;
+    let before = secrets.write(loaded)?;
     if let Err(error) = replace(loaded, &document.to_string()) {
-        secrets.remove(loaded);
+        restore(&before);
         return Err(error);
     }
     Ok(())
@@ -204,7 +205,10 @@ fn replace(loaded: &Loaded, text: &str) -> anyhow::Result<()> {
     if let Some(first) = mistakes.first() {
         bail!("nothing was changed: {}", first.text);
     }
-    files::write(&loaded.file, text.as_bytes(), files::PRIVATE)
+    // A service of another user may read it by its group: the mode stays.
+    let mode = std::fs::metadata(&loaded.file)
+        .map_or(files::PRIVATE, |found| found.permissions().mode() & 0o777);
+    files::write(&loaded.file, text.as_bytes(), mode)
 }
 
 /// Secrets to be put beside the configuration.
@@ -219,21 +223,57 @@ impl Secrets {
         file
     }
 
-    fn write(&self, loaded: &Loaded) -> anyhow::Result<()> {
+    /// Writes them and answers what stood there before: a partner that was removed leaves its secrets
+    /// behind, and they may be replaced. One that the configuration still names is never touched.
+    fn write(&self, loaded: &Loaded) -> anyhow::Result<Vec<Before>> {
         if !self.0.is_empty() {
             files::private_directory(&loaded.path(Path::new("secrets")))?;
         }
+        let named = secret_files(&loaded.config);
+        let mut before = Vec::new();
         for (file, secret) in &self.0 {
             let path = loaded.path(Path::new(file));
-            files::write(&path, secret.expose().as_bytes(), files::PRIVATE)?;
+            let written = if named.iter().any(|name| loaded.path(name) == path) {
+                Err(anyhow::anyhow!(
+                    "nothing was changed: the configuration names {file} already; take another name for the peer"
+                ))
+            } else {
+                before.push((path.clone(), std::fs::read(&path).ok()));
+                files::write(&path, secret.expose().as_bytes(), files::PRIVATE)
+            };
+            if let Err(error) = written {
+                restore(&before);
+                return Err(error);
+            }
         }
-        Ok(())
+        Ok(before)
     }
+}
 
-    fn remove(&self, loaded: &Loaded) {
-        for (file, _) in &self.0 {
-            // What cannot be removed is a secret that nothing names.
-            let _ = std::fs::remove_file(loaded.path(Path::new(file)));
-        }
+/// A secret's file and what it held.
+type Before = (PathBuf, Option<Vec<u8>>);
+
+/// Puts back what stood there. What cannot be put back is a secret that nothing names.
+fn restore(before: &[Before]) {
+    for (path, content) in before {
+        let _ = match content {
+            Some(content) => files::write(path, content, files::PRIVATE),
+            None => std::fs::remove_file(path).map_err(Into::into),
+        };
     }
+}
+
+/// Every secret that partners have in the configuration.
+fn secret_files(config: &Config) -> Vec<&Path> {
+    let issuers = config.resource_server.iter().flat_map(|it| &it.issuers);
+    let peers = config.client.iter().flat_map(|it| &it.peers);
+    let registrations = peers.flat_map(|peer| [&peer.api, &peer.human, &peer.native]);
+    let secrets = registrations
+        .flatten()
+        .filter_map(|one| one.client_secret_file.as_ref());
+    issuers
+        .map(|issuer| &issuer.client_secret_file)
+        .chain(secrets)
+        .map(|file| file.get_ref().as_path())
+        .collect()
 }
