@@ -2,6 +2,7 @@
 
 mod audit;
 mod client;
+mod client_warnings;
 mod config;
 mod demo;
 mod get;

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use oauth::jose::Algorithm;
 use serde_json::json;
 
+use super::client_warnings;
 use super::key::algorithm;
 use super::keygen;
 use super::output::Output;
@@ -199,6 +200,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result<()> {
+    if client_warnings::needs_redirect_uri(add.auth, &add.redirect_uris) {
+        bail!("--auth none is a public client, which only signs people in: give --redirect-uri");
+    }
     let (jwks, jwks_uri) = keys(add.jwks.as_deref(), add.auth)?;
     let grant_types = match (add.grants, add.redirect_uris.is_empty()) {
         (given, _) if !given.is_empty() => given,
@@ -231,6 +235,9 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
         expires: add.secret_expires,
     };
     let (client, secret) = admin.add_client(new, secret).await?;
+    for text in client_warnings::useless(&client) {
+        eprintln!("warning: {text}");
+    }
     output.with_secret_in(
         registration::client(&client),
         "client_secret",

@@ -1,0 +1,41 @@
+//! What a new client's registration says that can have no effect: allowed, but hardly meant.
+
+use authorization_server::{Client, ClientAuthenticationMethod, GrantType, OrganizationAccess};
+
+/// A public client without a redirect URI, said before the grants that follow from it are refused.
+pub(super) fn needs_redirect_uri(
+    method: ClientAuthenticationMethod,
+    redirect_uris: &[String],
+) -> bool {
+    method == ClientAuthenticationMethod::None && redirect_uris.is_empty()
+}
+
+/// One sentence for each part that does nothing.
+pub(super) fn useless(client: &Client) -> Vec<String> {
+    let has = |grant| client.grant_types.contains(&grant);
+    let mut found = Vec::new();
+    for scope in client.scope.tokens() {
+        if scope.starts_with("user/") && !has(GrantType::AuthorizationCode) {
+            found.push(format!(
+                "{scope} is for people, and this client signs nobody in; give --redirect-uri, or ask for system/"
+            ));
+        }
+        if scope.starts_with("system/") && !has(GrantType::ClientCredentials) {
+            found.push(format!(
+                "{scope} is for clients without a person; give --grant client_credentials, or ask for user/"
+            ));
+        }
+    }
+    let rights = &client.rights;
+    if rights.jurisdictions.is_empty() {
+        found.push("without --jurisdictions its tokens reach no record".to_owned());
+    }
+    if rights.record_types.is_empty() {
+        found.push("without --record-types its tokens reach no record".to_owned());
+    }
+    if rights.organization.is_none() && rights.organization_access == OrganizationAccess::Own {
+        let text = "without --organization or --all-organizations its tokens reach no record";
+        found.push(text.to_owned());
+    }
+    found
+}
