@@ -1,5 +1,5 @@
 //! `client add` says which parts of a registration can have no effect, and what is missing.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
