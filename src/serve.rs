@@ -58,6 +58,8 @@ impl Default for StartOptions {
 /// A party that is up.
 pub struct RunningParty {
     loaded: Arc<RwLock<Arc<Loaded>>>,
+    /// What addresses, database, limits and log are until the next start.
+    started_with: config::Config,
     options: Shared,
     db: Db,
     front: Arc<front::Front>,
@@ -132,6 +134,7 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
         tokio::spawn(clean_up(Arc::clone(&front))),
     ];
     tracing::info!(party = loaded.config.party, %address, %internal_address, "listening");
+    let started_with = loaded.config.clone();
     let loaded = Arc::new(RwLock::new(Arc::new(loaded)));
     let mut tasks = tasks;
     tasks.push(tokio::spawn(watch_certificate(
@@ -141,6 +144,7 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
     )));
     Ok(RunningParty {
         loaded,
+        started_with,
         options: shared,
         db,
         front,
@@ -222,7 +226,7 @@ impl RunningParty {
             bail!("{}: {}", mistake.place, mistake.text);
         }
         let roles = Roles::build(&loaded, &self.db, &self.options)?;
-        let waiting = until_restart(&self.loaded().config, &loaded.config);
+        let waiting = until_restart(&self.started_with, &loaded.config);
         self.certificate.reload(&loaded, &self.options.clock)?;
         self.front.replace(roles);
         *self

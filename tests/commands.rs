@@ -98,6 +98,12 @@ fn config_check_names_the_line_of_a_mistake() {
             "",
         ),
         ("filter = \"info\"", "filter = \"=,=\"", "filter", ""),
+        (
+            "# trusted_proxies = [\"10.1.0.0/24\"]",
+            "trusted_proxies = [\"0.0.0.0/0\"] #",
+            "every address",
+            "",
+        ),
     ];
     let party = Party::init("vro");
     let good = std::fs::read_to_string(party.config()).unwrap();

@@ -285,7 +285,7 @@ fn failed(output: &str) -> (String, String) {
     let findings = findings.as_array().unwrap();
     let failed = findings.iter().find(|it| it["outcome"] == "FAILED");
     let failed = failed.unwrap_or_else(|| panic!("{output}"));
-    let advice = failed["what to do"].as_str().unwrap();
+    let advice = failed["advice"].as_str().unwrap();
     assert!(!advice.is_empty());
     let words = format!("{} {advice}", failed["seen"].as_str().unwrap());
     (failed["step"].as_str().unwrap().to_owned(), words)
@@ -399,13 +399,6 @@ fn peer_add_changes_nothing_when_the_result_would_be_wrong() {
             "vro",
             "--issuer",
             "http://vro.example",
-            "--fhir",
-            "https://vro.example/fhir",
-        ],
-        vec![
-            "vro",
-            "--issuer",
-            "https://vro.example/",
             "--fhir",
             "https://vro.example/fhir",
         ],

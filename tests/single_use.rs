@@ -2,12 +2,7 @@
 //!
 //! On SQLite both processes open the same file; on PostgreSQL, where `DATABASE_URL` names a server, they share a
 //! database of their own.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod support;
 

@@ -259,11 +259,11 @@ async fn check(name: &str, shell: &Shell, output: Output) -> anyhow::Result<Exit
                 "step": finding.step,
                 "outcome": finding.outcome.as_str(),
                 "seen": finding.seen,
-                "what to do": finding.advice,
+                "advice": finding.advice,
             })
         })
         .collect();
-    output.list(&["step", "outcome", "seen", "what to do"], &shown)?;
+    output.list(&["step", "outcome", "seen", "advice"], &shown)?;
     Ok(
         if findings
             .iter()

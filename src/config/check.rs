@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use tracing_subscriber::EnvFilter;
 
-use super::{AuthorizationServer, Client, Loaded, Registration, ResourceServer};
+use super::{AuthorizationServer, Client, Loaded, Network, Registration, ResourceServer};
 use crate::{files, serve};
 
 /// One mistake, with the place where it stands.
@@ -149,6 +149,18 @@ impl Found<'_> {
         ];
         for (key, _) in all.into_iter().filter(|(_, value)| *value == 0) {
             self.key("limits", key, "must be at least 1");
+        }
+        let everybody = |network: &Network| network.prefix_len() == 0;
+        if self
+            .loaded
+            .config
+            .listen
+            .trusted_proxies
+            .iter()
+            .any(everybody)
+        {
+            let text = "must not hold every address: each caller could choose its own";
+            self.key("listen", "trusted_proxies", text);
         }
         if limits.header_bytes < 8192 {
             self.key(

@@ -203,6 +203,7 @@ async fn by_assertion(
     let found = store::clients::find_evenly(server.db(), &issuer).await?;
     // RFC 7521 section 4.2: a client_id beside the assertion must name the same client.
     if named.is_some_and(|named| named != issuer) {
+        client_assertion::spend(jwt, false);
         let cause = "client_id is not the assertion's iss".to_owned();
         return Err(Rejected::new(refused(), found, cause));
     }
@@ -213,14 +214,21 @@ async fn by_assertion(
                 client,
                 assertion: Some(assertion),
             }),
-            Err(error) => Err(Rejected {
-                assertion: error
-                    .pending()
-                    .map(|pending| assertion(&client, &pending.jti, pending.expires_at)),
-                ..Rejected::new(refused(), Some(client), error.to_string())
-            }),
+            Err(error) => {
+                if error.is_early() {
+                    client_assertion::spend(jwt, true);
+                }
+                Err(Rejected {
+                    assertion: error
+                        .pending()
+                        .map(|pending| assertion(&client, &pending.jti, pending.expires_at)),
+                    ..Rejected::new(refused(), Some(client), error.to_string())
+                })
+            }
         },
         found => {
+            // As long as a registered client's wrong signature takes: or time would tell who is registered.
+            client_assertion::spend(jwt, false);
             let cause = cause(found.as_ref(), method, "");
             Err(Rejected::new(refused(), found, cause))
         }

@@ -169,7 +169,14 @@ fn keys(new: &NewClient) -> Result<(), Error> {
     match (&new.jwks, &new.jwks_uri) {
         (Some(jwks), None) => {
             let keys = Jwks::parse(jwks.as_bytes())
-                .map_err(|_| Error::invalid("jwks", "is not a JWK set of public keys"))?;
+                .map_err(|error| Error::invalid("jwks", error.to_string()))?;
+            // An assertion must select one key; of several, a nameless one never is.
+            if keys.keys().count() > 1 && keys.keys().any(|key| key.kid().is_none()) {
+                return Err(Error::invalid(
+                    "jwks",
+                    "has several keys, so each needs a kid",
+                ));
+            }
             if keys.is_empty() {
                 return Err(Error::invalid(
                     "jwks",

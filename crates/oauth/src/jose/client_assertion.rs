@@ -3,6 +3,8 @@
 
 mod claims;
 
+use std::sync::OnceLock;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -86,6 +88,12 @@ pub enum AssertionError {
 }
 
 impl AssertionError {
+    /// Whether it was refused before its signature was looked at.
+    #[must_use]
+    pub fn is_early(&self) -> bool {
+        !matches!(self, Self::Signature | Self::Claims { .. })
+    }
+
     /// What the caller has to record although the assertion is refused.
     #[must_use]
     pub fn pending(&self) -> Option<&PendingJti> {
@@ -183,6 +191,54 @@ pub fn unverified_issuer(jwt: &str) -> Result<String, AssertionError> {
         Some(Value::String(issuer)) => Ok(issuer),
         _ => Err(AssertionError::Malformed),
     }
+}
+
+/// Does the work of checking a signature, of nobody: so that an assertion of an unknown client takes as long
+/// to refuse as one of a registered client with a wrong signature. With `keys_parsed` the caller has read a
+/// key set already.
+pub fn spend(jwt: &str, keys_parsed: bool) {
+    let Ok(parts) = split(jwt) else { return };
+    let header = strict::encoded_object(parts.header);
+    let algorithm = header
+        .as_ref()
+        .and_then(|header| header.get("alg"))
+        .and_then(Value::as_str)
+        .and_then(Algorithm::parse);
+    let Some(decoy) = algorithm.and_then(decoy) else {
+        return;
+    };
+    let parsed = if keys_parsed {
+        None
+    } else {
+        Jwks::parse(decoy.text.as_bytes()).ok()
+    };
+    let keys = parsed.as_ref().unwrap_or(&decoy.keys);
+    if let Some(key) = algorithm.and_then(|algorithm| keys.select(None, algorithm))
+        && let Some(algorithm) = algorithm
+    {
+        let _ = parts.signed_by(key, algorithm);
+    }
+}
+
+/// A public key whose private half is forgotten.
+struct Decoy {
+    text: String,
+    keys: Jwks,
+}
+
+fn decoy(algorithm: Algorithm) -> Option<&'static Decoy> {
+    static DECOYS: [OnceLock<Option<Decoy>>; Algorithm::ALL.len()] =
+        [const { OnceLock::new() }; Algorithm::ALL.len()];
+    let number = Algorithm::ALL.iter().position(|it| *it == algorithm)?;
+    let made = DECOYS.get(number)?.get_or_init(|| {
+        let key = SigningKey::generate(algorithm).ok()?;
+        let keys = Jwks::new([key.public_jwk().clone()]).ok()?;
+        Some(Decoy {
+            text: keys.to_json().to_string(),
+            keys,
+        })
+    });
+    made.as_ref()
 }
 
 /// An assertion to be signed by us.
