@@ -32,6 +32,11 @@ impl FromRequest<AuthorizationServer> for PostedForm {
                 "the content type must be application/x-www-form-urlencoded",
             ));
         }
+        // RFC 9110 section 8.4: what was compressed would be read here as the form that it is not, and in front
+        // of us, by whoever unpacks it, as another one.
+        if headers.contains_key(header::CONTENT_ENCODING) {
+            return Err(Failure::Unreadable(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
         let body = Bytes::from_request(request, server)
             .await
             .map_err(|rejection| Failure::Unreadable(rejection.status()))?;
