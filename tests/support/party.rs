@@ -137,6 +137,11 @@ impl Party {
         std::fs::read_to_string(self.directory().join(self.files.1)).unwrap_or_default()
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// Sends a signal by name (`HUP`, `TERM`).
     pub fn signal(&self, name: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();

@@ -1,0 +1,115 @@
+//! A registered redirect URI, changed a little: never a redirect (RFC 9700 sections 2.1 and 4.1).
+
+use crate::ask::Ask;
+use crate::row::{Row, page};
+use crate::support::office::{CALLBACK, authorize_path};
+
+pub fn mutations() -> Vec<Row> {
+    let spelled = [
+        "https://client.example/cb",
+        "https://client.example/cb?",
+        "https://client.example/cb?k=",
+        "https://client.example/cb?k",
+        "https://client.example/cb?k=V",
+        "https://client.example/cb?K=v",
+        "https://client.example/cb?k=v&",
+        "https://client.example/cb?k=v&a=b",
+        "https://client.example/cb?a=b&k=v",
+        "https://client.example/cb?k=v#",
+        "https://client.example/cb?k=v#f",
+        "https://client.example/cb?k=v%20",
+        "https://client.example/cb?k=v ",
+        " https://client.example/cb?k=v",
+        "https://client.example/cb?%6b=v",
+        "https://client.example/cb?k=%76",
+        "https://client.example/cb/?k=v",
+        "https://client.example/CB?k=v",
+        "https://client.example/c?k=v",
+        "https://client.example/cbb?k=v",
+        "https://client.example/cb/x?k=v",
+        "https://client.example//cb?k=v",
+        "https://client.example/./cb?k=v",
+        "https://client.example/x/../cb?k=v",
+        "https://client.example/cb/..?k=v",
+        "https://client.example/%63b?k=v",
+        "https://client.example/cb%2f?k=v",
+        "https://client.example/cb%00?k=v",
+        "https://client.example/cb;x?k=v",
+        "https://client.example\\cb?k=v",
+        "https:\\\\client.example\\cb?k=v",
+        "https:/client.example/cb?k=v",
+        "https:client.example/cb?k=v",
+        "//client.example/cb?k=v",
+        "/cb?k=v",
+        "cb?k=v",
+        "?k=v",
+        "http://client.example/cb?k=v",
+        "HTTPS://client.example/cb?k=v",
+        "httpss://client.example/cb?k=v",
+        "ftp://client.example/cb?k=v",
+        "javascript:alert(1)//https://client.example/cb?k=v",
+        "data:text/html,https://client.example/cb?k=v",
+        "client.example://cb?k=v",
+        "https://CLIENT.example/cb?k=v",
+        "https://client.example:443/cb?k=v",
+        "https://client.example:/cb?k=v",
+        "https://client.example:8443/cb?k=v",
+        "https://client.example./cb?k=v",
+        "https://www.client.example/cb?k=v",
+        "https://client.example.attacker.example/cb?k=v",
+        "https://attackerclient.example/cb?k=v",
+        "https://attacker.example/https://client.example/cb?k=v",
+        "https://attacker.example#https://client.example/cb?k=v",
+        "https://attacker.example?https://client.example/cb?k=v",
+        "https://client.example@attacker.example/cb?k=v",
+        "https://attacker.example@client.example/cb?k=v",
+        "https://@client.example/cb?k=v",
+        "https://:@client.example/cb?k=v",
+        "https://client.example%2eattacker.example/cb?k=v",
+        "https://client.example%00.attacker.example/cb?k=v",
+        "https://client.example\\@attacker.example/cb?k=v",
+        "https://client.example\t/cb?k=v",
+        "https://client.exampl\u{435}/cb?k=v",
+        "https://client\u{3002}example/cb?k=v",
+        "https://xn--client-.example/cb?k=v",
+        "https://*.example/cb?k=v",
+        // RFC 8252 section 7.3: the port of the loopback address is free, and nothing else.
+        "http://127.0.0.1/",
+        "http://127.0.0.1/cb/",
+        "http://127.0.0.1/CB",
+        "http://127.0.0.1:0/cb",
+        "http://127.0.0.1:65536/cb",
+        "http://127.0.0.1:08080/cb",
+        "http://127.0.0.1:/cb",
+        "http://127.0.0.1:80x/cb",
+        "http://127.0.0.1:80:80/cb",
+        "http://127.0.0.1:-1/cb",
+        "http://127.0.0.1:8080/cb?x",
+        "http://127.0.0.1:8080/cb#x",
+        "https://127.0.0.1:8080/cb",
+        "http://localhost:8080/cb",
+        "http://localhost/cb",
+        "http://[::1]:8080/cb",
+        "http://127.1/cb",
+        "http://127.0.0.2/cb",
+        "http://2130706433/cb",
+        "http://0x7f000001/cb",
+        "http://127.0.0.1.attacker.example/cb",
+        "http://127.0.0.1@attacker.example/cb",
+        "http://127.0.0.1:8080@attacker.example/cb",
+        "http://a@127.0.0.1:8080/cb",
+        "http://0.0.0.0:8080/cb",
+        "http://127.0.0.1:\u{661}/cb",
+    ];
+    let twice = format!("{CALLBACK} {CALLBACK}");
+    let long = format!("{CALLBACK}&{}", "c4n4ry".repeat(1_000));
+    let mut all: Vec<&str> = spelled.to_vec();
+    all.extend([twice.as_str(), long.as_str()]);
+    all.iter()
+        .map(|uri| {
+            let name: String = uri.chars().take(80).collect();
+            let ask = Ask::get(&authorize_path(&[("redirect_uri", uri)]));
+            page(format!("redirect_uri {name}"), ask, 400)
+        })
+        .collect()
+}
