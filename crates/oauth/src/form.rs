@@ -32,14 +32,13 @@ impl Parameters {
             if name.is_empty() {
                 return Err(invalid("a parameter has no name"));
             }
-            let value = decode(value)
-                .ok_or_else(|| invalid(format!("the parameter {name} is malformed")))?;
+            let value =
+                decode(value).ok_or_else(|| invalid(format!("{} is malformed", told(&name))))?;
             if !REPEATABLE.contains(&name.as_str())
                 && parameters.0.iter().any(|(it, _)| *it == name)
             {
-                return Err(invalid(format!(
-                    "the parameter {name} is there more than once"
-                )));
+                let description = format!("{} is there more than once", told(&name));
+                return Err(invalid(description));
             }
             parameters.0.push((name, value));
         }
@@ -123,12 +122,50 @@ fn split(pair: &[u8]) -> (&[u8], &[u8]) {
     )
 }
 
+/// What a refusal calls a parameter. Only names of ours are repeated: who posts a bare token or a JSON text has
+/// written it where the name stands, and the refusal goes into the audit.
+fn told(name: &str) -> String {
+    match NAMES.contains(&name) {
+        true => format!("the parameter {name}"),
+        false => "a parameter that is not known here".to_owned(),
+    }
+}
+
 fn invalid(description: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorCode::InvalidRequest, description)
 }
 
 /// The only parameter of our requests that may be repeated: RFC 8707 section 2.
 const REPEATABLE: [&str; 1] = ["resource"];
+/// The parameters that our endpoints read.
+const NAMES: [&str; 26] = [
+    "aud",
+    "client_assertion",
+    "client_assertion_type",
+    "client_id",
+    "client_secret",
+    "code",
+    "code_challenge",
+    "code_challenge_method",
+    "code_verifier",
+    "decision",
+    "grant_type",
+    "password",
+    "prompt",
+    "redirect_uri",
+    "refresh_token",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+    "token",
+    "token_type_hint",
+    "username",
+    "nonce",
+];
 /// More than any request has; bounds the search for duplicates.
 const MAX_PARAMETERS: usize = 64;
 
@@ -200,14 +237,19 @@ mod tests {
 
     #[test]
     fn refusals() {
-        let twice = "the parameter a is there more than once";
-        let malformed = "the parameter a is malformed";
+        let twice = "a parameter that is not known here is there more than once";
+        let malformed = "a parameter that is not known here is malformed";
         let rows: &[(&[u8], &str)] = &[
             (b"a=1&a=2", twice),
             (b"a=1&a=1", twice),
             (b"a=&a=1", twice),
             (b"a&a", twice),
             (b"a=1&%61=2", twice),
+            (
+                b"scope=1&scope=2",
+                "the parameter scope is there more than once",
+            ),
+            (b"scope=%", "the parameter scope is malformed"),
             (b"a=%", malformed),
             (b"a=%2", malformed),
             (b"a=%zz", malformed),
