@@ -24,6 +24,7 @@ use crate::audit;
 use crate::caller::Caller;
 use crate::endpoint::{Failure, uncached};
 use crate::registration::Client;
+use crate::store::clients;
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new().route(PATH, post(register)).route(
@@ -184,8 +185,13 @@ async fn settle(
         Err(failure) => failure,
     };
     let mut event = audit::denial(server, caller, action, &failure.error());
-    // Whoever asks may write anything into the path.
-    event.client_id = client_id.filter(|id| id.len() <= 100 && id.is_ascii());
+    // Whoever asks may write anything into the path, a token of his as well: only a name of ours is repeated.
+    if let Some(client_id) = client_id {
+        event.client_id = match clients::find(server.db(), &client_id).await {
+            Ok(client) => client.map(|client| client.client_id),
+            Err(error) => return Failure::from(error).into_response(),
+        };
+    }
     match server.db().audit(event).await {
         Ok(()) => failure.into_response(),
         Err(error) => Failure::from(error).into_response(),
