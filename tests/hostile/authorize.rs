@@ -5,12 +5,15 @@ use crate::ask::Ask;
 use crate::row::{Expect, Row, page};
 use crate::support::office::{CALLBACK, CHALLENGE, OTHER, authorize_path};
 
+/// A name, what is changed in a right request, and the error code.
+type Changed<'a> = (&'a str, Vec<(&'a str, &'a str)>, &'static str);
+
 /// Errors that go back to the client, with `iss`, and with `state` if that can go back.
 pub fn requests(_: &Stage) -> Vec<Row> {
     let request = "invalid_request";
     let long = "s".repeat(2_001);
     let wide = "c4n4ry".repeat(1_500);
-    let rows: Vec<(&str, Vec<(&str, &str)>, &'static str)> = vec![
+    let rows: Vec<Changed<'_>> = vec![
         ("no response_type", vec![("response_type", "")], request),
         (
             "response_type token",
