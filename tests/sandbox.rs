@@ -148,16 +148,22 @@ async fn a_second_start_keeps_what_must_be_kept_and_replaces_every_secret() {
     let sandbox = sandbox::start(path, Options::default()).await.unwrap();
     let refused = sandbox::start(path, Options::default()).await;
     assert!(refused.err().unwrap().to_string().contains("in use"));
-    sandbox.shutdown().await;
-    let first = read(path);
-    let (ca, certificate, key) = (
-        file(path, "ca.pem"),
-        file(path, "vro/tls/certificate.pem"),
-        file(path, "ehr/keys/es384.pem"),
-    );
-
-    let sandbox = sandbox::start(path, Options::default()).await.unwrap();
-    let second = read(path);
+    let mut sandbox = sandbox;
+    let (mut first, mut second) = (Value::Null, Value::Null);
+    let (mut ca, mut certificate, mut key) = (vec![], vec![], vec![]);
+    // A port that another process has taken between the two starts is given up, as it must be: then once more.
+    for _ in 0..3 {
+        first = read(path);
+        ca = file(path, "ca.pem");
+        certificate = file(path, "vro/tls/certificate.pem");
+        key = file(path, "ehr/keys/es384.pem");
+        sandbox.shutdown().await;
+        sandbox = sandbox::start(path, Options::default()).await.unwrap();
+        second = read(path);
+        if first["parties"] == second["parties"] {
+            break;
+        }
+    }
     assert_eq!(first["parties"], second["parties"], "ports and names stay");
     assert_eq!(ca, file(path, "ca.pem"));
     assert_ne!(certificate, file(path, "vro/tls/certificate.pem"));
