@@ -49,8 +49,22 @@ impl Party {
     pub fn running(settings: &[&str]) -> Self {
         let mut party = Self::init("vro");
         party.set(settings);
+        if settings.iter().any(|it| it.starts_with("database=")) {
+            party.register_itself();
+        }
         party.start();
         party
+    }
+
+    /// `init` has registered the party's own resource server in its SQLite file: another database does not know it.
+    fn register_itself(&self) {
+        let fhir = self.fhir();
+        let mut command = vec!["resource-server", "add", fhir.as_str(), "--name", "own"];
+        command.extend(["--organization", "Office", "--client-id"]);
+        command.push("own-resource-server");
+        let added = self.json(&command);
+        let secret = self.directory().join("secrets/own-introspection");
+        std::fs::write(secret, added["client_secret"].as_str().unwrap()).unwrap();
     }
 
     /// Another process on this party's database and under its origin, on ports of its own; it runs.
