@@ -240,7 +240,7 @@ fn a_refresh_token_has_one_successor_and_a_later_use_ends_the_family() {
 #[test]
 fn a_refresh_that_races_a_revocation_leaves_nothing() {
     on_each_engine(|pair| {
-        for _ in 0..20 {
+        for _ in 0..40 {
             let (access, refresh) = pair.office.session();
             let answers: Vec<Answer> = std::thread::scope(|scope| {
                 let form = refresh_form(&refresh);
