@@ -164,3 +164,85 @@ async fn a_retired_key_verifies_nothing() {
     rotated.await.unwrap();
     assert_eq!(bench.introspect("jwt-rs", jwt).await["active"], false);
 }
+
+// A client that registers our own public keys as its own could otherwise sign in with what we have signed for
+// somebody else.
+#[tokio::test]
+async fn our_own_tokens_are_no_client_assertions() {
+    let (bench, secret) = bench().await;
+    let published = bench.server.published_keys().await.unwrap();
+    for id in ["mirror", "api2"] {
+        let mut mirror = api_client(id);
+        mirror.authentication = crate::ClientAuthenticationMethod::PrivateKeyJwt;
+        mirror.assertion_audience = crate::AssertionAudience::TokenEndpoint;
+        mirror.jwks = Some(published.to_string());
+        bench.add(mirror).await;
+    }
+    let token = token(&bench, &secret, &[JWT_RS]).await;
+    let key = bench.server.signing_key(Algorithm::ES256).await.unwrap();
+    let claims = serde_json::json!({"iss": "mirror", "sub": "mirror", "aud": format!("{ISSUER}/oauth2/token"),
+        "jti": "1", "exp": bench.clock.now().as_second() + 60});
+    let typed = |kind| issued::sign(&key, kind, &claims).unwrap();
+    for jwt in [
+        token.text("access_token").to_owned(),
+        typed(Kind::AccessToken),
+        typed(Kind::IntrospectionResponse),
+    ] {
+        let answer = bench.token(Credentials::Jwt(&jwt), &[CC]).await;
+        assert_eq!(answer.error(), (401, "invalid_client"));
+    }
+}
+
+/// A foreign resource server: keeps our key set as long as its `Cache-Control` says, and never asks before.
+struct Verifier {
+    keys: oauth::jose::Jwks,
+    fetched: jiff::Timestamp,
+}
+
+impl Verifier {
+    async fn verifies(&mut self, bench: &Bench, jwt: &str) -> bool {
+        let now = bench.clock.now();
+        if now.duration_since(self.fetched) > SignedDuration::from_mins(5) {
+            let answer = bench.get("/oauth2/jwks").await;
+            assert_eq!(answer.headers["cache-control"], "public, max-age=300");
+            self.keys = oauth::jose::Jwks::parse(answer.json.to_string().as_bytes()).unwrap();
+            self.fetched = now;
+        }
+        issued::verify(jwt, Kind::AccessToken, &self.keys).is_some()
+    }
+}
+
+// Three rotations while tokens are issued all the time, with a verifier that only knows what it may keep.
+#[tokio::test]
+async fn no_verification_fails_while_keys_rotate() {
+    let (bench, secret) = bench().await;
+    let mut verifier = Verifier {
+        keys: oauth::jose::Jwks::default(),
+        fetched: jiff::Timestamp::UNIX_EPOCH,
+    };
+    let encryption = crate::KeyEncryptionKey::new([7; 32]);
+    let mut out: Vec<(jiff::Timestamp, String)> = Vec::new();
+    let mut signed_with = std::collections::BTreeSet::new();
+    for step in 0..300 {
+        if step % 90 == 10 {
+            let rotation = crate::Rotation::Published;
+            let rotated = bench
+                .admin
+                .rotate_signing_key(&encryption, Algorithm::ES256, rotation);
+            rotated.await.unwrap();
+        }
+        let issue = || token(&bench, &secret, &[JWT_RS]);
+        for answer in at_once([issue(), issue()]).await {
+            let jwt = answer.text("access_token").to_owned();
+            signed_with.insert(part(&jwt, 0)["kid"].as_str().unwrap().to_owned());
+            out.push((bench.clock.now(), jwt));
+        }
+        bench.clock.advance(SignedDuration::from_secs(20));
+        let now = bench.clock.now();
+        out.retain(|(issued, _)| now.duration_since(*issued) < SignedDuration::from_mins(5));
+        for (_, jwt) in &out {
+            assert!(verifier.verifies(&bench, jwt).await, "step {step}");
+        }
+    }
+    assert_eq!(signed_with.len(), 4, "all keys have signed");
+}

@@ -389,3 +389,21 @@ async fn the_audit_says_why() {
         assert!(row.reason.unwrap_or_default().ends_with(cause), "{cause}");
     }
 }
+
+#[tokio::test]
+async fn a_client_signs_with_its_registered_algorithms_only() {
+    let bench = Bench::new().await;
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    for (id, algorithm, status) in [
+        ("allowed", Algorithm::ES256, 200),
+        ("other", Algorithm::ES384, 401),
+    ] {
+        let mut client = jwt_client(id, &key);
+        client.protocol.assertion_algorithms = vec![algorithm];
+        bench.add(client).await;
+        let claims = claims(&bench, id, &json!({"iss": id, "sub": id}));
+        let jwt = sign(&key, TYP, &claims);
+        let answer = bench.token(Credentials::Jwt(&jwt), &CC).await;
+        assert_eq!(answer.status.as_u16(), status, "{id}");
+    }
+}

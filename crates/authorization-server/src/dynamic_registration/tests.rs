@@ -173,6 +173,13 @@ async fn what_is_refused() {
             "invalid_client_metadata",
         ),
         (
+            with(
+                json!({"grant_types": ["authorization_code", "refresh_token"],
+                "redirect_uris": ["https://a.example/cb"], "scope": "user/Bundle.rs"}),
+            ),
+            "invalid_client_metadata",
+        ),
+        (
             with(json!({"response_types": ["code"]})),
             "invalid_client_metadata",
         ),
@@ -446,7 +453,7 @@ async fn no_sequence_of_changes_escapes_the_policy() {
                 vec![
                     json!(["client_credentials"]),
                     json!(["authorization_code"]),
-                    json!(["client_credentials", "refresh_token"]),
+                    json!(["authorization_code", "refresh_token"]),
                     json!(null),
                 ],
             ),
