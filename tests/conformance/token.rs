@@ -61,7 +61,7 @@ fn c10(office: &Office) {
     is_error(
         &office.redeem("app", &office.code("app"), ""),
         400,
-        "invalid_request",
+        "invalid_grant",
     );
     let wrong = format!("&code_verifier={}", VERIFIER.replace('d', "e"));
     is_error(

@@ -155,7 +155,7 @@ pub fn typed_values(stage: &Stage) -> Vec<Row> {
             grant,
         ),
         row("no code", code("app", "", VERIFIER), 400, request),
-        row("no verifier", code("app", &live, ""), 400, request),
+        row("no verifier", code("app", &live, ""), 400, grant),
         row(
             "a verifier of 42 characters",
             code("app", &live, &short),

@@ -38,8 +38,11 @@ pub(super) fn prepare(
     parameters: &Parameters,
 ) -> Result<Prepared, Error> {
     let code = Secret::received(parameters.require("code")?.to_owned());
-    let verifier = CodeVerifier::parse(parameters.require("code_verifier")?)
-        .map_err(|_| invalid_grant("the code verifier does not match"))?;
+    // RFC 7636 section 4.6: none is as wrong as another one.
+    let verifier = parameters
+        .get("code_verifier")
+        .and_then(|verifier| CodeVerifier::parse(verifier).ok())
+        .ok_or_else(|| invalid_grant("the code verifier does not match"))?;
     let access_token = server.access_token();
     // A person's session with a client is renewed only if the client is registered for it.
     let refresh_token = client

@@ -173,7 +173,7 @@ const ROWS: &[(&str, &str, u16, &str)] = &[
     ("<api>", "[cc]&resource=https://ehr.example/fhir&resource=https://elsewhere.example", 400, "invalid_target"),
     // Codes.
     ("", "[code]&client_id=app", 400, "invalid_request"),
-    ("", "[code]&client_id=app&code={code1}", 400, "invalid_request"),
+    ("", "[code]&client_id=app&code={code1}", 400, "invalid_grant"),
     ("", "[code]&client_id=app&[verifier]", 400, "invalid_request"),
     ("", "[code]&client_id=app&code=nonsense&[verifier]", 400, "invalid_grant"),
     ("", "[code]&client_id=app&code={code1}&code_verifier=short", 400, "invalid_grant"),
