@@ -283,7 +283,7 @@ fn edit(home: &Path, from: &str, to: &str) {
 fn failed(output: &str) -> (String, String) {
     let findings: serde_json::Value = serde_json::from_str(output).unwrap();
     let findings = findings.as_array().unwrap();
-    let failed = findings.iter().find(|it| it["outcome"] == "FAILED");
+    let failed = findings.iter().find(|it| it["outcome"] == "failed");
     let failed = failed.unwrap_or_else(|| panic!("{output}"));
     let advice = failed["advice"].as_str().unwrap();
     assert!(!advice.is_empty());

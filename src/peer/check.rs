@@ -45,7 +45,7 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Good => "ok",
-            Self::Failed => "FAILED",
+            Self::Failed => "failed",
             Self::Skipped => "skipped",
         }
     }
@@ -89,8 +89,13 @@ impl Way<'_> {
             }
             return Ok(self.findings);
         }
-        self.introspect().await;
-        self.read().await;
+        let has_token = self.introspect().await;
+        self.describe().await;
+        if has_token {
+            self.search().await;
+        } else {
+            self.skip("read", "there is no token");
+        }
         Ok(self.findings)
     }
 
@@ -147,14 +152,14 @@ impl Way<'_> {
         }
     }
 
-    /// A token for our own records, as the partner's own resource server would not be told of it.
-    async fn introspect(&mut self) {
+    /// A token, and what our resource server is told of it. Whether there is a token.
+    async fn introspect(&mut self) -> bool {
         let opens = self.peer.audiences().any(|base| *base == self.own);
         let audience = if opens { &self.own } else { &self.peer.fhir };
         if self.peer.api.is_none() {
             self.skip("token", "there is no [client.peers.api] for this peer");
             self.skip("introspection", "there is no token to ask about");
-            return;
+            return false;
         }
         let token = match self.client.api_token(self.peer, audience).await {
             Ok(token) => token,
@@ -162,13 +167,13 @@ impl Way<'_> {
                 let advice = token_advice(&error);
                 self.fail("token", &error, advice);
                 self.skip("introspection", "there is no token to ask about");
-                return;
+                return false;
             }
         };
         self.good("token", format!("for {audience}, scope {}", token.scope));
         let Some(server) = self.resource_server.filter(|_| opens) else {
             self.skip("introspection", "this peer's tokens open no records here");
-            return;
+            return true;
         };
         match server.look_at_token(token.expose()).await {
             Ok(seen) => self.good("introspection", seen),
@@ -178,9 +183,10 @@ impl Way<'_> {
                 self.fail("introspection", &error, advice);
             }
         }
+        true
     }
 
-    async fn read(&mut self) {
+    async fn describe(&mut self) {
         let url = format!("{}/metadata", self.peer.fhir);
         let Ok(url) = Url::parse(&url) else { return };
         let request = Request::get(url, Purpose::Metadata).deadline(DEADLINE);
@@ -201,7 +207,6 @@ impl Way<'_> {
                 self.fail("FHIR", &error, advice);
             }
         }
-        self.search().await;
     }
 
     /// A record that is nowhere: what counts is that the question is allowed.
@@ -306,7 +311,7 @@ fn token_advice(error: &TokenError) -> &'static str {
     match error {
         TokenError::Refused { code, .. } => match code.as_str() {
             "invalid_client" => {
-                "compare client_id and secret or key with what the partner has registered; its audit says why"
+                "the partner's `audit list --outcome denied` says why: wrong key or secret, expired or disabled client"
             }
             "invalid_scope" => "ask the partner which scope this client may have",
             "invalid_target" => {
