@@ -190,7 +190,7 @@ impl Registered {
             &[
                 "--auth",
                 "private_key_jwt",
-                "--jwks-file",
+                "--jwks",
                 file.to_str().unwrap(),
             ],
         );

@@ -25,6 +25,8 @@ struct Entry {
     keys: Option<Arc<Jwks>>,
     fresh_until: Timestamp,
     fetched: Option<Timestamp>,
+    /// The last fetch gave no key set.
+    failed: bool,
 }
 
 impl RemoteJwks {
@@ -68,13 +70,17 @@ impl RemoteJwks {
             .fetched
             .is_some_and(|at| now.duration_since(at) < PAUSE)
         {
-            if entry.fresh_until <= now {
+            // What was fetched a moment ago counts, also where nothing may be kept: or everybody who knows the
+            // client's id could lock it out by making us fetch just before it asks.
+            if entry.failed && entry.fresh_until <= now {
                 entry.keys = None;
             }
             return;
         }
         entry.fetched = Some(now);
-        match self.ask(uri).await {
+        let asked = self.ask(uri).await;
+        entry.failed = asked.is_none();
+        match asked {
             Some((keys, age)) => {
                 entry.keys = Some(Arc::new(keys));
                 entry.fresh_until = now + age;

@@ -191,3 +191,21 @@ async fn fresh_keys_survive_a_renewal_that_fails() {
     assert!(remote.keys(&uri, at(59)).await.is_some());
     assert!(remote.keys(&uri, at(60)).await.is_none());
 }
+
+// Whoever knows the client's id makes us fetch; the client's own assertion a moment later must still count.
+#[tokio::test]
+async fn keys_that_may_not_be_kept_count_for_the_moment_between_two_fetches() {
+    let authority = Authority::new();
+    let body = set(&SigningKey::generate(Algorithm::ES256).unwrap());
+    let server = Server::start(&authority, move |_, _| {
+        Answer::json(200, body.clone()).header("cache-control", "no-store")
+    })
+    .await;
+    let remote = remote(authority.trust());
+    let uri = server.url("/jwks").to_string();
+    for (second, fetches) in [(0, 1), (1, 1), (2, 2), (3, 2)] {
+        assert!(remote.keys(&uri, at(second)).await.is_some(), "{second}");
+        assert!(remote.renewed(&uri, at(second)).await.is_some(), "{second}");
+        assert_eq!(server.count("/jwks"), fetches, "{second}");
+    }
+}
