@@ -26,10 +26,9 @@ use crate::pushed_authorization::{self, REQUEST_URI};
 use crate::session::{self, Browser};
 use crate::store::authorization_requests::{self, AuthorizationRequest, Claim};
 use crate::store::clients;
-use crate::store::pushed_requests::PushedRequest;
 use crate::{AuthorizationServer, Client, audit};
 use check::Refusal;
-pub(crate) use check::{check, echoed};
+pub(crate) use check::{Checked, check, echoed};
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
@@ -101,7 +100,7 @@ struct Asked {
 /// What a request asks for: in its own parameters, or in those that were pushed.
 enum Wanted {
     Here(Result<Parameters, oauth::Error>),
-    Pushed(Box<PushedRequest>),
+    Pushed(Box<Checked>),
 }
 
 impl Asked {
@@ -145,9 +144,9 @@ impl Asked {
         }
         Ok(Self {
             client,
-            redirect_uri: pushed.redirect_uri.clone(),
-            state: pushed.state.clone(),
-            asked: Wanted::Pushed(Box::new(pushed)),
+            redirect_uri: pushed.redirect_uri,
+            state: pushed.state,
+            asked: Wanted::Pushed(Box::new(pushed.checked)),
         })
     }
 
@@ -156,58 +155,33 @@ impl Asked {
         server: &AuthorizationServer,
         headers: &HeaderMap,
     ) -> Result<Result<AuthorizationRequest, Refusal>, Problem> {
-        let (request, silent) = match &self.asked {
-            Wanted::Here(parameters) => match self.check(server, parameters) {
+        let checked = match &self.asked {
+            Wanted::Here(_) if self.client.protocol.pushed_requests_only() => {
+                return Ok(Err(Refusal::not_pushed()));
+            }
+            Wanted::Here(parameters) => match check(&self.client, parameters) {
                 Ok(checked) => checked,
                 Err(refusal) => return Ok(Err(refusal)),
             },
-            Wanted::Pushed(pushed) => (self.accepted_before(server, pushed), pushed.silent),
+            Wanted::Pushed(checked) => (**checked).clone(),
         };
-        if silent {
+        if checked.silent {
             let signed_in = session::current(server, headers).await?.is_some();
             return Ok(Err(Refusal::silent(signed_in)));
         }
-        Ok(Ok(request))
+        Ok(Ok(self.accepted(server, checked)))
     }
 
-    fn check(
-        &self,
-        server: &AuthorizationServer,
-        parameters: &Result<Parameters, oauth::Error>,
-    ) -> Result<(AuthorizationRequest, bool), Refusal> {
-        if self.client.protocol.pushed_requests_only() {
-            return Err(Refusal::not_pushed());
-        }
-        let checked = check(&self.client, parameters)?;
+    fn accepted(&self, server: &AuthorizationServer, checked: Checked) -> AuthorizationRequest {
         let created = server.clock().now();
-        let request = AuthorizationRequest {
+        AuthorizationRequest {
             client_id: self.client.client_id.clone(),
             redirect_uri: self.redirect_uri.clone(),
             scope: checked.scope,
             audiences: checked.audiences,
             state: self.state.clone(),
-            code_challenge: checked.code_challenge.as_str().to_owned(),
+            code_challenge: checked.code_challenge,
             fresh_login: checked.fresh_login,
-            created,
-            expires: created + server.config().lifetimes.authorization_request,
-        };
-        Ok((request, checked.silent))
-    }
-
-    fn accepted_before(
-        &self,
-        server: &AuthorizationServer,
-        pushed: &PushedRequest,
-    ) -> AuthorizationRequest {
-        let created = server.clock().now();
-        AuthorizationRequest {
-            client_id: self.client.client_id.clone(),
-            redirect_uri: self.redirect_uri.clone(),
-            scope: pushed.scope.clone(),
-            audiences: pushed.audiences.clone(),
-            state: self.state.clone(),
-            code_challenge: pushed.code_challenge.clone(),
-            fresh_login: pushed.fresh_login,
             created,
             expires: created + server.config().lifetimes.authorization_request,
         }

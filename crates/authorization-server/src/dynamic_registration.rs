@@ -12,10 +12,9 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use oauth::challenge::BearerChallenge;
 use oauth::{Error, ErrorCode, Secret};
 use serde_json::{Map, Value};
 
@@ -196,16 +195,6 @@ async fn settle(
         Ok(()) => failure.into_response(),
         Err(error) => Failure::from(error).into_response(),
     }
-}
-
-/// RFC 6750 section 3.1.
-pub(crate) fn challenge(error: Option<ErrorCode>) -> HeaderValue {
-    let challenge = BearerChallenge {
-        realm: Some("registration".to_owned()),
-        error,
-        ..BearerChallenge::default()
-    };
-    HeaderValue::from_str(&challenge.to_string()).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
 const PATH: &str = "/oauth2/register";

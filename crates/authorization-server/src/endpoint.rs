@@ -5,9 +5,10 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use oauth::challenge::BearerChallenge;
 use oauth::{Error, ErrorCode, Parameters};
 
-use crate::{AuthorizationServer, KeyError, dynamic_registration};
+use crate::{AuthorizationServer, KeyError};
 
 /// A form posted to an endpoint, not authenticated yet.
 pub(crate) struct PostedForm {
@@ -161,10 +162,9 @@ impl IntoResponse for Failure {
                     .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::BearerRefused(code) => {
-                let challenge = dynamic_registration::challenge(code);
                 response
                     .headers_mut()
-                    .insert(header::WWW_AUTHENTICATE, challenge);
+                    .insert(header::WWW_AUTHENTICATE, challenge(code));
             }
             Self::Refused(_) | Self::Unreadable(_) => {}
         }
@@ -172,9 +172,23 @@ impl IntoResponse for Failure {
     }
 }
 
+/// RFC 6750 section 3.1.
+fn challenge(error: Option<ErrorCode>) -> HeaderValue {
+    let challenge = BearerChallenge {
+        realm: Some("registration".to_owned()),
+        error,
+        ..BearerChallenge::default()
+    };
+    HeaderValue::from_str(&challenge.to_string()).unwrap_or(HeaderValue::from_static("Bearer"))
+}
+
 /// A JSON answer that no cache may keep (RFC 6749 section 5.1).
 pub(crate) fn uncached(status: StatusCode, body: &impl serde::Serialize) -> Response {
-    let mut response = json(status, body);
+    not_kept(json(status, body))
+}
+
+/// The same for an answer of any form.
+pub(crate) fn not_kept(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));

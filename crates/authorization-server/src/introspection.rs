@@ -21,12 +21,12 @@ use crate::audience;
 use crate::audit;
 use crate::caller::Caller;
 use crate::client_authentication::authenticate;
+use crate::client_request::replayed;
 use crate::endpoint::{Failure, PostedForm, uncached};
 use crate::registration::{Client, Rights};
 use crate::store;
 use crate::store::assertions::{self, Assertion};
 use crate::store::tokens::LiveAccessToken;
-use crate::token::replayed;
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new().route("/oauth2/introspect", post(introspect))
@@ -107,7 +107,7 @@ async fn decide(
             Ok(token) => {
                 let token = Secret::received(token.to_owned());
                 let found = look_up(server, &token, &audiences).await?;
-                // Of a JWT that is not its id, but nobody else has it either.
+                // Names what was presented; of a JWT its row has another hash.
                 event.token_id = Some(token.hash().short());
                 event.reason = Some("inactive".to_owned());
                 return Ok(Ok(found.unwrap_or_else(IntrospectionResponse::inactive)));

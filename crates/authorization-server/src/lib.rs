@@ -24,6 +24,7 @@ mod authorize;
 mod caller;
 mod cleanup;
 mod client_authentication;
+mod client_request;
 mod config;
 mod consent;
 mod dynamic_registration;

@@ -15,11 +15,10 @@ use crate::audit;
 use crate::authorize::{check, echoed, is_registered};
 use crate::caller::Caller;
 use crate::client_authentication::authenticate;
+use crate::client_request::{Act, ClientRequest};
 use crate::endpoint::{Failure, PostedForm, uncached};
 use crate::registration::Client;
-use crate::store::assertions::{self, Assertion};
 use crate::store::pushed_requests::{self, PushedRequest};
-use crate::token::replayed;
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new().route("/oauth2/par", post(push))
@@ -65,10 +64,10 @@ async fn answer(
         organization: client.rights.organization,
         ..audit::event(server, caller, ACTION, Outcome::Allowed)
     };
-    let work = Push {
+    let hash = request_uri.hash();
+    let work = ClientRequest {
         assertion,
-        hash: request_uri.hash(),
-        request,
+        act: request.map(|request| Push { hash, request }),
         event,
     };
     server.db().write(work).await??;
@@ -96,12 +95,8 @@ fn read(
     Ok(PushedRequest {
         client_id: client.client_id.clone(),
         redirect_uri: redirect_uri.to_owned(),
-        scope: checked.scope,
-        audiences: checked.audiences,
         state: state.map(str::to_owned),
-        code_challenge: checked.code_challenge.as_str().to_owned(),
-        fresh_login: checked.fresh_login,
-        silent: checked.silent,
+        checked,
         expires: server.clock().now() + server.config().lifetimes.pushed_request,
     })
 }
@@ -124,42 +119,19 @@ fn invalid_request(description: &'static str) -> Error {
     Error::new(ErrorCode::InvalidRequest, description)
 }
 
-/// One pushed request with the assertion that it came with.
+/// A request to be stored under the hash of its `request_uri`.
 struct Push {
-    assertion: Option<Assertion>,
     hash: SecretHash,
-    request: Result<PushedRequest, Error>,
-    event: AuditEvent,
+    request: PushedRequest,
 }
 
-impl Work for Push {
-    type Output = Result<(), Error>;
+impl Act for Push {
+    type Done = ();
 
-    async fn run(&self, tx: &mut Transaction<'_>) -> Result<Self::Output, storage::Error> {
-        let outcome = self.decide(tx).await?;
-        let mut event = self.event.clone();
-        if let Err(error) = &outcome {
-            event.outcome = Outcome::Denied;
-            event.reason = Some(audit::reason(error));
-        }
-        tx.audit(&event).await?;
-        Ok(outcome)
-    }
-}
-
-impl Push {
-    async fn decide(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
-        if let Some(assertion) = &self.assertion
-            && !assertions::record(tx, assertion).await?
-        {
-            return Ok(Err(replayed()));
-        }
-        match &self.request {
-            Ok(request) => pushed_requests::insert(tx, &self.hash, request)
-                .await
-                .map(Ok),
-            Err(error) => Ok(Err(error.clone())),
-        }
+    async fn perform(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        pushed_requests::insert(tx, &self.hash, &self.request)
+            .await
+            .map(Ok)
     }
 }
 

@@ -179,6 +179,15 @@ impl ClientAuthenticationMethod {
         Self::None,
     ];
 
+    /// Whether it proves itself by a secret.
+    #[must_use]
+    pub fn uses_secret(self) -> bool {
+        match self {
+            Self::ClientSecretBasic | Self::ClientSecretPost => true,
+            Self::None | Self::PrivateKeyJwt => false,
+        }
+    }
+
     /// The registered name.
     #[must_use]
     pub fn as_str(self) -> &'static str {

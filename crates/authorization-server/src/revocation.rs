@@ -7,18 +7,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use jiff::Timestamp;
 use oauth::{Error, ErrorCode, Secret, SecretHash};
+use storage::Transaction;
 use storage::audit::{AuditEvent, Outcome};
-use storage::{Transaction, Work};
 
 use crate::AuthorizationServer;
 use crate::access_token;
 use crate::audit;
 use crate::caller::Caller;
 use crate::client_authentication::authenticate;
+use crate::client_request::{Act, ClientRequest};
 use crate::endpoint::{Failure, PostedForm, uncached};
-use crate::store::assertions::{self, Assertion};
 use crate::store::revocations;
-use crate::token::replayed;
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new().route("/oauth2/revoke", post(revoke))
@@ -65,11 +64,14 @@ async fn answer(
         ..audit::event(server, caller, ACTION, Outcome::Allowed)
     };
     let now = server.clock().now();
-    let work = Revoke {
+    let client_id = client.client_id;
+    let work = ClientRequest {
         assertion,
-        client_id: client.client_id,
-        token,
-        now,
+        act: token.map(|token| Revoke {
+            client_id,
+            token,
+            now,
+        }),
         event,
     };
     // RFC 7009 section 2.2: 200 only once it is so; a database that failed has answered 503 by now.
@@ -78,59 +80,28 @@ async fn answer(
 
 /// One revocation. `token_type_hint` is not looked at: both tables are searched (RFC 7009 section 2.1).
 struct Revoke {
-    assertion: Option<Assertion>,
     client_id: String,
-    token: Result<SecretHash, Error>,
+    token: SecretHash,
     now: Timestamp,
-    event: AuditEvent,
 }
 
-impl Work for Revoke {
-    type Output = Result<(), Error>;
-
-    async fn run(&self, tx: &mut Transaction<'_>) -> Result<Self::Output, storage::Error> {
-        let outcome = self.decide(tx).await?;
-        let mut event = self.event.clone();
-        if let Err(error) = &outcome {
-            event.outcome = Outcome::Denied;
-            event.reason = Some(audit::reason(error));
-        }
-        tx.audit(&event).await?;
-        Ok(outcome)
-    }
-}
-
-impl Revoke {
-    async fn decide(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
-        if let Some(assertion) = &self.assertion
-            && !assertions::record(tx, assertion).await?
-        {
-            return Ok(Err(replayed()));
-        }
-        match &self.token {
-            Ok(hash) => self.end(tx, hash).await,
-            Err(error) => Ok(Err(error.clone())),
-        }
-    }
+impl Act for Revoke {
+    type Done = ();
 
     /// An access token ends alone, a refresh token with its family (RFC 7009 section 2.1). An unknown
     /// token is as good as revoked (section 2.2); somebody else's is refused (section 2.1).
-    async fn end(
-        &self,
-        tx: &mut Transaction<'_>,
-        hash: &SecretHash,
-    ) -> Result<Result<(), Error>, storage::Error> {
-        if let Some((owner, family_id)) = revocations::owner_of_refresh(tx, hash).await? {
+    async fn perform(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        if let Some((owner, family_id)) = revocations::owner_of_refresh(tx, &self.token).await? {
             if owner != self.client_id {
                 return Ok(Err(not_yours()));
             }
             revocations::revoke_family(tx, &family_id, self.now).await?;
             return Ok(Ok(()));
         }
-        match revocations::owner_of_access(tx, hash).await? {
+        match revocations::owner_of_access(tx, &self.token).await? {
             Some(owner) if owner != self.client_id => Ok(Err(not_yours())),
             Some(_) => {
-                revocations::revoke_access(tx, &self.client_id, hash, self.now).await?;
+                revocations::revoke_access(tx, &self.client_id, &self.token, self.now).await?;
                 Ok(Ok(()))
             }
             None => Ok(Ok(())),

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use oauth::{Error, ErrorCode, Secret, TokenResponse};
+use oauth::{Error, Secret, TokenResponse};
 use storage::audit::{AuditEvent, Outcome};
 use storage::{Transaction, Work};
 
@@ -14,6 +14,7 @@ use crate::access_token;
 use crate::audit;
 use crate::caller::Caller;
 use crate::client_authentication::{Rejected, authenticate};
+use crate::client_request::{Act, ClientRequest, replayed};
 use crate::endpoint::{Failure, PostedForm, uncached};
 use crate::grants::{self, Grant, Granted};
 use crate::store::assertions::{self, Assertion};
@@ -52,25 +53,25 @@ async fn answer(
     };
     let prepared = grants::prepare(server, authenticated.client(), &form.parameters);
     let (client, assertion) = authenticated.into_parts();
-    let (grant, secrets) = match prepared {
-        Ok(prepared) => (
-            Ok(prepared.grant),
-            Some((prepared.access_token, prepared.refresh_token)),
-        ),
+    let (act, secrets) = match prepared {
+        Ok(prepared) => {
+            let token_id = prepared.access_token.hash().short();
+            let grant = prepared.grant;
+            let secrets = (prepared.access_token, prepared.refresh_token);
+            (Ok(Issue { grant, token_id }), Some(secrets))
+        }
         Err(error) => (Err(error), None),
     };
-    let token_id = secrets.as_ref().map(|(access, _)| access.hash().short());
     let event = AuditEvent {
         client_id: Some(client.client_id),
         organization: client.rights.organization,
-        token_id,
         ..audit::event(server, caller, ACTION, Outcome::Allowed)
     };
     let granted = server
         .db()
-        .write(Redeem {
+        .write(ClientRequest {
             assertion,
-            grant,
+            act,
             event,
         })
         .await??;
@@ -92,51 +93,25 @@ fn response(access: &Secret, refresh: Option<&Secret>, granted: &Granted) -> Tok
     }
 }
 
-/// One token request, decided and recorded in one transaction. The assertion comes first and on every
-/// path, refused or not (RFC 7523 section 3): a request that failed for its scope must not leave an
-/// assertion that somebody else could send again.
-struct Redeem {
-    assertion: Option<Assertion>,
-    grant: Result<Grant, Error>,
-    event: AuditEvent,
+/// A grant, and what the audit calls the token that it gives.
+struct Issue {
+    grant: Grant,
+    token_id: String,
 }
 
-impl Work for Redeem {
-    type Output = Result<Granted, Error>;
+impl Act for Issue {
+    type Done = Granted;
 
-    async fn run(&self, tx: &mut Transaction<'_>) -> Result<Self::Output, storage::Error> {
-        let outcome = self.decide(tx).await?;
-        let event = match &outcome {
-            Ok(granted) => AuditEvent {
-                subject: Some(granted.subject.clone()),
-                ..self.event.clone()
-            },
-            Err(error) => AuditEvent {
-                outcome: Outcome::Denied,
-                reason: Some(audit::reason(error)),
-                token_id: None,
-                ..self.event.clone()
-            },
-        };
-        tx.audit(&event).await?;
-        Ok(outcome)
-    }
-}
-
-impl Redeem {
-    async fn decide(
+    async fn perform(
         &self,
         tx: &mut Transaction<'_>,
     ) -> Result<Result<Granted, Error>, storage::Error> {
-        if let Some(assertion) = &self.assertion
-            && !assertions::record(tx, assertion).await?
-        {
-            return Ok(Err(replayed()));
-        }
-        match &self.grant {
-            Ok(grant) => grant.redeem(tx).await,
-            Err(error) => Ok(Err(error.clone())),
-        }
+        self.grant.redeem(tx).await
+    }
+
+    fn note(&self, granted: &Granted, event: &mut AuditEvent) {
+        event.subject = Some(granted.subject.clone());
+        event.token_id = Some(self.token_id.clone());
     }
 }
 
@@ -189,12 +164,6 @@ impl Work for Deny {
         }
         tx.audit(&self.event).await
     }
-}
-
-/// The answer to an assertion that was used before. It may say so: whoever holds one that verifies knows
-/// that its client is registered.
-pub(crate) fn replayed() -> Error {
-    Error::new(ErrorCode::InvalidClient, "the assertion was used before")
 }
 
 const ACTION: &str = "token.issue";

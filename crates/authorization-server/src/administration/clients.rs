@@ -65,13 +65,11 @@ impl Administration {
         secret: NewClientSecret,
     ) -> Result<(Client, Option<Secret>), Error> {
         let client = self.client_of(new).await?;
-        let made = match client.authentication {
-            ClientAuthenticationMethod::ClientSecretBasic
-            | ClientAuthenticationMethod::ClientSecretPost => {
-                Some(self.make_secret(&client.client_id, secret)?)
-            }
-            ClientAuthenticationMethod::None | ClientAuthenticationMethod::PrivateKeyJwt => None,
-        };
+        let made = client
+            .authentication
+            .uses_secret()
+            .then(|| self.make_secret(&client.client_id, secret))
+            .transpose()?;
         let (stored, shown) = made.unzip();
         let change = Add {
             client: client.clone(),
@@ -354,13 +352,13 @@ impl Change for AddSecret {
 
 /// Only these methods have one.
 fn uses_secret(client: &Client) -> Result<(), Error> {
-    match client.authentication {
-        ClientAuthenticationMethod::ClientSecretBasic
-        | ClientAuthenticationMethod::ClientSecretPost => Ok(()),
-        ClientAuthenticationMethod::None | ClientAuthenticationMethod::PrivateKeyJwt => Err(
-            Error::invalid("authentication", "the client does not use a secret"),
-        ),
+    if client.authentication.uses_secret() {
+        return Ok(());
     }
+    Err(Error::invalid(
+        "authentication",
+        "the client does not use a secret",
+    ))
 }
 
 /// One in use and one to change over to; every more is one that nobody watches.

@@ -440,3 +440,33 @@ async fn enabled_again_a_client_asks_anew() {
     assert_eq!(told["active"], false);
     assert_eq!(bench.token(credentials(), &parameters).await.status, 200);
 }
+
+// An assertion must select one key: of several, one without a name never is.
+#[tokio::test]
+async fn of_several_keys_each_needs_a_name() {
+    let bench = Bench::new().await;
+    let keys = [Algorithm::ES256, Algorithm::ES384].map(|it| SigningKey::generate(it).unwrap());
+    let nameless = |key: &SigningKey| {
+        let mut jwk = key.public_jwk().to_json();
+        jwk.as_object_mut().unwrap().remove("kid");
+        jwk
+    };
+    let [first, second] = &keys;
+    let rows = [
+        (serde_json::json!([nameless(first)]), true),
+        (
+            serde_json::json!([first.public_jwk().to_json(), second.public_jwk().to_json()]),
+            true,
+        ),
+        (
+            serde_json::json!([nameless(first), second.public_jwk().to_json()]),
+            false,
+        ),
+    ];
+    for (number, (set, accepted)) in rows.into_iter().enumerate() {
+        let mut new = jwt_client(&format!("jwt-{number}"), first);
+        new.jwks = Some(serde_json::json!({ "keys": set }).to_string());
+        let added = bench.admin.add_client(new, secret()).await;
+        assert_eq!(added.is_ok(), accepted, "{set}");
+    }
+}

@@ -16,10 +16,12 @@ pub(crate) struct Refusal {
 }
 
 /// What is asked for, at most as registered.
+#[derive(Clone, Debug)]
 pub(crate) struct Checked {
     pub(crate) scope: Scope,
     pub(crate) audiences: Vec<String>,
-    pub(crate) code_challenge: CodeChallenge,
+    /// S256 (RFC 7636 section 4.2).
+    pub(crate) code_challenge: String,
     /// `prompt=login`.
     pub(crate) fresh_login: bool,
     /// `prompt=none`.
@@ -79,7 +81,7 @@ pub(crate) fn check(
     }
     form(parameters)?;
     no_request_object(parameters)?;
-    let code_challenge = code_challenge(parameters)?;
+    let code_challenge = code_challenge(parameters)?.as_str().to_owned();
     let (fresh_login, silent) = prompt(parameters)?;
     Ok(Checked {
         scope: scope(client, parameters)?,

@@ -12,7 +12,7 @@ use crate::administration::{self, Administration, NewClient, NewClientSecret};
 use crate::audit;
 use crate::caller::Caller;
 use crate::endpoint::Failure;
-use crate::registration::{Client, ClientAuthenticationMethod};
+use crate::registration::{Client, Protocol};
 use crate::store::clients::{self, NewSecret};
 use crate::store::dynamic_registrations::{self, RegistrationPolicy};
 use crate::store::revocations;
@@ -91,19 +91,24 @@ pub(super) async fn update(
 ) -> Result<Registered, Failure> {
     let (before, policy) = owned(server, client_id, &token).await?;
     same_client(server, &before, posted).await?;
+    let asked = metadata::read(posted, &policy)?;
     let new = NewClient {
         client_id: Some(client_id.to_owned()),
         // What only an operator sets stays as he set it.
         assertion_audience: before.assertion_audience,
         access_token_lifetime_s: before.access_token_lifetime.map(|it| it.as_secs()),
         note: before.note.clone(),
-        ..metadata::read(posted, &policy)?
+        protocol: Protocol {
+            profile: before.protocol.profile,
+            introspection_signed_response_alg: before.protocol.introspection_signed_response_alg,
+            ..asked.protocol
+        },
+        ..asked
     };
     let admin = server.administration();
     let mut client = admin.client_of(new).await.map_err(refused)?;
-    client.protocol.profile = before.protocol.profile;
     client.created = before.created;
-    let keeps = has_secret(before.authentication) && has_secret(client.authentication);
+    let keeps = before.authentication.uses_secret() && client.authentication.uses_secret();
     let made = if keeps {
         None
     } else {
@@ -114,6 +119,7 @@ pub(super) async fn update(
         client: client.clone(),
         secret: stored,
         forget_secrets: !keeps,
+        revoke: (before.authentication != client.authentication).then(|| server.clock().now()),
         event: event(server, caller, "client.update", &client),
     };
     if !server.db().write(work).await? {
@@ -195,19 +201,11 @@ async fn same_client(
     }
 }
 
-fn has_secret(method: ClientAuthenticationMethod) -> bool {
-    matches!(
-        method,
-        ClientAuthenticationMethod::ClientSecretBasic
-            | ClientAuthenticationMethod::ClientSecretPost
-    )
-}
-
 fn secret_of(
     admin: &Administration,
     client: &Client,
 ) -> Result<Option<(NewSecret, Secret)>, Failure> {
-    if !has_secret(client.authentication) {
+    if !client.authentication.uses_secret() {
         return Ok(None);
     }
     let new = NewClientSecret {
@@ -284,6 +282,8 @@ struct Replace {
     client: Client,
     secret: Option<NewSecret>,
     forget_secrets: bool,
+    /// The client proves itself otherwise now: what was issued to one who could prove more is not handed on.
+    revoke: Option<Timestamp>,
     event: AuditEvent,
 }
 
@@ -293,6 +293,9 @@ impl Work for Replace {
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, storage::Error> {
         if !clients::replace(tx, &self.client).await? {
             return Ok(false);
+        }
+        if let Some(now) = self.revoke {
+            revocations::revoke_client(tx, &self.client.client_id, now).await?;
         }
         if self.forget_secrets {
             clients::delete_secrets(tx, &self.client.client_id).await?;

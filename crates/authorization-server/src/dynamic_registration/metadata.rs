@@ -78,7 +78,7 @@ pub(super) fn describe(client: &Client) -> Map<String, Value> {
         client.redirect_uris.clone().into(),
     );
     shown.insert("scope".to_owned(), client.scope.to_string().into());
-    if let Some([only]) = Some(client.protocol.assertion_algorithms.as_slice()) {
+    if let [only] = client.protocol.assertion_algorithms.as_slice() {
         let name = "token_endpoint_auth_signing_alg".to_owned();
         shown.insert(name, only.as_str().into());
     }

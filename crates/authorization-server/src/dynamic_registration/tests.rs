@@ -397,6 +397,10 @@ async fn a_secret_ends_with_its_method() {
     let registered = register(&bench, &token, &api()).await;
     let (path, manager, id) = managed(&registered);
     let old = registered.text("client_secret");
+    let cc = [("grant_type", "client_credentials")];
+    let before = bench.token(Credentials::Basic(&id, old), &cc).await;
+    let before = before.text("access_token").to_owned();
+    assert_eq!(bench.introspect("ehr-rs", &before).await["active"], true);
     let key = SigningKey::generate(Algorithm::ES256).unwrap();
     let jwks = Jwks::new([key.public_jwk().clone()]).unwrap().to_json();
     let mut signing = api();
@@ -406,6 +410,8 @@ async fn a_secret_ends_with_its_method() {
     let answer = send(&bench, Method::PUT, &path, &manager, &signing).await;
     assert_eq!((answer.status.as_u16(), &answer.json["jwks"]), (200, &jwks));
     let cc = [("grant_type", "client_credentials")];
+    // What it was given while it had the secret is not handed on.
+    assert_eq!(bench.introspect("ehr-rs", &before).await["active"], false);
     let jwt = assertion(&bench, &id, &key);
     assert_eq!(bench.token(Credentials::Jwt(&jwt), &cc).await.status, 200);
     let mut back = api();

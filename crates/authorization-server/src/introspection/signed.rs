@@ -1,13 +1,13 @@
 //! Introspection answers as signed JWTs (RFC 9701), for resource servers that must be able to show what
 //! they were told.
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use oauth::introspection::IntrospectionResponse;
 use oauth::jose::issued::{self, Kind};
 use serde_json::json;
 
-use crate::endpoint::{Failure, uncached};
+use crate::endpoint::{Failure, not_kept};
 use crate::registration::Client;
 use crate::{AuthorizationServer, KeyError};
 
@@ -49,12 +49,8 @@ pub(super) async fn response(
     });
     let jwt =
         issued::sign(&key, Kind::IntrospectionResponse, &claims).map_err(|_| KeyError::Library)?;
-    let mut response = uncached(StatusCode::OK, &json!({}));
-    *response.body_mut() = jwt.into();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-    Ok(response.into_response())
+    let response = ([(header::CONTENT_TYPE, MEDIA_TYPE)], jwt).into_response();
+    Ok(not_kept(response))
 }
 
 const MEDIA_TYPE: &str = "application/token-introspection+jwt";

@@ -1,24 +1,19 @@
 //! Table `pushed_authorization_request`: authorization requests that came by the back channel (RFC 9126).
 
 use jiff::Timestamp;
-use oauth::{Scope, SecretHash};
+use oauth::SecretHash;
 use storage::{Error, Row, Transaction};
 
 use super::{list, list_text, scope};
+use crate::authorize::Checked;
 
 /// A validated authorization request of an authenticated client.
 #[derive(Clone, Debug)]
 pub(crate) struct PushedRequest {
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
-    pub(crate) scope: Scope,
-    pub(crate) audiences: Vec<String>,
     pub(crate) state: Option<String>,
-    pub(crate) code_challenge: String,
-    /// `prompt=login`.
-    pub(crate) fresh_login: bool,
-    /// `prompt=none`.
-    pub(crate) silent: bool,
+    pub(crate) checked: Checked,
     pub(crate) expires: Timestamp,
 }
 
@@ -32,12 +27,12 @@ pub(crate) async fn insert(
         hash.as_bytes().as_slice().into(),
         request.client_id.as_str().into(),
         request.redirect_uri.as_str().into(),
-        request.scope.to_string().into(),
-        list_text(&request.audiences).into(),
+        request.checked.scope.to_string().into(),
+        list_text(&request.checked.audiences).into(),
         request.state.as_deref().into(),
-        request.code_challenge.as_str().into(),
-        request.fresh_login.into(),
-        request.silent.into(),
+        request.checked.code_challenge.as_str().into(),
+        request.checked.fresh_login.into(),
+        request.checked.silent.into(),
         request.expires.into(),
     ];
     tx.execute(INSERT, &parameters).await.map(|_| ())
@@ -63,12 +58,14 @@ fn read(row: &Row<'_>) -> Result<PushedRequest, Error> {
     Ok(PushedRequest {
         client_id: row.text(0)?,
         redirect_uri: row.text(1)?,
-        scope: scope(&row.text(2)?)?,
-        audiences: list(&row.text(3)?)?,
         state: row.optional_text(4)?,
-        code_challenge: row.text(5)?,
-        fresh_login: row.boolean(6)?,
-        silent: row.boolean(7)?,
+        checked: Checked {
+            scope: scope(&row.text(2)?)?,
+            audiences: list(&row.text(3)?)?,
+            code_challenge: row.text(5)?,
+            fresh_login: row.boolean(6)?,
+            silent: row.boolean(7)?,
+        },
         expires: row.timestamp(8)?,
     })
 }
