@@ -122,7 +122,7 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
         limits: loaded.config.limits.clone(),
         stop: stop.clone(),
     };
-    let tasks = vec![
+    let mut tasks = vec![
         tokio::spawn(accepting.run(listener)),
         tokio::spawn(internal::run(
             internal,
@@ -136,7 +136,6 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
     tracing::info!(party = loaded.config.party, %address, %internal_address, "listening");
     let started_with = loaded.config.clone();
     let loaded = Arc::new(RwLock::new(Arc::new(loaded)));
-    let mut tasks = tasks;
     tasks.push(tokio::spawn(watch_certificate(
         Arc::clone(&certificate),
         Arc::clone(&loaded),

@@ -30,10 +30,17 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Act {
-    /// Register a client; a secret is shown once
-    Add(Box<Add>),
     /// Make a key pair for a client that signs; prints the public keys to send to who registers it
     Keygen(keygen::Keygen),
+    #[command(flatten)]
+    Registered(Registered),
+}
+
+/// What is done at the party's authorization server.
+#[derive(Debug, clap::Subcommand)]
+enum Registered {
+    /// Register a client; a secret is shown once
+    Add(Box<Add>),
     /// List all clients
     List,
     /// Show one client with the dates of its secrets
@@ -135,37 +142,40 @@ struct Add {
 /// The registrations cannot be opened, or refuse the act.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { shell, act } = args;
-    let output = shell.output;
-    if let Act::Keygen(args) = &act {
+    match act {
         // It needs no party: the private key stays where the client is.
-        keygen::run(args)?;
-        return Ok(ExitCode::SUCCESS);
+        Act::Keygen(args) => keygen::run(&args)?,
+        Act::Registered(act) => registered(act, &shell).await?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn registered(act: Registered, shell: &Shell) -> anyhow::Result<()> {
+    let output = shell.output;
     let admin = shell.administration().await?;
     match act {
-        Act::Keygen(_) => {}
-        Act::Add(add) => self::add(*add, &admin, output).await?,
-        Act::List => list(&admin, output).await?,
-        Act::Show { client_id } => show(&client_id, &admin, output).await?,
-        Act::Disable { client_id } => {
+        Registered::Add(add) => self::add(*add, &admin, output).await?,
+        Registered::List => list(&admin, output).await?,
+        Registered::Show { client_id } => show(&client_id, &admin, output).await?,
+        Registered::Disable { client_id } => {
             admin.set_client_disabled(&client_id, true).await?;
             done(output, &client_id, "disabled")?;
         }
-        Act::Enable { client_id } => {
+        Registered::Enable { client_id } => {
             admin.set_client_disabled(&client_id, false).await?;
             done(output, &client_id, "enabled")?;
         }
-        Act::Revoke { client_id } => {
+        Registered::Revoke { client_id } => {
             // A typing mistake shall not look like a success.
             admin.client(&client_id).await?;
             admin.revoke_tokens_of_client(&client_id).await?;
             done(output, &client_id, "revoked")?;
         }
-        Act::Remove { client_id } => {
+        Registered::Remove { client_id } => {
             admin.delete_client(&client_id).await?;
             done(output, &client_id, "removed")?;
         }
-        Act::AddSecret {
+        Registered::AddSecret {
             client_id,
             name,
             expires,
@@ -175,7 +185,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let shown = json!({ "client_id": client_id, "secret_id": stored.id });
             output.with_secret(shown, "client_secret", Some(&secret))?;
         }
-        Act::RotateSecret {
+        Registered::RotateSecret {
             client_id,
             name,
             overlap_days,
@@ -188,7 +198,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let shown = json!({ "client_id": client_id, "secret_id": stored.id });
             output.with_secret(shown, "client_secret", Some(&secret))?;
         }
-        Act::RemoveSecret {
+        Registered::RemoveSecret {
             client_id,
             secret_id,
         } => {
@@ -196,7 +206,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             done(output, &client_id, "secret removed")?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result<()> {

@@ -88,6 +88,10 @@ pub fn remove(loaded: &Loaded, name: &str) -> anyhow::Result<()> {
         && issuer != *loaded.config.public_origin
     {
         issuers.retain(|one| text(one, "issuer").as_ref() != Some(&issuer));
+        // Without an issuer a resource server would refuse everybody, and is not run.
+        if issuers.is_empty() {
+            document.remove("resource_server");
+        }
     }
     replace(loaded, &document.to_string())
 }

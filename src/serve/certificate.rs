@@ -45,8 +45,8 @@ impl Certificate {
 
     /// Takes a new certificate into use when its files have changed, and warns once a day when the present
     /// one ends soon. Contents are compared, not dates: a renewal may keep the date, and a link may be turned
-    /// to another file. Two files are never changed at one moment, so a pair that does not fit is looked at
-    /// again next time, and the old one stays.
+    /// to another file. Two files are never changed at one moment: a pair that does not fit is told of, and the
+    /// old one stays until one of them changes again.
     pub(super) fn look(&self, loaded: &Loaded, clock: &Clock) {
         let now = digest(loaded);
         let changed = {
@@ -98,7 +98,12 @@ impl Certificate {
 
     /// Reads the files again; the old certificate stays unless the new one is usable.
     pub(super) fn reload(&self, loaded: &Loaded, clock: &Clock) -> anyhow::Result<()> {
+        let seen = digest(loaded);
         let new = Arc::new(read(loaded, clock)?);
+        self.watched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .digest = seen;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }

@@ -15,6 +15,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use oauth::bearer::BearerError;
 use oauth::{Error, ErrorCode, Secret};
 use serde_json::{Map, Value};
 
@@ -133,15 +134,10 @@ fn bearer(headers: &HeaderMap) -> Result<Secret, Failure> {
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(Failure::BearerRefused(None));
     };
-    let token = value.to_str().ok().and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme
-            .eq_ignore_ascii_case("bearer")
-            .then_some(token.trim())
-    });
-    let token = token.filter(|token| !token.is_empty() && token.len() <= LONGEST_TOKEN);
-    let token = token.ok_or(Failure::BearerRefused(None))?;
-    Ok(Secret::received(token.to_owned()))
+    oauth::bearer::token(value.as_bytes()).map_err(|error| {
+        let unusable = error == BearerError::Unusable;
+        Failure::BearerRefused(unusable.then_some(ErrorCode::InvalidToken))
+    })
 }
 
 /// The JSON object of a request, without a member twice.
@@ -198,5 +194,3 @@ async fn settle(
 }
 
 const PATH: &str = "/oauth2/register";
-/// Ours have 43 characters.
-const LONGEST_TOKEN: usize = 256;

@@ -4,6 +4,7 @@
 //!
 //! | module | implements |
 //! |---|---|
+//! | [`bearer`] | bearer tokens in requests: RFC 6750 section 2.1 |
 //! | [`basic`] | HTTP Basic client credentials: RFC 6749 section 2.3.1, RFC 7617 |
 //! | [`challenge`] | RFC 6750 section 3, RFC 9110 section 11, RFC 9728 section 5.1 |
 //! | [`error`] | error codes: RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750, RFC 7009, RFC 8707 |
@@ -21,6 +22,7 @@
 //! | [`token`] | token responses: RFC 6749 section 5.1 |
 
 pub mod basic;
+pub mod bearer;
 pub mod challenge;
 pub mod error;
 pub mod form;

@@ -2,6 +2,8 @@
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use oauth::Secret;
+use oauth::bearer;
+pub(crate) use oauth::bearer::BearerError;
 
 /// A token as presented: not yet known to be worth anything.
 #[derive(Debug)]
@@ -24,17 +26,6 @@ impl PresentedToken {
     }
 }
 
-/// Why a request carries no token that could be looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BearerError {
-    /// No authentication, or one by another scheme: 401 with a bare challenge (RFC 6750 section 3).
-    Missing,
-    /// Several tokens, or a header without one: 400 `invalid_request` (RFC 6750 section 3.1).
-    Malformed,
-    /// Too long, or with characters that no token has: 401 `invalid_token`.
-    Unusable,
-}
-
 /// The one token of a request, out of its one `Authorization` header.
 ///
 /// # Errors
@@ -52,33 +43,7 @@ pub(crate) fn presented(
         (Some(_), None) if in_query => return Err(BearerError::Malformed),
         (Some(value), None) => value.as_bytes(),
     };
-    // Before anything else is done with it: hashing and sending an endless token costs us, not them.
-    if value.len() > MAX_TOKEN_BYTES {
-        return Err(BearerError::Unusable);
-    }
-    let (scheme, rest) = match value.iter().position(|byte| *byte == b' ') {
-        Some(space) => value.split_at(space),
-        None => (value, &[][..]),
-    };
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Err(BearerError::Missing);
-    }
-    token(rest.trim_ascii_start())
-}
-
-/// `b64token` of RFC 6750 section 2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-fn token(text: &[u8]) -> Result<PresentedToken, BearerError> {
-    if text.is_empty() {
-        return Err(BearerError::Malformed);
-    }
-    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
-    let (body, _) = text.split_at(text.len() - padding);
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
-    if body.is_empty() || !body.iter().all(allowed) {
-        return Err(BearerError::Unusable);
-    }
-    let text = std::str::from_utf8(text).map_err(|_| BearerError::Unusable)?;
-    Ok(PresentedToken(Secret::received(text.to_owned())))
+    bearer::token(value).map(PresentedToken)
 }
 
 /// The decoded names of a form-encoded query.
@@ -90,9 +55,6 @@ fn form_names(query: &str) -> impl Iterator<Item = String> {
             .into_owned()
     })
 }
-
-/// Longer than any token that an issuer of today mints, JWTs with many claims included.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {

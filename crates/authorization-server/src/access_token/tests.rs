@@ -137,12 +137,17 @@ async fn a_forged_or_foreign_jwt_is_inactive() {
     let mine = bench.server.signing_key(Algorithm::ES256).await.unwrap();
     // What we sign for another purpose is no access token.
     let answer_jwt = issued::sign(&mine, Kind::IntrospectionResponse, &part(jwt, 1)).unwrap();
+    // Ours, from before the party's origin was changed.
+    let mut elsewhere = part(jwt, 1);
+    elsewhere["iss"] = "https://old.example".into();
+    let elsewhere = issued::sign(&mine, Kind::AccessToken, &elsewhere).unwrap();
     for forged in [
         format!("{message}.{}", signature.chars().rev().collect::<String>()),
         format!("{message}."),
         format!("{}.{signature}", message.replace('.', ".e")),
         foreign,
         answer_jwt,
+        elsewhere,
         // The bare id opens nothing.
         part(jwt, 1)["jti"].as_str().unwrap().to_owned(),
     ] {
