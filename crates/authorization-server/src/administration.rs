@@ -13,6 +13,8 @@ mod validation;
 use storage::audit::{AuditEvent, Outcome};
 use storage::{Clock, Db, Transaction, Work};
 
+use crate::caller::Caller;
+
 pub use crate::password::generate as generate_password;
 pub use crate::store::clients::ClientSecret;
 pub use crate::store::dynamic_registrations::{InitialAccessToken, RegistrationPolicy};
@@ -48,36 +50,44 @@ pub struct Administration {
 pub struct Actor {
     role: &'static str,
     subject: Option<String>,
+    source_address: Option<String>,
+    request_id: Option<String>,
 }
 
 impl Actor {
     /// Somebody with a shell on the party's machine.
     #[must_use]
     pub fn shell() -> Self {
-        Self {
-            role: "shell",
-            subject: None,
-        }
+        Self::role("shell")
     }
 
     /// A client that registers itself.
     #[must_use]
     pub fn client() -> Self {
+        Self::role(SERVER)
+    }
+
+    /// A person who is signed in, and from where.
+    pub(crate) fn person(caller: &Caller, id: &str) -> Self {
         Self {
-            role: "authorization-server",
-            subject: None,
+            subject: Some(id.to_owned()),
+            source_address: caller.source_address.clone(),
+            request_id: caller.request_id.clone(),
+            ..Self::role(SERVER)
         }
     }
 
-    /// A signed-in user of the authorization server.
-    #[must_use]
-    pub fn user(id: &str) -> Self {
+    fn role(role: &'static str) -> Self {
         Self {
-            role: "authorization-server",
-            subject: Some(id.to_owned()),
+            role,
+            subject: None,
+            source_address: None,
+            request_id: None,
         }
     }
 }
+
+const SERVER: &str = "authorization-server";
 
 /// Why an act was not done.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +128,8 @@ impl Administration {
     pub(crate) fn event(&self, action: &str) -> AuditEvent {
         AuditEvent {
             subject: self.actor.subject.clone(),
+            source_address: self.actor.source_address.clone(),
+            request_id: self.actor.request_id.clone(),
             ..AuditEvent::new(
                 self.clock.now(),
                 &self.party,

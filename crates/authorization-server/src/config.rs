@@ -74,8 +74,8 @@ impl Default for Lifetimes {
             authorization_request: SignedDuration::from_mins(10),
             pushed_request: SignedDuration::from_secs(60),
             signing_key: SignedDuration::from_hours(90 * 24),
-            session_idle: SignedDuration::from_mins(15),
-            session_absolute: SignedDuration::from_hours(8),
+            session_idle: SignedDuration::from_mins(30),
+            session_absolute: SignedDuration::from_hours(12),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | `POST /oauth2/par` | `pushed_authorization` | RFC 9126 |
 //! | `POST /oauth2/register`, `GET PUT DELETE /oauth2/register/{client_id}` | `dynamic_registration` | RFC 7591, RFC 7592 |
 //! | `GET POST /login`, `/consent` | `login`, `consent` | pages for people |
+//! | `GET /account`, `GET POST /account/...` | `account` | a person's own sessions, applications, password |
 //! | `POST /oauth2/token` | `token` | RFC 6749 section 3.2 |
 //! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
 //! | `POST /oauth2/revoke` | `revocation` | RFC 7009 |
@@ -17,6 +18,7 @@
 //! so that what a shell command or another node changed holds at once.
 
 mod access_token;
+mod account;
 pub mod administration;
 mod audience;
 mod audit;
@@ -87,6 +89,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             title: "clean-up",
             sqlite: include_str!("../migrations/sqlite/0003_clean_up.sql"),
             postgres: include_str!("../migrations/postgres/0003_clean_up.sql"),
+        },
+        Migration {
+            version: 4,
+            title: "account",
+            sqlite: include_str!("../migrations/sqlite/0004_account.sql"),
+            postgres: include_str!("../migrations/postgres/0004_account.sql"),
         },
     ],
 };
@@ -161,6 +169,7 @@ impl AuthorizationServer {
             .merge(authorize::routes())
             .merge(login::routes())
             .merge(consent::routes())
+            .merge(account::routes())
             .merge(pages::routes())
             .layer(DefaultBodyLimit::max(self.config().limits.form_bytes))
             .with_state(self.clone())
@@ -204,8 +213,11 @@ impl AuthorizationServer {
         &self.inner.remote_jwks
     }
 
-    /// The registrations, for those that clients make themselves.
-    pub(crate) fn administration(&self) -> administration::Administration {
+    /// The registrations, for what clients and people do themselves.
+    pub(crate) fn administration(
+        &self,
+        actor: administration::Actor,
+    ) -> administration::Administration {
         administration::Administration {
             db: self.db().clone(),
             clock: self.clock().clone(),
@@ -213,7 +225,7 @@ impl AuthorizationServer {
             party: self.config().party.clone(),
             jurisdictions: self.config().jurisdictions.clone(),
             signing_algorithms: self.config().signing_algorithms.clone(),
-            actor: administration::Actor::client(),
+            actor,
         }
     }
 

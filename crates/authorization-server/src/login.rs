@@ -17,7 +17,7 @@ use storage::AuditEvent;
 use crate::authorize::only;
 use crate::caller::Caller;
 use crate::endpoint::is_form;
-use crate::pages::{self, Open, Problem, Refused, settle};
+use crate::pages::{self, Open, Problem, Refused, SignIn, settle};
 use crate::resource_owner::{self, LoginRefusal};
 use crate::session::{self, Browser, is_token};
 use crate::store::{authorization_requests, clients};
@@ -29,6 +29,38 @@ pub(crate) fn routes() -> Router<AuthorizationServer> {
         .route("/logout", get(show_logout).post(logout))
 }
 
+/// What somebody signs in for.
+enum Purpose {
+    /// An application asked.
+    Application(Box<Open>),
+    /// The own account.
+    Account { csrf_token: String },
+}
+
+impl Purpose {
+    fn page(&self) -> SignIn<'_> {
+        match self {
+            Self::Application(open) => SignIn::Application(open),
+            Self::Account { csrf_token } => SignIn::Account { csrf_token },
+        }
+    }
+
+    /// Where it goes on.
+    fn next(&self) -> String {
+        match self {
+            Self::Application(open) => format!("/consent?request={}", open.handle),
+            Self::Account { .. } => "/account".to_owned(),
+        }
+    }
+
+    fn client_id(&self) -> Option<String> {
+        match self {
+            Self::Application(open) => Some(open.request.client_id.clone()),
+            Self::Account { .. } => None,
+        }
+    }
+}
+
 async fn show(
     State(server): State<AuthorizationServer>,
     caller: Caller,
@@ -36,13 +68,28 @@ async fn show(
     RawQuery(query): RawQuery,
 ) -> Response {
     let page = async {
-        let open = open(&server, &headers, query).await?;
-        Ok(pages::login(
-            &server,
-            &open,
-            &Refused::default(),
-            StatusCode::OK,
-        ))
+        let query = query.unwrap_or_default();
+        let browser = Browser::of(&server, &headers);
+        if !query.is_empty() {
+            let open = open(&server, &headers, Some(query)).await?;
+            let page = SignIn::Application(&open);
+            return Ok(pages::login(
+                &server,
+                page,
+                &Refused::default(),
+                StatusCode::OK,
+            ));
+        }
+        if session::current(&server, &headers).await?.is_some() {
+            return Ok(pages::see_other("/account"));
+        }
+        let csrf_token = &browser.sign_in_token();
+        let page = SignIn::Account { csrf_token };
+        let mut page = pages::login(&server, page, &Refused::default(), StatusCode::OK);
+        if let Some(cookie) = browser.set_cookie(&server) {
+            page.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        Ok(page)
     };
     settle(page.await, &server, &caller).await
 }
@@ -54,8 +101,8 @@ async fn submit(
     body: Body,
 ) -> Response {
     let page = async {
-        let (parameters, open) = posted(&server, &headers, body).await?;
-        sign_in(&server, &caller, &headers, &parameters, &open).await
+        let (parameters, purpose) = purpose(&server, &headers, body).await?;
+        sign_in(&server, &caller, &headers, &parameters, &purpose).await
     };
     settle(page.await, &server, &caller).await
 }
@@ -65,38 +112,42 @@ async fn sign_in(
     caller: &Caller,
     headers: &HeaderMap,
     parameters: &Parameters,
-    open: &Open,
+    purpose: &Purpose,
 ) -> Result<Response, Problem> {
     let username = parameters.get("username").unwrap_or_default();
     let password = Secret::received(parameters.get("password").unwrap_or_default().to_owned());
     match resource_owner::authenticate(server, username, password, caller).await {
         Ok(owner) => {
             let cookie = session::begin(server, &owner, headers, caller).await?;
-            let mut response = pages::see_other(&format!("/consent?request={}", open.handle));
+            let mut response = pages::see_other(&purpose.next());
             response.headers_mut().append(header::SET_COOKIE, cookie);
             Ok(response)
         }
-        Err(LoginRefusal::Unavailable(error)) => Err(error.into()),
-        Err(LoginRefusal::Wrong { known }) => {
-            refuse(server, caller, open, username, Told::wrong(known)).await
-        }
-        Err(LoginRefusal::Held { wait, known }) => {
-            refuse(server, caller, open, username, Told::held(wait, known)).await
-        }
-        Err(LoginRefusal::Busy) => refuse(server, caller, open, username, Told::busy()).await,
+        Err(refusal) => refuse(server, caller, purpose, username, Told::of(refusal)?).await,
     }
 }
 
 /// What a refusal says to the person, and to the audit.
-struct Told {
-    status: StatusCode,
-    text: String,
-    retry_after: Option<SignedDuration>,
-    reason: &'static str,
+pub(crate) struct Told {
+    pub(crate) status: StatusCode,
+    pub(crate) text: String,
+    pub(crate) retry_after: Option<SignedDuration>,
+    pub(crate) reason: &'static str,
     known: Option<String>,
 }
 
 impl Told {
+    /// # Errors
+    /// When nothing was decided: the database.
+    pub(crate) fn of(refusal: LoginRefusal) -> Result<Self, storage::Error> {
+        match refusal {
+            LoginRefusal::Wrong { known } => Ok(Self::wrong(known)),
+            LoginRefusal::Held { wait, known } => Ok(Self::held(wait, known)),
+            LoginRefusal::Busy => Ok(Self::busy()),
+            LoginRefusal::Unavailable(error) => Err(error),
+        }
+    }
+
     /// A wrong password, an unknown name and a disabled account say the same.
     fn wrong(known: Option<String>) -> Self {
         Self {
@@ -141,13 +192,13 @@ impl Told {
 async fn refuse(
     server: &AuthorizationServer,
     caller: &Caller,
-    open: &Open,
+    purpose: &Purpose,
     username: &str,
     told: Told,
 ) -> Result<Response, Problem> {
     let event = AuditEvent {
         reason: Some(told.reason.to_owned()),
-        client_id: Some(open.request.client_id.clone()),
+        client_id: purpose.client_id(),
         subject: told.known,
         ..audit::event(server, caller, "login", storage::Outcome::Denied)
     };
@@ -156,13 +207,9 @@ async fn refuse(
         username,
         error: Some(told.text),
     };
-    let mut response = pages::login(server, open, &refused, told.status);
+    let mut response = pages::login(server, purpose.page(), &refused, told.status);
     if let Some(wait) = told.retry_after {
-        // Rounded up: a browser that comes back on the second is let in.
-        let seconds = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, seconds.max(1).into());
+        pages::retry_after(&mut response, wait);
     }
     Ok(response)
 }
@@ -237,13 +284,39 @@ pub(crate) async fn posted(
     body: Body,
 ) -> Result<(Parameters, Open), Problem> {
     let parameters = form(server, headers, body)?;
+    let open = opened(server, headers, &parameters).await?;
+    Ok((parameters, open))
+}
+
+async fn opened(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<Open, Problem> {
     let handle = parameters.get("request").ok_or(Problem::NoRequest)?;
     let browser = Browser::of(server, headers);
     if !is_token(&browser.csrf_token(handle), parameters.get("csrf_token")) {
         return Err(Problem::NotOurPage);
     }
-    let open = find(server, &browser, handle).await?;
-    Ok((parameters, open))
+    find(server, &browser, handle).await
+}
+
+/// A sign-in form that was posted: one of the account has no request.
+async fn purpose(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Parameters, Purpose), Problem> {
+    let parameters = form(server, headers, body)?;
+    if parameters.get("request").is_some() {
+        let open = opened(server, headers, &parameters).await?;
+        return Ok((parameters, Purpose::Application(Box::new(open))));
+    }
+    let csrf_token = Browser::of(server, headers).sign_in_token();
+    if !is_token(&csrf_token, parameters.get("csrf_token")) {
+        return Err(Problem::NotOurPage);
+    }
+    Ok((parameters, Purpose::Account { csrf_token }))
 }
 
 async fn find(
@@ -269,7 +342,8 @@ async fn find(
     })
 }
 
-fn form(
+/// A form from a page of this origin.
+pub(crate) fn form(
     server: &AuthorizationServer,
     headers: &HeaderMap,
     body: Body,

@@ -1,5 +1,6 @@
 //! Pages for people: no script, a strict content security policy, nothing kept by any cache.
 
+mod account;
 mod answer;
 mod problem;
 #[cfg(test)]
@@ -21,7 +22,8 @@ use crate::store::authorization_requests::AuthorizationRequest;
 use crate::{AuthorizationServer, Client, GrantType};
 use answer::FormTarget;
 
-pub(crate) use answer::see_other;
+pub(crate) use account::{Account, PasswordRefusal, account, password};
+pub(crate) use answer::{retry_after, see_other};
 pub(crate) use problem::Problem;
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
@@ -46,6 +48,15 @@ pub(crate) struct Consent<'a> {
     pub(crate) shown: String,
 }
 
+/// What the sign-in page is for.
+#[derive(Clone, Copy)]
+pub(crate) enum SignIn<'a> {
+    /// An application that asked.
+    Application(&'a Open),
+    /// The person's own account.
+    Account { csrf_token: &'a str },
+}
+
 /// What the sign-in page shows again after a refusal.
 #[derive(Default)]
 pub(crate) struct Refused<'a> {
@@ -68,21 +79,24 @@ pub(crate) async fn settle(
 /// The sign-in page.
 pub(crate) fn login(
     server: &AuthorizationServer,
-    open: &Open,
+    sign_in: SignIn<'_>,
     refused: &Refused<'_>,
     status: StatusCode,
 ) -> Response {
+    let (open, csrf_token, target) = match sign_in {
+        SignIn::Application(open) => (Some(open), open.csrf_token.as_str(), to_client(open)),
+        SignIn::Account { csrf_token } => (None, csrf_token, FormTarget::Own),
+    };
     let page = LoginPage {
         style: answer::style_path(),
         party: &server.config().display_name,
-        client: &open.client.name,
-        organization: organization(&open.client.rights),
-        request: &open.handle,
-        csrf_token: &open.csrf_token,
+        open,
+        organization: open.map_or("", |open| organization(&open.client.rights)),
+        csrf_token,
         username: refused.username,
         error: refused.error.as_deref(),
     };
-    answer::page(status, page.render(), to_client(open))
+    answer::page(status, page.render(), target)
 }
 
 /// The consent page: who asks, for whom, what, where, for how long.
@@ -159,9 +173,8 @@ fn organization(rights: &crate::Rights) -> &str {
 struct LoginPage<'a> {
     style: &'static str,
     party: &'a str,
-    client: &'a str,
+    open: Option<&'a Open>,
     organization: &'a str,
-    request: &'a str,
     csrf_token: &'a str,
     username: &'a str,
     error: Option<&'a str>,

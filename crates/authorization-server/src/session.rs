@@ -1,5 +1,7 @@
 //! Browsers: what is bound to one, and who is signed in with it.
 
+mod user_agent;
+
 use aws_lc_rs::hmac;
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine as _;
@@ -62,10 +64,22 @@ impl Browser {
 
     /// The token of the sign-out page of one session.
     pub(crate) fn logout_token(&self, session: &Session) -> String {
-        self.tag(&[
-            "logout",
-            &BASE64_URL_SAFE_NO_PAD.encode(session.hash.as_bytes()),
-        ])
+        self.session_tag("logout", session)
+    }
+
+    /// The token of the account's pages of one session.
+    pub(crate) fn account_token(&self, session: &Session) -> String {
+        self.session_tag("account", session)
+    }
+
+    /// The token of the page where somebody signs in to the account, not for an application.
+    pub(crate) fn sign_in_token(&self) -> String {
+        self.tag(&["sign-in"])
+    }
+
+    fn session_tag(&self, purpose: &str, session: &Session) -> String {
+        let session = BASE64_URL_SAFE_NO_PAD.encode(session.hash.as_bytes());
+        self.tag(&[purpose, &session])
     }
 
     fn tag(&self, parts: &[&str]) -> String {
@@ -151,6 +165,8 @@ pub(crate) async fn begin(
             auth_time: now,
             last_used: now,
             expires: now + server.config().lifetimes.session_absolute,
+            browser: user_agent::words(headers),
+            source_address: caller.source_address.clone(),
         },
         audit,
     };
@@ -167,11 +183,16 @@ pub(crate) async fn end(
     let mut audit = event(server, caller, "logout", storage::Outcome::Allowed);
     audit.subject = Some(session.owner.id.clone());
     server.db().write(End(session.hash, audit)).await?;
+    Ok(remove_cookie(server))
+}
+
+/// The `Set-Cookie` that takes the session's cookie back.
+pub(crate) fn remove_cookie(server: &AuthorizationServer) -> HeaderValue {
     let name = &server.config().cookie_name;
-    Ok(HeaderValue::from_str(&format!(
+    HeaderValue::from_str(&format!(
         "{name}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"
     ))
-    .unwrap_or_else(|_| HeaderValue::from_static("")))
+    .unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 struct Begin {

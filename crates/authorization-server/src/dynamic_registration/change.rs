@@ -8,7 +8,7 @@ use storage::{Transaction, Work};
 
 use super::{metadata, shown};
 use crate::AuthorizationServer;
-use crate::administration::{self, Administration, NewClient, NewClientSecret};
+use crate::administration::{self, Actor, Administration, NewClient, NewClientSecret};
 use crate::audit;
 use crate::caller::Caller;
 use crate::endpoint::Failure;
@@ -47,7 +47,7 @@ pub(super) async fn register(
     let initial = dynamic_registrations::find_live(server.db(), &initial.hash(), now)
         .await?
         .ok_or(Failure::BearerRefused(Some(ErrorCode::InvalidToken)))?;
-    let admin = server.administration();
+    let admin = server.administration(Actor::client());
     let new = metadata::read(posted, &initial.policy)?;
     let client = admin.client_of(new).await.map_err(refused)?;
     let (stored, secret) = secret_of(&admin, &client)?.unzip();
@@ -105,7 +105,7 @@ pub(super) async fn update(
         },
         ..asked
     };
-    let admin = server.administration();
+    let admin = server.administration(Actor::client());
     let mut client = admin.client_of(new).await.map_err(refused)?;
     client.created = before.created;
     let keeps = before.authentication.uses_secret() && client.authentication.uses_secret();

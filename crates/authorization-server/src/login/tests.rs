@@ -177,12 +177,7 @@ async fn a_request_of_another_browser_opens_nothing() {
         assert_eq!(page.status, StatusCode::BAD_REQUEST);
         assert!(page.html.contains("This sign-in is over"));
     }
-    for path in [
-        "/login",
-        "/consent",
-        "/login?request=",
-        "/login?request=a&request=b",
-    ] {
+    for path in ["/consent", "/login?request=", "/login?request=a&request=b"] {
         let page = victim.get(path).await;
         assert_eq!(page.status, StatusCode::BAD_REQUEST, "{path}");
         assert!(page.html.contains("Start from the application"));

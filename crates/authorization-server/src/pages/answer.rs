@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::SignedDuration;
 use oauth::Secret;
 use url::{Host, Url};
 
@@ -40,6 +41,14 @@ pub(super) fn page(
     headers.insert(header::CONTENT_SECURITY_POLICY, policy(target));
     headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     response
+}
+
+/// When it is worth trying again, rounded up: a browser that comes back on the second is let in.
+pub(crate) fn retry_after(response: &mut Response, wait: SignedDuration) {
+    let seconds = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, seconds.max(1).into());
 }
 
 /// 303 See Other: the browser does not repeat a POST, and with it a password, at the client (RFC

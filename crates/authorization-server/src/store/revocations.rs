@@ -93,6 +93,49 @@ pub(crate) async fn revoke_user(
     tx.execute(FAMILIES_OF_USER, &parameters).await
 }
 
+/// Something that a person allowed a client, and that still lives.
+#[derive(Debug, Clone)]
+pub(crate) struct GrantEntry {
+    pub(crate) client_id: String,
+    pub(crate) client_name: String,
+    pub(crate) client_organization: Option<String>,
+    pub(crate) scope: Scope,
+    pub(crate) given: Timestamp,
+    pub(crate) expires: Timestamp,
+}
+
+/// What a person's consents led to and has neither expired nor been revoked, latest first.
+pub(crate) async fn grants_of_user(
+    db: &Db,
+    user_id: &str,
+    now: Timestamp,
+) -> Result<Vec<GrantEntry>, Error> {
+    db.select(GRANTS_OF_USER, vec![user_id.into(), now.into()], |row| {
+        Ok(GrantEntry {
+            client_id: row.text(0)?,
+            client_name: row.text(1)?,
+            client_organization: row.optional_text(2)?,
+            scope: scope(&row.text(3)?)?,
+            given: row.timestamp(4)?,
+            expires: row.timestamp(5)?,
+        })
+    })
+    .await
+}
+
+/// Revokes what a person allowed one client, codes first as in [`revoke_user`]; `false` if there was nothing.
+pub(crate) async fn revoke_grants(
+    tx: &mut Transaction<'_>,
+    user_id: &str,
+    client_id: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let parameters: [Value; 3] = [now.into(), user_id.into(), client_id.into()];
+    let codes = tx.execute(CODES_OF_GRANT, &parameters).await?;
+    let families = tx.execute(FAMILIES_OF_GRANT, &parameters).await?;
+    Ok(codes + families > 0)
+}
+
 /// Revokes whatever was issued to a client.
 pub(crate) async fn revoke_client(
     tx: &mut Transaction<'_>,
@@ -223,6 +266,14 @@ const CODES_OF_USER: &str =
     "UPDATE authorization_code SET used_ms = $1 WHERE user_id = $2 AND used_ms IS NULL";
 const FAMILIES_OF_USER: &str =
     "UPDATE token_family SET revoked_ms = $1 WHERE user_id = $2 AND revoked_ms IS NULL";
+const GRANTS_OF_USER: &str = "SELECT f.client_id, c.name, c.organization, f.scope, f.created_ms, f.expires_ms \
+    FROM token_family f JOIN client c ON c.client_id = f.client_id \
+    WHERE f.user_id = $1 AND f.revoked_ms IS NULL AND f.expires_ms > $2 \
+    ORDER BY f.created_ms DESC, f.id LIMIT 200";
+const CODES_OF_GRANT: &str = "UPDATE authorization_code SET used_ms = $1 \
+    WHERE user_id = $2 AND client_id = $3 AND used_ms IS NULL";
+const FAMILIES_OF_GRANT: &str = "UPDATE token_family SET revoked_ms = $1 \
+    WHERE user_id = $2 AND client_id = $3 AND revoked_ms IS NULL";
 const CODES_OF_CLIENT: &str =
     "UPDATE authorization_code SET used_ms = $1 WHERE client_id = $2 AND used_ms IS NULL";
 const FAMILIES_OF_CLIENT: &str =
