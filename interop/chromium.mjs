@@ -1,0 +1,60 @@
+// Real Chromium on the sandbox: pages whose every violation of the content security policy counts, screenshots,
+// axe-core at WCAG 2.2 AA.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { X509Certificate, createHash } from "node:crypto";
+import { AxeBuilder } from "@axe-core/playwright";
+import { chromium } from "playwright-core";
+import { check, file, sandbox } from "./sandbox.mjs";
+
+const out = process.env.OUT ?? "out";
+mkdirSync(out, { recursive: true });
+
+// Chromium trusts exactly the keys of the sandbox's certificates, nothing else: no blanket ignoring.
+const pins = Object.values(sandbox.parties).map((party) => {
+  const key = new X509Certificate(file(party.certificate)).publicKey.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(key).digest("base64");
+});
+export const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", `--ignore-certificate-errors-spki-list=${pins.join(",")}`,
+  ],
+});
+
+/// A page in a browser of its own; `violations` fills with what the policy stopped and scripts that failed.
+export async function fresh(options = {}) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const violations = [];
+  page.on("console", (message) => {
+    if (/content security policy|refused to/i.test(message.text())) violations.push(message.text());
+  });
+  page.on("pageerror", (error) => violations.push(String(error)));
+  return { context, page, violations };
+}
+
+export const shot = (page, name) => page.screenshot({ path: join(out, `${name}.png`), fullPage: true });
+
+/// Fails when axe-core finds anything at WCAG 2.2 AA, in light or in dark.
+export async function accessible(page, name) {
+  for (const colorScheme of ["dark", "light"]) {
+    await page.emulateMedia({ colorScheme });
+    const { violations, passes } = await new AxeBuilder({ page })
+      .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
+      .analyze();
+    const found = violations.map((it) => `${it.id} (${it.nodes.map((node) => node.html).join(" | ")})`);
+    check(found.length === 0, `${name}, ${colorScheme}: ${found.join("; ")}`);
+    check(passes.length > 10, `${name}: axe looked at the page`);
+  }
+}
+
+/// Fails when the page is wider than a phone of 320 px.
+export async function narrow(page, name) {
+  const size = page.viewportSize();
+  await page.setViewportSize({ width: 320, height: 800 });
+  const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  check(width <= 320, `${name} fits 320 px: ${width}`);
+  await page.setViewportSize(size);
+}
