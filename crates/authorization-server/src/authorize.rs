@@ -28,7 +28,7 @@ use crate::store::authorization_requests::{self, AuthorizationRequest, Claim};
 use crate::store::clients;
 use crate::{AuthorizationServer, Client, audit};
 use check::Refusal;
-pub(crate) use check::{Checked, check, echoed};
+pub(crate) use check::{Checked, Wish, check, echoed};
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
@@ -165,11 +165,14 @@ impl Asked {
             },
             Wanted::Pushed(checked) => (**checked).clone(),
         };
-        if checked.silent {
-            let signed_in = session::current(server, headers).await?.is_some();
+        let silent = checked.silent;
+        let request = self.accepted(server, checked);
+        if silent {
+            let session = session::current(server, headers).await?;
+            let signed_in = session.is_some_and(|it| request.accepts(it.auth_time));
             return Ok(Err(Refusal::silent(signed_in)));
         }
-        Ok(Ok(self.accepted(server, checked)))
+        Ok(Ok(request))
     }
 
     fn accepted(&self, server: &AuthorizationServer, checked: Checked) -> AuthorizationRequest {
@@ -182,6 +185,7 @@ impl Asked {
             state: self.state.clone(),
             code_challenge: checked.code_challenge,
             fresh_login: checked.fresh_login,
+            wish: checked.wish,
             created,
             expires: created + server.config().lifetimes.authorization_request,
         }

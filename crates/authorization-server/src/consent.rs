@@ -95,8 +95,7 @@ async fn signed_in(
     open: &Open,
 ) -> Result<Option<Session>, Problem> {
     let session = session::current(server, headers).await?;
-    let request = &open.request;
-    Ok(session.filter(|session| !request.fresh_login || session.auth_time >= request.created))
+    Ok(session.filter(|session| open.request.accepts(session.auth_time)))
 }
 
 fn to_login(open: &Open) -> Response {

@@ -73,12 +73,11 @@ async fn show(
         if !query.is_empty() {
             let open = open(&server, &headers, Some(query)).await?;
             let page = SignIn::Application(&open);
-            return Ok(pages::login(
-                &server,
-                page,
-                &Refused::default(),
-                StatusCode::OK,
-            ));
+            let hinted = Refused {
+                username: open.request.wish.login_hint.as_deref().unwrap_or_default(),
+                error: None,
+            };
+            return Ok(pages::login(&server, page, &hinted, StatusCode::OK));
         }
         if session::current(&server, &headers).await?.is_some() {
             return Ok(pages::see_other("/account"));

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use jiff::SignedDuration;
 use oauth::pkce::CodeChallenge;
 use oauth::{ErrorCode, Parameters, Scope};
 
@@ -26,6 +27,16 @@ pub(crate) struct Checked {
     pub(crate) fresh_login: bool,
     /// `prompt=none`.
     pub(crate) silent: bool,
+    pub(crate) wish: Wish,
+}
+
+/// What the client wishes of the sign-in (OpenID Connect Core section 3.1.2.1).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wish {
+    /// `max_age`: a sign-in that is older does not count.
+    pub(crate) max_age: Option<SignedDuration>,
+    /// `login_hint`: what the username field holds before anybody types.
+    pub(crate) login_hint: Option<String>,
 }
 
 impl Refusal {
@@ -89,6 +100,7 @@ pub(crate) fn check(
         code_challenge,
         fresh_login,
         silent,
+        wish: wish(parameters)?,
     })
 }
 
@@ -175,6 +187,22 @@ fn prompt(parameters: &Parameters) -> Result<(bool, bool), Refusal> {
     ))
 }
 
+/// A `max_age` that cannot be read must not be ignored: the client relies on it. A hint that no username can be
+/// is only a hint.
+fn wish(parameters: &Parameters) -> Result<Wish, Refusal> {
+    let max_age = parameters.get("max_age").map(str::parse::<u32>);
+    let Ok(max_age) = max_age.transpose() else {
+        let description = "max_age must be a number of seconds";
+        return Err(Refusal::new(ErrorCode::InvalidRequest, description));
+    };
+    let hint = parameters.get("login_hint");
+    let hint = hint.filter(|it| it.chars().count() <= HINT);
+    Ok(Wish {
+        max_age: max_age.map(|seconds| SignedDuration::from_secs(seconds.into())),
+        login_hint: hint.map(str::to_owned),
+    })
+}
+
 /// What is registered of what is asked for; all of it if nothing is asked for.
 fn scope(client: &Client, parameters: &Parameters) -> Result<Scope, Refusal> {
     let scope = match parameters.get("scope") {
@@ -197,3 +225,5 @@ fn audiences(client: &Client, parameters: &Parameters) -> Result<Vec<String>, Re
 
 /// Enough for a sealed state of any client; it is stored until the person has decided.
 const STATE: usize = 2_000;
+/// As much as the username field takes.
+const HINT: usize = 200;

@@ -395,3 +395,59 @@ async fn prompt() {
             .contains_key("code")
     );
 }
+
+/// OpenID Connect Core section 3.1.2.1: a sign-in older than `max_age` does not count, pushed or not.
+#[tokio::test]
+async fn max_age() {
+    each_engine(&[&MIGRATIONS], |db| async move {
+        let bench = bench_on(db).await;
+        let mut browser = TestBrowser::new(&bench);
+        browser.reach_consent(&request(), "r.smith").await;
+        bench.clock.advance(SignedDuration::from_secs(60));
+        for (max_age, page) in [
+            ("61", "/consent?"),
+            ("60", "/consent?"),
+            ("59", "/login?"),
+            ("0", "/login?"),
+        ] {
+            let opened = browser.get(&address(&with("max_age", max_age))).await;
+            // The page to decide on sends on to sign in.
+            let shown = browser.get(opened.location()).await;
+            let last = match shown.status {
+                StatusCode::SEE_OTHER => shown.location(),
+                _ => opened.location(),
+            };
+            assert!(last.starts_with(page), "{max_age}: {last}");
+        }
+        let mut silent = with("max_age", "59");
+        silent.push(("prompt", "none"));
+        assert_error(&browser.get(&address(&silent)).await, "login_required");
+        for unreadable in ["-1", "5 minutes", "1e3", "99999999999"] {
+            let page = browser.get(&address(&with("max_age", unreadable))).await;
+            assert_error(&page, "invalid_request");
+        }
+    })
+    .await;
+}
+
+/// The hint fills the field and is text; one that is no name is dropped.
+#[tokio::test]
+async fn login_hint() {
+    let bench = bench().await;
+    let page = TestBrowser::new(&bench)
+        .open(&with("login_hint", "r.smith"))
+        .await;
+    assert!(page.html.contains("value=\"r.smith\""), "{}", page.html);
+    let hostile = with("login_hint", "\"><b id=canary>");
+    let page = TestBrowser::new(&bench).open(&hostile).await;
+    assert!(page.html.contains("canary") && !page.html.contains("<b id"));
+    let long = "x".repeat(201);
+    let page = TestBrowser::new(&bench)
+        .open(&with("login_hint", &long))
+        .await;
+    assert!(
+        page.html.contains("name=\"username\" value=\"\""),
+        "{}",
+        page.html
+    );
+}

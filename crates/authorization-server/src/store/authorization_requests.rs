@@ -1,10 +1,11 @@
 //! Table `authorization_request`: what was asked for, while the person signs in and decides.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use oauth::{Scope, SecretHash};
 use storage::{Db, Error, Row, Transaction};
 
 use super::{list, list_text, scope};
+use crate::authorize::Wish;
 
 /// A validated authorization request.
 #[derive(Clone, Debug)]
@@ -18,7 +19,17 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) created: Timestamp,
     /// `prompt=login`: a session from before the request does not count.
     pub(crate) fresh_login: bool,
+    pub(crate) wish: Wish,
     pub(crate) expires: Timestamp,
+}
+
+impl AuthorizationRequest {
+    /// Whether a sign-in of this time counts for the request.
+    pub(crate) fn accepts(&self, auth_time: Timestamp) -> bool {
+        let fresh = !self.fresh_login || auth_time >= self.created;
+        let oldest = self.wish.max_age.map(|age| self.created - age);
+        fresh && oldest.is_none_or(|oldest| auth_time >= oldest)
+    }
 }
 
 /// Whose a request becomes.
@@ -68,6 +79,8 @@ pub(crate) async fn insert(
         request.fresh_login.into(),
         request.created.into(),
         request.expires.into(),
+        request.wish.max_age.map(|age| age.as_secs()).into(),
+        request.wish.login_hint.as_deref().into(),
     ];
     tx.execute(INSERT, &parameters).await.map(|_| ())
 }
@@ -103,14 +116,23 @@ fn read(row: &Row<'_>) -> Result<AuthorizationRequest, Error> {
         fresh_login: row.boolean(6)?,
         created: row.timestamp(7)?,
         expires: row.timestamp(8)?,
+        wish: wish(row, 9)?,
+    })
+}
+
+/// Reads max_age_s and login_hint.
+pub(super) fn wish(row: &Row<'_>, first: usize) -> Result<Wish, Error> {
+    Ok(Wish {
+        max_age: row.optional_integer(first)?.map(SignedDuration::from_secs),
+        login_hint: row.optional_text(first + 1)?,
     })
 }
 
 const FIND: &str = "SELECT client_id, redirect_uri, scope, audiences, state, code_challenge, fresh_login, created_ms, \
-    expires_ms FROM authorization_request WHERE request_hash = $1 AND browser_hash = $2 AND expires_ms > $3";
+    expires_ms, max_age_s, login_hint FROM authorization_request WHERE request_hash = $1 AND browser_hash = $2 AND expires_ms > $3";
 const INSERT: &str = "INSERT INTO authorization_request (request_hash, browser_hash, client_id, redirect_uri, scope, \
-    audiences, state, code_challenge, fresh_login, created_ms, expires_ms) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    audiences, state, code_challenge, fresh_login, created_ms, expires_ms, max_age_s, login_hint) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 const CLAIM: &str = "UPDATE authorization_request SET request_hash = $1, browser_hash = $2 \
     WHERE request_hash = $3 AND browser_hash = $4 AND expires_ms > $5";
 const CONSUME: &str = "DELETE FROM authorization_request WHERE request_hash = $1";

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use oauth::SecretHash;
 use storage::{Error, Row, Transaction};
 
+use super::authorization_requests::wish;
 use super::{list, list_text, scope};
 use crate::authorize::Checked;
 
@@ -34,6 +35,8 @@ pub(crate) async fn insert(
         request.checked.fresh_login.into(),
         request.checked.silent.into(),
         request.expires.into(),
+        request.checked.wish.max_age.map(|age| age.as_secs()).into(),
+        request.checked.wish.login_hint.as_deref().into(),
     ];
     tx.execute(INSERT, &parameters).await.map(|_| ())
 }
@@ -65,15 +68,16 @@ fn read(row: &Row<'_>) -> Result<PushedRequest, Error> {
             code_challenge: row.text(5)?,
             fresh_login: row.boolean(6)?,
             silent: row.boolean(7)?,
+            wish: wish(row, 9)?,
         },
         expires: row.timestamp(8)?,
     })
 }
 
 const INSERT: &str = "INSERT INTO pushed_authorization_request (request_uri_hash, client_id, redirect_uri, \
-    scope, audiences, state, code_challenge, fresh_login, silent, expires_ms) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    scope, audiences, state, code_challenge, fresh_login, silent, expires_ms, \
+    max_age_s, login_hint) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 const TAKE: &str = "DELETE FROM pushed_authorization_request \
     WHERE request_uri_hash = $1 AND client_id = $2 AND expires_ms > $3 \
     RETURNING client_id, redirect_uri, scope, audiences, state, code_challenge, fresh_login, silent, \
-    expires_ms";
+    expires_ms, max_age_s, login_hint";
