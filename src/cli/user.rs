@@ -37,6 +37,8 @@ enum Act {
     Revoke { username: String },
     /// Remove a person with sessions and tokens
     Remove { username: String },
+    /// Take a lost second factor away; sessions and tokens end at once
+    ResetSecondFactor { username: String },
     /// Give a person another password; sessions and tokens end at once
     SetPassword {
         username: String,
@@ -98,7 +100,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             ];
             output.list(&columns, &users)?;
         }
-        Act::Show { username } => output.one(&registration::user(&admin.user(&username).await?))?,
+        Act::Show { username } => {
+            let user = admin.user(&username).await?;
+            let second_factor = admin.has_second_factor(&user.id).await?;
+            let mut shown = registration::user(&user);
+            if let Some(members) = shown.as_object_mut() {
+                members.insert("second_factor".to_owned(), second_factor.into());
+            }
+            output.one(&shown)?;
+        }
         Act::Disable { username } => {
             admin.set_user_disabled(&username, true).await?;
             done(output, &username, "disabled")?;
@@ -115,6 +125,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Act::Remove { username } => {
             admin.delete_user(&username).await?;
             done(output, &username, "removed")?;
+        }
+        Act::ResetSecondFactor { username } => {
+            admin.reset_second_factor(&username).await?;
+            done(output, &username, "second factor removed")?;
         }
         Act::SetPassword { username, password } => {
             let (password, made) = password.password(&admin)?;

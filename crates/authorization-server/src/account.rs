@@ -3,6 +3,7 @@
 //! Every form carries a token of the session that its page was made for, so that neither another site nor
 //! the session of somebody else can send it.
 
+mod authenticator;
 #[cfg(test)]
 mod tests;
 
@@ -19,8 +20,10 @@ use crate::authorize::only;
 use crate::caller::Caller;
 use crate::login::{Body, Told, form};
 use crate::pages::{self, Account, PasswordRefusal, Problem, settle};
+use crate::resource_owner::Authenticated;
 use crate::session::{self, Browser, Session, is_token};
 use crate::store::revocations::{self, id_of};
+use crate::store::second_factors;
 use crate::store::sessions::{self, Alive};
 use crate::{AuthorizationServer, audit, password, resource_owner};
 
@@ -37,6 +40,7 @@ pub(crate) fn routes() -> Router<AuthorizationServer> {
             "/account/password",
             get(show_password).post(change_password),
         )
+        .merge(authenticator::routes())
 }
 
 async fn show(
@@ -63,6 +67,7 @@ async fn show(
             csrf_token: browser.account_token(&session),
             sessions: sessions::of_user(server.db(), id, alive).await?,
             grants: revocations::grants_of_user(server.db(), id, now).await?,
+            second_factor: second_factors::is_enrolled(server.db(), id).await?,
             done: done.as_deref().and_then(notice),
         };
         Ok(with_browser(
@@ -235,8 +240,13 @@ async fn changed(
         return Ok(Err(PasswordRefusal::new("new", text)));
     }
     let owner = match resource_owner::authenticate(server, username, current, caller).await {
-        Ok(owner) => owner,
+        Ok(Authenticated::Whole(owner)) => Some(owner),
+        Ok(Authenticated::Half(half)) => half.with_session(session),
         Err(refusal) => return Ok(Err(PasswordRefusal::not_authenticated(Told::of(refusal)?))),
+    };
+    let Some(owner) = owner else {
+        // The factor was set up after this session began, elsewhere: such a session is over anyway.
+        return Err(Problem::RequestOver);
     };
     let administration = server.administration(Actor::person(caller, &session.owner.id));
     match administration.set_user_password(username, &new).await {

@@ -7,7 +7,7 @@ mod initial_access_tokens;
 mod keys;
 mod resource_servers;
 mod tokens;
-mod users;
+pub(crate) mod users;
 mod validation;
 
 use storage::audit::{AuditEvent, Outcome};

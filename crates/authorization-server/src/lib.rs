@@ -43,6 +43,8 @@ mod registration;
 mod remote_jwks;
 mod resource_owner;
 mod revocation;
+mod sealed;
+mod second_factor;
 mod session;
 mod signing_keys;
 mod store;
@@ -66,7 +68,8 @@ pub use registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, OrganizationAccess, Profile,
     Protocol, ResourceOwner, ResourceServerEntry, Rights, Rules,
 };
-pub use signing_keys::{KeyEncryptionKey, KeyEntry, KeyError, KeyState, Rotation};
+pub use sealed::KeyEncryptionKey;
+pub use signing_keys::{KeyEntry, KeyError, KeyState, Rotation};
 
 /// The tables of this role.
 pub static MIGRATIONS: Migrations = Migrations {
@@ -96,6 +99,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/sqlite/0004_account.sql"),
             postgres: include_str!("../migrations/postgres/0004_account.sql"),
         },
+        Migration {
+            version: 5,
+            title: "second factor",
+            sqlite: include_str!("../migrations/sqlite/0005_second_factor.sql"),
+            postgres: include_str!("../migrations/postgres/0005_second_factor.sql"),
+        },
     ],
 };
 
@@ -114,7 +123,7 @@ pub struct Environment {
 
 /// The server's keys that are not in its tables; the binary loads them.
 pub struct Keys {
-    /// Seals the signing keys in the tables; must be the same on every node and after a restart.
+    /// Seals the signing keys and second factors in the tables; must be the same on every node and after a restart.
     pub encryption: KeyEncryptionKey,
     /// Derives the successor of a refresh token; must be the same on every node and after a restart.
     pub refresh_hmac: hmac::Key,
@@ -131,6 +140,7 @@ struct Inner {
     config: Config,
     issuer: String,
     refresh_hmac: hmac::Key,
+    encryption: Arc<KeyEncryptionKey>,
     signing_keys: signing_keys::SigningKeys,
     remote_jwks: remote_jwks::RemoteJwks,
     people: resource_owner::People,
@@ -143,13 +153,15 @@ impl AuthorizationServer {
         let issuer = config.issuer_text();
         let remote_jwks = remote_jwks::RemoteJwks::new(environment.outbound.clone());
         let people = resource_owner::People::new(&config);
+        let encryption = Arc::new(keys.encryption);
         Self {
             inner: Arc::new(Inner {
                 environment,
                 config,
                 issuer,
                 refresh_hmac: keys.refresh_hmac,
-                signing_keys: signing_keys::SigningKeys::new(keys.encryption),
+                signing_keys: signing_keys::SigningKeys::new(Arc::clone(&encryption)),
+                encryption,
                 remote_jwks,
                 people,
             }),
@@ -203,6 +215,10 @@ impl AuthorizationServer {
 
     pub(crate) fn refresh_hmac(&self) -> &hmac::Key {
         &self.inner.refresh_hmac
+    }
+
+    pub(crate) fn encryption(&self) -> &KeyEncryptionKey {
+        &self.inner.encryption
     }
 
     pub(crate) fn signing_keys(&self) -> &signing_keys::SigningKeys {

@@ -1,5 +1,7 @@
 //! Signing in and out.
 
+mod code;
+mod purpose;
 #[cfg(test)]
 mod tests;
 
@@ -17,48 +19,19 @@ use storage::AuditEvent;
 use crate::authorize::only;
 use crate::caller::Caller;
 use crate::endpoint::is_form;
-use crate::pages::{self, Open, Problem, Refused, SignIn, settle};
-use crate::resource_owner::{self, LoginRefusal};
-use crate::session::{self, Browser, is_token};
+use crate::pages::{self, Open, Problem, Refused, settle};
+use crate::resource_owner::{self, Authenticated, LoginRefusal};
+use crate::session::{self, Browser, Session, is_token};
 use crate::store::{authorization_requests, clients};
 use crate::{AuthorizationServer, audit};
+use purpose::Purpose;
+pub(crate) use purpose::Then;
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
         .route("/login", get(show).post(submit))
+        .route("/login/code", get(code::show).post(code::submit))
         .route("/logout", get(show_logout).post(logout))
-}
-
-/// What somebody signs in for.
-enum Purpose {
-    /// An application asked.
-    Application(Box<Open>),
-    /// The own account.
-    Account { csrf_token: String },
-}
-
-impl Purpose {
-    fn page(&self) -> SignIn<'_> {
-        match self {
-            Self::Application(open) => SignIn::Application(open),
-            Self::Account { csrf_token } => SignIn::Account { csrf_token },
-        }
-    }
-
-    /// Where it goes on.
-    fn next(&self) -> String {
-        match self {
-            Self::Application(open) => format!("/consent?request={}", open.handle),
-            Self::Account { .. } => "/account".to_owned(),
-        }
-    }
-
-    fn client_id(&self) -> Option<String> {
-        match self {
-            Self::Application(open) => Some(open.request.client_id.clone()),
-            Self::Account { .. } => None,
-        }
-    }
 }
 
 async fn show(
@@ -68,29 +41,50 @@ async fn show(
     RawQuery(query): RawQuery,
 ) -> Response {
     let page = async {
-        let query = query.unwrap_or_default();
-        let browser = Browser::of(&server, &headers);
-        if !query.is_empty() {
-            let open = open(&server, &headers, Some(query)).await?;
-            let page = SignIn::Application(&open);
-            let hinted = Refused {
-                username: open.request.wish.login_hint.as_deref().unwrap_or_default(),
-                error: None,
-            };
-            return Ok(pages::login(&server, page, &hinted, StatusCode::OK));
+        let purpose = Purpose::of_query(&server, &headers, &query.unwrap_or_default()).await?;
+        match &purpose {
+            Purpose::Application(open) => {
+                let hint = open.request.wish.login_hint.as_deref();
+                Ok(page(&server, &purpose, hint.unwrap_or_default()))
+            }
+            Purpose::Account { then, cookie, .. } => {
+                let mut page = to_account(&server, &headers, &purpose, *then).await?;
+                if let Some(cookie) = cookie {
+                    page.headers_mut()
+                        .append(header::SET_COOKIE, cookie.clone());
+                }
+                Ok(page)
+            }
         }
-        if session::current(&server, &headers).await?.is_some() {
-            return Ok(pages::see_other("/account"));
-        }
-        let csrf_token = &browser.sign_in_token();
-        let page = SignIn::Account { csrf_token };
-        let mut page = pages::login(&server, page, &Refused::default(), StatusCode::OK);
-        if let Some(cookie) = browser.set_cookie(&server) {
-            page.headers_mut().append(header::SET_COOKIE, cookie);
-        }
-        Ok(page)
     };
     settle(page.await, &server, &caller).await
+}
+
+/// Nobody signs in twice, but where what follows wants a sign-in that has just been.
+async fn to_account(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    purpose: &Purpose,
+    then: Then,
+) -> Result<Response, Problem> {
+    let session = session::current(server, headers).await?;
+    let fresh = |session: &Session| session.is_fresh(server.clock().now());
+    if session
+        .as_ref()
+        .is_some_and(|it| then == Then::Account || fresh(it))
+    {
+        return Ok(pages::see_other(then.path()));
+    }
+    let username = session.map(|it| it.owner.username).unwrap_or_default();
+    Ok(page(server, purpose, &username))
+}
+
+fn page(server: &AuthorizationServer, purpose: &Purpose, username: &str) -> Response {
+    let shown = Refused {
+        username,
+        error: None,
+    };
+    pages::login(server, purpose.page(), &shown, StatusCode::OK)
 }
 
 async fn submit(
@@ -100,7 +94,7 @@ async fn submit(
     body: Body,
 ) -> Response {
     let page = async {
-        let (parameters, purpose) = purpose(&server, &headers, body).await?;
+        let (parameters, purpose) = Purpose::of_form(&server, &headers, body).await?;
         sign_in(&server, &caller, &headers, &parameters, &purpose).await
     };
     settle(page.await, &server, &caller).await
@@ -116,7 +110,8 @@ async fn sign_in(
     let username = parameters.get("username").unwrap_or_default();
     let password = Secret::received(parameters.get("password").unwrap_or_default().to_owned());
     match resource_owner::authenticate(server, username, password, caller).await {
-        Ok(owner) => {
+        Ok(Authenticated::Half(half)) => code::ask(server, headers, purpose, &half).await,
+        Ok(Authenticated::Whole(owner)) => {
             let cookie = session::begin(server, &owner, headers, caller).await?;
             let mut response = pages::see_other(&purpose.next());
             response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -298,24 +293,6 @@ async fn opened(
         return Err(Problem::NotOurPage);
     }
     find(server, &browser, handle).await
-}
-
-/// A sign-in form that was posted: one of the account has no request.
-async fn purpose(
-    server: &AuthorizationServer,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<(Parameters, Purpose), Problem> {
-    let parameters = form(server, headers, body)?;
-    if parameters.get("request").is_some() {
-        let open = opened(server, headers, &parameters).await?;
-        return Ok((parameters, Purpose::Application(Box::new(open))));
-    }
-    let csrf_token = Browser::of(server, headers).sign_in_token();
-    if !is_token(&csrf_token, parameters.get("csrf_token")) {
-        return Err(Problem::NotOurPage);
-    }
-    Ok((parameters, Purpose::Account { csrf_token }))
 }
 
 async fn find(

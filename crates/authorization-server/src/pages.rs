@@ -17,12 +17,15 @@ use axum::routing::get;
 use oauth::{Scope, SecretHash};
 
 use crate::caller::Caller;
+use crate::login::Told;
 use crate::session::Session;
 use crate::store::authorization_requests::AuthorizationRequest;
 use crate::{AuthorizationServer, Client, GrantType};
 use answer::FormTarget;
 
-pub(crate) use account::{Account, PasswordRefusal, account, password};
+pub(crate) use account::{
+    Account, Authenticator, PasswordRefusal, account, authenticator, password, recovery_codes,
+};
 pub(crate) use answer::{retry_after, see_other};
 pub(crate) use problem::Problem;
 
@@ -54,7 +57,11 @@ pub(crate) enum SignIn<'a> {
     /// An application that asked.
     Application(&'a Open),
     /// The person's own account.
-    Account { csrf_token: &'a str },
+    Account {
+        csrf_token: &'a str,
+        /// Which page of it.
+        then: &'static str,
+    },
 }
 
 /// What the sign-in page shows again after a refusal.
@@ -83,20 +90,71 @@ pub(crate) fn login(
     refused: &Refused<'_>,
     status: StatusCode,
 ) -> Response {
-    let (open, csrf_token, target) = match sign_in {
-        SignIn::Application(open) => (Some(open), open.csrf_token.as_str(), to_client(open)),
-        SignIn::Account { csrf_token } => (None, csrf_token, FormTarget::Own),
-    };
+    let fields = sign_in.fields();
     let page = LoginPage {
         style: answer::style_path(),
         party: &server.config().display_name,
-        open,
-        organization: open.map_or("", |open| organization(&open.client.rights)),
-        csrf_token,
+        organization: fields
+            .open
+            .map_or("", |open| organization(&open.client.rights)),
         username: refused.username,
         error: refused.error.as_deref(),
+        fields: &fields,
     };
-    answer::page(status, page.render(), target)
+    answer::page(status, page.render(), sign_in.target())
+}
+
+/// The page of the second step. `handle` names whose it is.
+pub(crate) fn code(
+    server: &AuthorizationServer,
+    sign_in: SignIn<'_>,
+    handle: &str,
+    refused: Option<&Told>,
+) -> Response {
+    let page = CodePage {
+        style: answer::style_path(),
+        party: &server.config().display_name,
+        fields: &sign_in.fields(),
+        pending: handle,
+        error: refused.map(|told| told.text.as_str()),
+    };
+    let status = refused.map_or(StatusCode::OK, |told| told.status);
+    let mut response = answer::page(status, page.render(), sign_in.target());
+    if let Some(wait) = refused.and_then(|told| told.retry_after) {
+        retry_after(&mut response, wait);
+    }
+    response
+}
+
+/// The hidden fields by which a form says what somebody signs in for.
+struct Fields<'a> {
+    open: Option<&'a Open>,
+    then: &'static str,
+    csrf_token: &'a str,
+}
+
+impl<'a> SignIn<'a> {
+    fn fields(self) -> Fields<'a> {
+        match self {
+            Self::Application(open) => Fields {
+                open: Some(open),
+                then: "",
+                csrf_token: &open.csrf_token,
+            },
+            Self::Account { csrf_token, then } => Fields {
+                open: None,
+                then,
+                csrf_token,
+            },
+        }
+    }
+
+    fn target(self) -> FormTarget<'a> {
+        match self {
+            Self::Application(open) => to_client(open),
+            Self::Account { .. } => FormTarget::Own,
+        }
+    }
 }
 
 /// The consent page: who asks, for whom, what, where, for how long.
@@ -173,10 +231,19 @@ fn organization(rights: &crate::Rights) -> &str {
 struct LoginPage<'a> {
     style: &'static str,
     party: &'a str,
-    open: Option<&'a Open>,
+    fields: &'a Fields<'a>,
     organization: &'a str,
-    csrf_token: &'a str,
     username: &'a str,
+    error: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "code.html")]
+struct CodePage<'a> {
+    style: &'static str,
+    party: &'a str,
+    fields: &'a Fields<'a>,
+    pending: &'a str,
     error: Option<&'a str>,
 }
 

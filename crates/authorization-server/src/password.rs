@@ -76,8 +76,13 @@ pub(crate) fn check(password: &Secret, username: &str) -> Result<(), &'static st
 /// and digits that look alike are left out.
 #[must_use]
 pub fn generate(random: &Random) -> Secret {
-    let mut text = String::with_capacity(24);
-    for (index, byte) in random.bytes::<20>().into_iter().enumerate() {
+    grouped::<20>(random)
+}
+
+/// So many random letters of five bits each, in groups of four.
+pub(crate) fn grouped<const N: usize>(random: &Random) -> Secret {
+    let mut text = String::with_capacity(N + N / 4);
+    for (index, byte) in random.bytes::<N>().into_iter().enumerate() {
         if index > 0 && index % 4 == 0 {
             text.push('-');
         }

@@ -13,6 +13,8 @@ use tokio::sync::Semaphore;
 
 use crate::caller::Caller;
 use crate::password::{self, Buffer};
+use crate::session::Session;
+use crate::store::second_factors;
 use crate::store::users::{self, StoredUser};
 use crate::throttle::{self, Attempt};
 use crate::{AuthorizationServer, Config, ResourceOwner};
@@ -27,14 +29,28 @@ pub(crate) struct People {
     evaluated: AtomicUsize,
 }
 
-/// A person whose password was right, just now.
-pub(crate) struct AuthenticatedResourceOwner(ResourceOwner);
+/// A person who has given everything that signing in takes, just now.
+pub(crate) struct AuthenticatedResourceOwner {
+    owner: ResourceOwner,
+    second_factor: bool,
+}
+
+/// A person whose password was right, just now, and whose second factor is awaited.
+pub(crate) struct HalfAuthenticated(ResourceOwner);
+
+/// What a right password amounts to.
+pub(crate) enum Authenticated {
+    /// There is no second factor.
+    Whole(AuthenticatedResourceOwner),
+    /// There is one.
+    Half(HalfAuthenticated),
+}
 
 /// Why nobody is signed in. `known` is the account's id, for the audit row only: a wrong password,
 /// an unknown name and a disabled account must not be told apart by whoever asks.
 #[derive(Debug)]
 pub(crate) enum LoginRefusal {
-    /// Name or password is wrong.
+    /// Name, password or code is wrong.
     Wrong { known: Option<String> },
     /// Too many failures; worth trying again after this.
     Held {
@@ -49,7 +65,34 @@ pub(crate) enum LoginRefusal {
 
 impl AuthenticatedResourceOwner {
     pub(crate) fn owner(&self) -> &ResourceOwner {
+        &self.owner
+    }
+
+    pub(crate) fn second_factor(&self) -> bool {
+        self.second_factor
+    }
+
+    /// Somebody who is signed in and whose app has just been confirmed with a code of it.
+    pub(crate) fn confirmed(session: &Session) -> Self {
+        Self {
+            owner: session.owner.clone(),
+            second_factor: true,
+        }
+    }
+}
+
+impl HalfAuthenticated {
+    pub(crate) fn owner(&self) -> &ResourceOwner {
         &self.0
+    }
+
+    /// The second factor that this person's present session began with counts on; `None` if there was none.
+    pub(crate) fn with_session(self, session: &Session) -> Option<AuthenticatedResourceOwner> {
+        let same = session.owner.id == self.0.id && session.second_factor;
+        same.then_some(AuthenticatedResourceOwner {
+            owner: self.0,
+            second_factor: true,
+        })
     }
 }
 
@@ -67,7 +110,7 @@ pub(crate) async fn authenticate(
     username: &str,
     password: Secret,
     caller: &Caller,
-) -> Result<AuthenticatedResourceOwner, LoginRefusal> {
+) -> Result<Authenticated, LoginRefusal> {
     let username = normal(username);
     let begun = throttle::begin(server, &username, caller).await?;
     let found = users::find_by_username(server.db(), &username).await?;
@@ -87,9 +130,17 @@ pub(crate) async fn authenticate(
     };
     match (found, checked) {
         (Some(user), Checked::Right { renewed }) if !user.owner.disabled => {
-            throttle::succeeded(server, attempt).await?;
             renew(server, &user, renewed).await?;
-            Ok(AuthenticatedResourceOwner(user.owner))
+            if second_factors::is_enrolled(server.db(), &user.owner.id).await? {
+                // Failures stay: who knows the password must not guess codes without end.
+                throttle::withdrawn(server, attempt).await?;
+                return Ok(Authenticated::Half(HalfAuthenticated(user.owner)));
+            }
+            throttle::succeeded(server, attempt).await?;
+            Ok(Authenticated::Whole(AuthenticatedResourceOwner {
+                owner: user.owner,
+                second_factor: false,
+            }))
         }
         _ => Err(LoginRefusal::Wrong { known }),
     }

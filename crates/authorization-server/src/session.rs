@@ -14,8 +14,9 @@ use subtle::ConstantTimeEq as _;
 use crate::audit::event;
 use crate::caller::Caller;
 use crate::resource_owner::AuthenticatedResourceOwner;
+use crate::second_factor::Code;
 use crate::store::sessions::{self, StoredSession};
-use crate::store::users;
+use crate::store::{second_factors, users};
 use crate::{AuthorizationServer, ResourceOwner};
 
 /// One browser, known by a random cookie. Authorization requests and CSRF tokens are bound to it, so that
@@ -108,6 +109,15 @@ pub(crate) struct Session {
     pub(crate) owner: ResourceOwner,
     pub(crate) auth_time: Timestamp,
     pub(crate) hash: SecretHash,
+    /// Whether a second factor was given when it began.
+    pub(crate) second_factor: bool,
+}
+
+impl Session {
+    /// Whether the person has just signed in: what is dangerous asks for that.
+    pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
+        now < self.auth_time + FRESH
+    }
 }
 
 /// The session of a request: not idle for too long, not too old, and of a person who is not disabled.
@@ -139,6 +149,7 @@ pub(crate) async fn current(
         owner,
         auth_time: stored.auth_time,
         hash,
+        second_factor: stored.second_factor,
     }))
 }
 
@@ -150,28 +161,69 @@ pub(crate) async fn begin(
     headers: &HeaderMap,
     caller: &Caller,
 ) -> Result<HeaderValue, Error> {
+    let how = owner.second_factor().then_some("second factor");
+    let (work, cookie) = prepare(server, owner.owner(), how, headers, caller);
+    server.db().write(work).await?;
+    Ok(cookie)
+}
+
+/// A right password in one browser, and a right code for it: not signed in before the transaction that uses the
+/// code up.
+pub(crate) struct SecondStep<'a> {
+    pub(crate) owner: &'a ResourceOwner,
+    pub(crate) pending: SecretHash,
+    pub(crate) browser: SecretHash,
+    pub(crate) code: Code,
+}
+
+/// Signs a person in whose second factor is right. `None` when the waiting is over or the code has been used
+/// meanwhile.
+pub(crate) async fn begin_with_code(
+    server: &AuthorizationServer,
+    step: SecondStep<'_>,
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Result<Option<HeaderValue>, Error> {
+    let (begin, cookie) = prepare(server, step.owner, Some(step.code.kind()), headers, caller);
+    let work = BeginWithCode {
+        pending: step.pending,
+        browser: step.browser,
+        code: step.code,
+        begin,
+    };
+    Ok(server.db().write(work).await?.then_some(cookie))
+}
+
+/// `how` names the second factor, if one was given.
+fn prepare(
+    server: &AuthorizationServer,
+    owner: &ResourceOwner,
+    how: Option<&'static str>,
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> (Begin, HeaderValue) {
     let now = server.clock().now();
     let secret = Secret::generate(server.random());
     let mut audit = event(server, caller, "login", storage::Outcome::Allowed);
-    audit.subject = Some(owner.owner().id.clone());
-    audit
-        .organization
-        .clone_from(&owner.owner().rights.organization);
+    audit.subject = Some(owner.id.clone());
+    audit.organization.clone_from(&owner.rights.organization);
+    audit.reason = how.map(|how| format!("with {how}"));
     let work = Begin {
         hash: secret.hash(),
         before: cookie(headers, &server.config().cookie_name).map(|before| before.hash()),
         session: StoredSession {
-            user_id: owner.owner().id.clone(),
+            user_id: owner.id.clone(),
             auth_time: now,
             last_used: now,
             expires: now + server.config().lifetimes.session_absolute,
             browser: user_agent::words(headers),
             source_address: caller.source_address.clone(),
+            second_factor: how.is_some(),
         },
         audit,
     };
-    server.db().write(work).await?;
-    Ok(set_cookie(&server.config().cookie_name, secret.expose()))
+    let cookie = set_cookie(&server.config().cookie_name, secret.expose());
+    (work, cookie)
 }
 
 /// Signs out: the session is gone and the cookie is taken back.
@@ -211,6 +263,31 @@ impl Work for Begin {
         }
         sessions::insert(tx, &self.hash, &self.session).await?;
         tx.audit(&self.audit).await
+    }
+}
+
+struct BeginWithCode {
+    pending: SecretHash,
+    browser: SecretHash,
+    code: Code,
+    begin: Begin,
+}
+
+impl Work for BeginWithCode {
+    type Output = bool;
+
+    /// The code is used up first: a page that is posted twice finds it used and leaves the waiting alone.
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
+        let session = &self.begin.session;
+        if !self.code.use_up(tx, &session.user_id).await? {
+            return Ok(false);
+        }
+        let now = session.auth_time;
+        if !second_factors::consume_pending(tx, &self.pending, &self.browser, now).await? {
+            return Ok(false);
+        }
+        self.begin.run(tx).await?;
+        Ok(true)
     }
 }
 
@@ -264,5 +341,7 @@ fn set_cookie(name: &str, value: &str) -> HeaderValue {
     .unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
+/// How long a sign-in counts as one that has just been.
+const FRESH: SignedDuration = SignedDuration::from_mins(5);
 /// Use is noted this often: no write for every page.
 const TOUCHED: SignedDuration = SignedDuration::from_mins(1);

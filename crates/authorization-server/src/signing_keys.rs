@@ -5,7 +5,6 @@
 //! [`PUBLISHED_AFTER`] after it has signed last: whoever keeps our key set as long as its `Cache-Control`
 //! says meets no signature that he cannot verify. The tables hold private keys sealed only.
 
-mod sealed;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +18,8 @@ use serde_json::{Map, Value};
 use storage::audit::{AuditEvent, Outcome};
 use storage::{Db, Transaction, Work};
 
-pub use sealed::KeyEncryptionKey;
-
-use crate::AuthorizationServer;
 use crate::store::signing_keys::{self, StoredKey};
+use crate::{AuthorizationServer, KeyEncryptionKey};
 
 /// What a key is used for at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,12 +109,12 @@ pub enum KeyError {
 /// The keys of one server. What is kept in memory is opened keys by their name; which of them counts
 /// is read from the table at every use.
 pub(crate) struct SigningKeys {
-    encryption: KeyEncryptionKey,
+    encryption: Arc<KeyEncryptionKey>,
     opened: Mutex<HashMap<String, Arc<SigningKey>>>,
 }
 
 impl SigningKeys {
-    pub(crate) fn new(encryption: KeyEncryptionKey) -> Self {
+    pub(crate) fn new(encryption: Arc<KeyEncryptionKey>) -> Self {
         Self {
             encryption,
             opened: Mutex::default(),
@@ -129,10 +126,8 @@ impl SigningKeys {
         if let Some(key) = opened.get(&stored.kid) {
             return Ok(Arc::clone(key));
         }
-        let key = self
-            .encryption
-            .open(&stored.kid, stored.algorithm, &stored.sealed)
-            .ok_or_else(|| KeyError::Sealed(stored.kid.clone()))?;
+        let key =
+            open(&self.encryption, stored).ok_or_else(|| KeyError::Sealed(stored.kid.clone()))?;
         let key = Arc::new(key);
         // Rotation adds a few a year; a flood of them is not worth more than starting over.
         if opened.len() >= OPENED {
@@ -262,12 +257,33 @@ pub(crate) fn make(
         kid: key.kid().to_owned(),
         algorithm,
         public_jwk: key.public_jwk().to_json().to_string(),
-        sealed: encryption.seal(&key, random).ok_or(KeyError::Library)?,
+        sealed: seal(encryption, &key, random).ok_or(KeyError::Library)?,
         created: Timestamp::UNIX_EPOCH,
         active: Timestamp::UNIX_EPOCH,
         retiring: None,
         retired: None,
     })
+}
+
+/// A private key as its row holds it.
+fn seal(encryption: &KeyEncryptionKey, key: &SigningKey, random: &Random) -> Option<Vec<u8>> {
+    let pem = key.to_pem();
+    encryption.seal(
+        &bound_to(key.kid(), key.algorithm()),
+        pem.expose().as_bytes(),
+        random,
+    )
+}
+
+/// `None` unless it was sealed under this key for this name and algorithm.
+fn open(encryption: &KeyEncryptionKey, stored: &StoredKey) -> Option<SigningKey> {
+    let (kid, algorithm) = (&stored.kid, stored.algorithm);
+    let pem = encryption.open(&bound_to(kid, algorithm), &stored.sealed)?;
+    SigningKey::from_pem(std::str::from_utf8(&pem).ok()?, algorithm, Some(kid)).ok()
+}
+
+fn bound_to(kid: &str, algorithm: Algorithm) -> String {
+    format!("signing_key {} {kid}", algorithm.as_str())
 }
 
 /// Puts a new key behind the open one of its algorithm, or in its place; `false` if another node did so

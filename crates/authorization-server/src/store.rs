@@ -12,6 +12,7 @@ pub(crate) mod dynamic_registrations;
 pub(crate) mod pushed_requests;
 pub(crate) mod resource_servers;
 pub(crate) mod revocations;
+pub(crate) mod second_factors;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;
 pub(crate) mod throttle;

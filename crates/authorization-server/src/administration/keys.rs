@@ -6,7 +6,8 @@ use storage::Transaction;
 use storage::audit::AuditEvent;
 
 use super::{Administration, Change, Error};
-use crate::signing_keys::{self, KeyEncryptionKey, KeyEntry, Rotation};
+use crate::KeyEncryptionKey;
+use crate::signing_keys::{self, KeyEntry, Rotation};
 use crate::store::signing_keys::{self as table, StoredKey};
 
 impl Administration {

@@ -10,7 +10,7 @@ use super::{Administration, Change, Error, validation};
 use crate::password::{self, Buffer};
 use crate::registration::{ResourceOwner, Rights};
 use crate::resource_owner::normal;
-use crate::store::{identifier, revocations, sessions, throttle, users};
+use crate::store::{identifier, revocations, second_factors, sessions, throttle, users};
 use crate::throttle::account;
 
 /// A person to be registered.
@@ -122,6 +122,31 @@ impl Administration {
         .await
     }
 
+    /// Takes a person's second factor and recovery codes away, for one who has lost them; sessions and tokens end
+    /// at once.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also when there is no second factor.
+    pub async fn reset_second_factor(&self, username: &str) -> Result<(), Error> {
+        let id = self.user(username).await?.id;
+        self.act(
+            self.user_event("user.reset-second-factor", &id),
+            ResetSecondFactor {
+                now: self.clock.now(),
+                id,
+            },
+        )
+        .await
+    }
+
+    /// Whether a person signs in with a second factor.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn has_second_factor(&self, id: &str) -> Result<bool, Error> {
+        Ok(second_factors::is_enrolled(&self.db, id).await?)
+    }
+
     /// Removes a person with sessions and tokens.
     ///
     /// # Errors
@@ -211,6 +236,20 @@ impl Change for SetPassword {
     }
 }
 
+struct ResetSecondFactor {
+    id: String,
+    now: jiff::Timestamp,
+}
+
+impl Change for ResetSecondFactor {
+    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        if !second_factors::remove(tx, &self.id).await? {
+            return Ok(Err(Error::NotFound("second factor")));
+        }
+        end_all(tx, &self.id, self.now).await.map(Ok)
+    }
+}
+
 struct Delete {
     id: String,
     now: jiff::Timestamp,
@@ -229,11 +268,12 @@ impl Change for Delete {
 }
 
 /// Sessions, codes and tokens of a person.
-async fn end_all(
+pub(crate) async fn end_all(
     tx: &mut Transaction<'_>,
     id: &str,
     now: jiff::Timestamp,
 ) -> Result<(), storage::Error> {
+    second_factors::delete_pending_of_user(tx, id).await?;
     sessions::delete_of_user(tx, id).await?;
     revocations::revoke_user(tx, id, now).await.map(|_| ())
 }

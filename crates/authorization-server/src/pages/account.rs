@@ -4,10 +4,12 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
+use oauth::Secret;
 
 use super::answer::{self, FormTarget};
 use super::{organization, retry_after, words};
 use crate::AuthorizationServer;
+use crate::second_factor::Setup;
 use crate::session::Session;
 use crate::store::revocations::GrantEntry;
 use crate::store::sessions::StoredSession;
@@ -21,6 +23,8 @@ pub(crate) struct Account<'a> {
     /// With the ids that they are listed under.
     pub(crate) sessions: Vec<(String, StoredSession)>,
     pub(crate) grants: Vec<GrantEntry>,
+    /// Whether there is an authenticator app.
+    pub(crate) second_factor: bool,
     /// What was done just now.
     pub(crate) done: Option<&'static str>,
 }
@@ -59,6 +63,7 @@ pub(crate) fn account(server: &AuthorizationServer, account: &Account<'_>) -> Re
         sessions: sessions.collect(),
         applications: applications(&account.grants),
         csrf_token: &account.csrf_token,
+        second_factor: account.second_factor,
         done: account.done,
     };
     answer::page(StatusCode::OK, page.render(), FormTarget::Own)
@@ -84,6 +89,44 @@ pub(crate) fn password(
         retry_after(&mut response, wait);
     }
     response
+}
+
+/// How far an authenticator app is.
+pub(crate) enum Authenticator {
+    /// There is none.
+    None,
+    /// It is shown and not confirmed.
+    Proposed(Setup),
+    /// It is in use; so many recovery codes are left.
+    Confirmed(i64),
+}
+
+/// The page of the authenticator app.
+pub(crate) fn authenticator(
+    server: &AuthorizationServer,
+    state: &Authenticator,
+    csrf_token: &str,
+    error: Option<&str>,
+    status: StatusCode,
+) -> Response {
+    let page = AuthenticatorPage {
+        style: answer::style_path(),
+        party: &server.config().display_name,
+        state,
+        csrf_token,
+        error,
+    };
+    answer::page(status, page.render(), FormTarget::Own)
+}
+
+/// The page that shows recovery codes, once.
+pub(crate) fn recovery_codes(server: &AuthorizationServer, codes: &[Secret]) -> Response {
+    let page = RecoveryCodesPage {
+        style: answer::style_path(),
+        party: &server.config().display_name,
+        codes,
+    };
+    answer::page(StatusCode::OK, page.render(), FormTarget::None)
 }
 
 /// One row per application: all that was allowed it, since when the latest and until when the longest.
@@ -159,6 +202,7 @@ struct AccountPage<'a> {
     sessions: Vec<SessionRow<'a>>,
     applications: Vec<ApplicationRow<'a>>,
     csrf_token: &'a str,
+    second_factor: bool,
     done: Option<&'static str>,
 }
 
@@ -170,6 +214,24 @@ struct PasswordPage<'a> {
     username: &'a str,
     csrf_token: &'a str,
     refusal: Option<&'a PasswordRefusal>,
+}
+
+#[derive(Template)]
+#[template(path = "authenticator.html")]
+struct AuthenticatorPage<'a> {
+    style: &'static str,
+    party: &'a str,
+    state: &'a Authenticator,
+    csrf_token: &'a str,
+    error: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "recovery_codes.html")]
+struct RecoveryCodesPage<'a> {
+    style: &'static str,
+    party: &'a str,
+    codes: &'a [Secret],
 }
 
 impl PasswordPage<'_> {

@@ -279,3 +279,82 @@ pub(crate) async fn guess(bench: &Bench, username: &str, peer: &'static str) -> 
     let page = browser.open(&request()).await;
     browser.sign_in(&page, username, "not the password").await
 }
+
+/// A browser that `r.smith` has signed in with, to the account.
+pub(crate) async fn account(bench: &Bench) -> TestBrowser {
+    let mut browser = TestBrowser::new(bench);
+    let login = browser.get("/login").await;
+    let signed_in = browser.sign_in(&login, "r.smith", PASSWORD).await;
+    assert_eq!(signed_in.location(), "/account", "{}", signed_in.html);
+    browser
+}
+
+/// Has an authenticator app proposed; the page that shows it.
+pub(crate) async fn propose(browser: &mut TestBrowser) -> Page {
+    let page = browser.get("/account/authenticator").await;
+    let fields = page.form("/account/authenticator");
+    let proposed = browser.post("/account/authenticator", &fields).await;
+    browser.get(proposed.location()).await
+}
+
+/// The secret that a page shows, in base32.
+pub(crate) fn secret_of(page: &Page) -> String {
+    let rest = page.html.split_once("<dt>Key</dt><dd><code>");
+    let rest = rest.unwrap_or_else(|| panic!("{}", page.html)).1;
+    rest.split_once("</code>").unwrap().0.replace(' ', "")
+}
+
+/// Gives a code of the app that is proposed.
+pub(crate) async fn confirm(browser: &mut TestBrowser, page: &Page, code: &str) -> Page {
+    let mut fields = page.form("/account/authenticator/confirm");
+    fields.push(("code".to_owned(), code.to_owned()));
+    browser
+        .post("/account/authenticator/confirm", &fields)
+        .await
+}
+
+/// What an authenticator app shows at a time: the person's own, a foreign program.
+pub(crate) fn code_of(secret: &str, seconds: i64) -> String {
+    let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+    let app = totp_rs::Builder::new().with_secret(secret);
+    let app = app.with_account_name("x").build().unwrap();
+    app.generate(seconds.try_into().unwrap()).to_string()
+}
+
+pub(crate) fn code_at(bench: &Bench, secret: &str) -> String {
+    code_of(secret, bench.clock.now().as_second())
+}
+
+pub(crate) fn recovery_codes_of(page: &Page) -> Vec<String> {
+    let list = page.html.split_once("<ul class=\"codes\">");
+    let list = list.unwrap_or_else(|| panic!("{}", page.html)).1;
+    let list = list.split_once("</ul>").unwrap().0;
+    let codes = list.split("<code>").skip(1);
+    codes
+        .map(|code| code.split_once("</code>").unwrap().0.to_owned())
+        .collect()
+}
+
+/// Sets an app up, with this browser's person: its secret and the recovery codes.
+pub(crate) async fn enrol(bench: &Bench, browser: &mut TestBrowser) -> (String, Vec<String>) {
+    let page = propose(browser).await;
+    let secret = secret_of(&page);
+    let codes = confirm(browser, &page, &code_at(bench, &secret)).await;
+    (secret, recovery_codes_of(&codes))
+}
+
+/// As far as the page that asks for the code.
+pub(crate) async fn password_given(browser: &mut TestBrowser, username: &str) -> Page {
+    let login = browser.get("/login").await;
+    let first = browser.sign_in(&login, username, PASSWORD).await;
+    let page = browser.get(first.location()).await;
+    assert!(page.html.contains("Enter your code"), "{}", page.html);
+    page
+}
+
+/// Answers the page that asks for the code.
+pub(crate) async fn give_code(browser: &mut TestBrowser, page: &Page, code: &str) -> Page {
+    let mut fields = page.form("/login/code");
+    fields.push(("code".to_owned(), code.to_owned()));
+    browser.post("/login/code", &fields).await
+}

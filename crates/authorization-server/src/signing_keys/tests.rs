@@ -138,20 +138,31 @@ async fn a_private_key_lies_sealed_and_is_erased_when_it_signs_no_more() {
 
 #[test]
 fn a_sealed_key_opens_only_in_its_place() {
-    let key = SigningKey::generate(ALG).unwrap();
     let (mine, other) = (
         KeyEncryptionKey::new([1; 32]),
         KeyEncryptionKey::new([2; 32]),
     );
-    let sealed = mine.seal(&key, &Random::system()).unwrap();
-    assert!(mine.open(key.kid(), ALG, &sealed).is_some());
-    assert!(other.open(key.kid(), ALG, &sealed).is_none());
-    assert!(mine.open("another", ALG, &sealed).is_none());
-    assert!(mine.open(key.kid(), Algorithm::ES384, &sealed).is_none());
-    for length in 0..sealed.len() {
-        let cut = sealed.get(..length).unwrap();
-        assert!(mine.open(key.kid(), ALG, cut).is_none());
+    let stored = make(&mine, &Random::system(), ALG).unwrap();
+    let changed = |kid: &str, algorithm, sealed: &[u8]| StoredKey {
+        kid: kid.to_owned(),
+        algorithm,
+        sealed: sealed.to_vec(),
+        ..stored.clone()
+    };
+    assert!(open(&mine, &stored).is_some());
+    assert!(open(&other, &stored).is_none());
+    assert!(open(&mine, &changed("another", ALG, &stored.sealed)).is_none());
+    assert!(
+        open(
+            &mine,
+            &changed(&stored.kid, Algorithm::ES384, &stored.sealed)
+        )
+        .is_none()
+    );
+    for length in 0..stored.sealed.len() {
+        let cut = stored.sealed.get(..length).unwrap();
+        assert!(open(&mine, &changed(&stored.kid, ALG, cut)).is_none());
     }
-    let again = mine.seal(&key, &Random::system()).unwrap();
-    assert_ne!(sealed, again);
+    let again = make(&mine, &Random::system(), ALG).unwrap();
+    assert_ne!(stored.sealed, again.sealed);
 }
