@@ -1,40 +1,16 @@
 // A person's own account in real Chromium, by keyboard alone: signing in without an application, ending a session
 // that is open elsewhere, taking an application's access back, another password.
 import { check, done, sandbox } from "./sandbox.mjs";
-import { accessible, browser, fresh, narrow, shot } from "./chromium.mjs";
+import { accessible, browser, enter, focused, fresh, narrow, press, shot, tabTo } from "./chromium.mjs";
 
 const dataflow = sandbox.dataflows[0];
 const user = dataflow.users[0];
 const office = sandbox.parties[dataflow.authorization_server].origin;
 const ehr = sandbox.parties[dataflow.client].origin;
 
-/// Moves the focus with Tab until it is on what the page shows under these words, and fails if it never is.
-async function tabTo(page, words) {
-  for (let presses = 0; presses < 60; presses += 1) {
-    await page.keyboard.press("Tab");
-    const found = await page.evaluate((wanted) => {
-      const element = document.activeElement;
-      const label = element.labels?.[0]?.textContent ?? element.textContent;
-      return label.trim().startsWith(wanted);
-    }, words);
-    if (found) return;
-  }
-  throw new Error(`no Tab reaches: ${words}`);
-}
-
-/// Presses Enter and waits for the page that comes of it.
-async function enter(page) {
-  await Promise.all([page.waitForEvent("framenavigated"), page.keyboard.press("Enter")]);
-  await page.waitForLoadState();
-}
-
-async function press(page, words) {
-  await tabTo(page, words);
-  await enter(page);
-}
-
 async function signIn(page, password) {
   await page.goto(`${office}/login`);
+  await focused(page, "username");
   await page.keyboard.type(user.username);
   await page.keyboard.press("Tab");
   await page.keyboard.type(password);
@@ -56,8 +32,7 @@ await accessible(page, "sign-in to the account");
 await narrow(page, "sign-in to the account");
 await signIn(page, "not the password");
 check((await page.title()).startsWith("Error"), "the title says that it failed");
-const focused = await page.evaluate(() => document.activeElement.id);
-check(focused === "problem", `the focus is on the error summary: ${focused}`);
+await focused(page, "problem");
 await accessible(page, "refused sign-in");
 await signIn(page, user.password);
 check(page.url() === `${office}/account`, `the account page: ${page.url()}`);

@@ -58,3 +58,37 @@ export async function narrow(page, name) {
   check(width <= 320, `${name} fits 320 px: ${width}`);
   await page.setViewportSize(size);
 }
+
+/// Moves the focus with Tab until it is on what the page shows under these words, and fails if it never is.
+export async function tabTo(page, words) {
+  for (let presses = 0; presses < 60; presses += 1) {
+    await page.keyboard.press("Tab");
+    const found = await page.evaluate((wanted) => {
+      const element = document.activeElement;
+      const label = element.labels?.[0]?.textContent ?? element.textContent;
+      return label.trim().startsWith(wanted);
+    }, words);
+    if (found) return;
+  }
+  throw new Error(`no Tab reaches: ${words}`);
+}
+
+/// Presses Enter and waits for the page that comes of it.
+export async function enter(page) {
+  await Promise.all([page.waitForEvent("framenavigated"), page.keyboard.press("Enter")]);
+  await page.waitForLoadState();
+}
+
+export async function press(page, words) {
+  await tabTo(page, words);
+  await enter(page);
+}
+
+/// Waits until the page has put the focus there by itself; whoever types before loses letters.
+export async function focused(page, id) {
+  for (let tries = 0; tries < 100; tries += 1) {
+    if ((await page.evaluate(() => document.activeElement?.id)) === id) return;
+    await page.waitForTimeout(50);
+  }
+  throw new Error(`the focus is not on ${id}`);
+}
