@@ -193,6 +193,9 @@ pub struct AuthorizationServer {
     /// A session, used or not, seconds.
     #[serde(default = "twelve_hours")]
     pub session_absolute_s: u32,
+    /// Roles whose people sign in with a second factor only: `registrar`, `clerk`, `auditor`, `administrator`.
+    #[serde(default)]
+    pub second_factor_required_for: Vec<String>,
     /// Failed sign-ins of an account within the window before it is held.
     #[serde(default = "ten")]
     pub login_failures_per_account: u32,

@@ -66,6 +66,12 @@ fn config_check_names_the_line_of_a_mistake() {
             "",
         ),
         (
+            "[\"administrator\"]",
+            "[\"everybody\"]",
+            "must be a list of registrar",
+            "",
+        ),
+        (
             "introspection_cache_max_age_s = 0",
             "introspection_cache_max_age_s = 6",
             "0 to 5",

@@ -201,6 +201,12 @@ impl Found<'_> {
                 "must be 1 to 60 (RFC 9700 section 4.5.3)",
             );
         }
+        let known = |role: &String| authorization_server::ROLES.contains(&role.as_str());
+        if !section.second_factor_required_for.iter().all(known) {
+            let roles = authorization_server::ROLES.join(", ");
+            let text = format!("must be a list of {roles}");
+            self.key(name, "second_factor_required_for", &text);
+        }
         if section.access_token_lifetime_s == 0 {
             self.key(name, "access_token_lifetime_s", "must be at least 1");
         }

@@ -122,6 +122,7 @@ refresh_token_lifetime_s = 86400
 authorization_code_lifetime_s = 60
 session_idle_s = 1800
 session_absolute_s = 43200
+second_factor_required_for = ["administrator"]          # of registrar, clerk, auditor, administrator
 login_failures_per_account = 10
 login_failures_per_source = 100
 login_failure_window_s = 900

@@ -100,6 +100,10 @@ fn authorization_server(party: &Party) -> Value {
         ),
         ("key_encryption_key_file", text("keys/key-encryption.key")),
         ("refresh_key_file", text("keys/refresh.key")),
+        (
+            "second_factor_required_for",
+            list(&["administrator".to_owned()]),
+        ),
         // A test suite signs in often, also with wrong passwords.
         ("login_failures_per_source", Value::Integer(1_000)),
     ])

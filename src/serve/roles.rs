@@ -135,6 +135,7 @@ fn authorization_server(
         signing_algorithms: signing_algorithms(&loaded.config),
         cookie_name: format!("__Host-{}-session", loaded.config.party),
         jurisdictions: jurisdictions(&loaded.config),
+        second_factor_required_for: section.second_factor_required_for.clone(),
         lifetimes: authorization_server::Lifetimes {
             access_token: seconds(section.access_token_lifetime_s),
             refresh_token: seconds(section.refresh_token_lifetime_s),

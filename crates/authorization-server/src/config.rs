@@ -21,6 +21,8 @@ pub struct Config {
     pub signing_algorithms: Vec<Algorithm>,
     /// Jurisdictions that registrations here may name; empty means any.
     pub jurisdictions: Vec<String>,
+    /// Roles whose people sign in with a second factor only; others may choose one.
+    pub second_factor_required_for: Vec<String>,
     /// How long what is issued lives.
     pub lifetimes: Lifetimes,
     /// Bounds on what a caller may make us do.
@@ -94,6 +96,11 @@ impl Default for Limits {
 }
 
 impl Config {
+    /// Whether a person of this role signs in with a second factor only.
+    pub(crate) fn requires_second_factor(&self, role: &str) -> bool {
+        self.second_factor_required_for.iter().any(|it| it == role)
+    }
+
     /// RFC 8414 section 2 compares issuers as strings, and `Url` adds a slash to a bare origin.
     pub(crate) fn issuer_text(&self) -> String {
         self.issuer.as_str().trim_end_matches('/').to_owned()

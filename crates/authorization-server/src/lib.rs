@@ -63,6 +63,7 @@ use oauth::Random;
 use outbound::Outbound;
 use storage::{Clock, Db, Migration, Migrations};
 
+pub use administration::users::ROLES;
 pub use config::{Config, Lifetimes, Limits};
 pub use registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, OrganizationAccess, Profile,

@@ -1,6 +1,7 @@
 //! Signing in and out.
 
 mod code;
+mod enrol;
 mod purpose;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
         .route("/login", get(show).post(submit))
         .route("/login/code", get(code::show).post(code::submit))
+        .route("/login/enrol", get(enrol::show).post(enrol::submit))
         .route("/logout", get(show_logout).post(logout))
 }
 

@@ -18,6 +18,7 @@ use oauth::{Scope, SecretHash};
 
 use crate::caller::Caller;
 use crate::login::Told;
+use crate::second_factor::Setup;
 use crate::session::Session;
 use crate::store::authorization_requests::AuthorizationRequest;
 use crate::{AuthorizationServer, Client, GrantType};
@@ -124,6 +125,26 @@ pub(crate) fn code(
         retry_after(&mut response, wait);
     }
     response
+}
+
+/// The page of the second step for who has no second factor yet.
+pub(crate) fn enrol(
+    server: &AuthorizationServer,
+    sign_in: SignIn<'_>,
+    handle: &str,
+    setup: &Setup,
+    error: Option<&str>,
+) -> Response {
+    let page = EnrolPage {
+        style: answer::style_path(),
+        party: &server.config().display_name,
+        fields: &sign_in.fields(),
+        pending: handle,
+        setup,
+        error,
+    };
+    let status = error.map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
+    answer::page(status, page.render(), sign_in.target())
 }
 
 /// The hidden fields by which a form says what somebody signs in for.
@@ -244,6 +265,17 @@ struct CodePage<'a> {
     party: &'a str,
     fields: &'a Fields<'a>,
     pending: &'a str,
+    error: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "enrol.html")]
+struct EnrolPage<'a> {
+    style: &'static str,
+    party: &'a str,
+    fields: &'a Fields<'a>,
+    pending: &'a str,
+    setup: &'a Setup,
     error: Option<&'a str>,
 }
 

@@ -36,13 +36,16 @@ pub(crate) struct AuthenticatedResourceOwner {
 }
 
 /// A person whose password was right, just now, and whose second factor is awaited.
-pub(crate) struct HalfAuthenticated(ResourceOwner);
+pub(crate) struct HalfAuthenticated {
+    owner: ResourceOwner,
+    enrolled: bool,
+}
 
 /// What a right password amounts to.
 pub(crate) enum Authenticated {
-    /// There is no second factor.
+    /// There is no second factor, and none is demanded.
     Whole(AuthenticatedResourceOwner),
-    /// There is one.
+    /// There is one, or has to be.
     Half(HalfAuthenticated),
 }
 
@@ -83,14 +86,19 @@ impl AuthenticatedResourceOwner {
 
 impl HalfAuthenticated {
     pub(crate) fn owner(&self) -> &ResourceOwner {
-        &self.0
+        &self.owner
+    }
+
+    /// Whether there is a second factor; otherwise one has to be set up first.
+    pub(crate) fn enrolled(&self) -> bool {
+        self.enrolled
     }
 
     /// The second factor that this person's present session began with counts on; `None` if there was none.
     pub(crate) fn with_session(self, session: &Session) -> Option<AuthenticatedResourceOwner> {
-        let same = session.owner.id == self.0.id && session.second_factor;
+        let same = session.owner.id == self.owner.id && session.second_factor;
         same.then_some(AuthenticatedResourceOwner {
-            owner: self.0,
+            owner: self.owner,
             second_factor: true,
         })
     }
@@ -131,10 +139,14 @@ pub(crate) async fn authenticate(
     match (found, checked) {
         (Some(user), Checked::Right { renewed }) if !user.owner.disabled => {
             renew(server, &user, renewed).await?;
-            if second_factors::is_enrolled(server.db(), &user.owner.id).await? {
+            let enrolled = second_factors::is_enrolled(server.db(), &user.owner.id).await?;
+            if enrolled || server.config().requires_second_factor(&user.owner.role) {
                 // Failures stay: who knows the password must not guess codes without end.
                 throttle::withdrawn(server, attempt).await?;
-                return Ok(Authenticated::Half(HalfAuthenticated(user.owner)));
+                return Ok(Authenticated::Half(HalfAuthenticated {
+                    owner: user.owner,
+                    enrolled,
+                }));
             }
             throttle::succeeded(server, attempt).await?;
             Ok(Authenticated::Whole(AuthenticatedResourceOwner {

@@ -15,12 +15,17 @@ use crate::store::second_factors::{self as table, StoredTotp};
 
 /// A right code that has not been used up yet: only [`Code::use_up`] in the transaction that acts on it makes it
 /// count.
-#[derive(Clone, Copy, Debug)]
 pub(crate) enum Code {
     /// Of the app, at this step.
     Step(i64),
     /// One of the recovery codes.
     Recovery(SecretHash),
+    /// Of an app that is taken into use with it, and with these recovery codes.
+    New {
+        secret: Vec<u8>,
+        step: i64,
+        hashes: Vec<SecretHash>,
+    },
 }
 
 impl Code {
@@ -29,6 +34,7 @@ impl Code {
         match self {
             Self::Step(_) => "authenticator app",
             Self::Recovery(_) => "recovery code",
+            Self::New { .. } => "new authenticator app",
         }
     }
 
@@ -37,10 +43,22 @@ impl Code {
         &self,
         tx: &mut Transaction<'_>,
         user_id: &str,
+        now: Timestamp,
     ) -> Result<bool, Error> {
         match self {
             Self::Step(step) => table::use_step(tx, user_id, *step).await,
             Self::Recovery(hash) => table::use_recovery_code(tx, user_id, hash).await,
+            Self::New {
+                secret,
+                step,
+                hashes,
+            } => {
+                let confirmed = table::confirm(tx, user_id, secret, *step, now).await?;
+                if confirmed {
+                    table::replace_recovery_codes(tx, user_id, hashes).await?;
+                }
+                Ok(confirmed)
+            }
         }
     }
 }
@@ -170,11 +188,19 @@ fn app(server: &AuthorizationServer, username: &str, secret: &[u8]) -> Totp {
         .build_noncompliant()
 }
 
-/// A proposed app is shown for so long.
-pub(crate) fn is_shown(stored: &StoredTotp, now: Timestamp) -> bool {
-    now < stored.created + SHOWN
+/// An app that is shown and not confirmed yet.
+pub(crate) async fn proposed(
+    server: &AuthorizationServer,
+    user_id: &str,
+) -> Result<Option<StoredTotp>, Error> {
+    let now = server.clock().now();
+    let stored = table::totp(server.db(), user_id).await?;
+    Ok(stored.filter(|it| it.confirmed.is_none() && now < it.created + SHOWN))
 }
 
+/// What a page says of a code that sets nothing up.
+pub(crate) const WRONG: &str = "The code is not the one that the app shows now.";
 const DIGITS: usize = 6;
 const RECOVERY_CODES: usize = 10;
+/// A proposed app is shown for so long.
 const SHOWN: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);

@@ -120,7 +120,8 @@ impl Session {
     }
 }
 
-/// The session of a request: not idle for too long, not too old, and of a person who is not disabled.
+/// The session of a request: not idle for too long, not too old, of a person who is not disabled, and begun with
+/// as many factors as the person's role demands today.
 pub(crate) async fn current(
     server: &AuthorizationServer,
     headers: &HeaderMap,
@@ -139,7 +140,8 @@ pub(crate) async fn current(
     let Some(owner) = users::find(server.db(), &stored.user_id).await? else {
         return Ok(None);
     };
-    if owner.disabled {
+    let demands = server.config().requires_second_factor(&owner.role);
+    if owner.disabled || (demands && !stored.second_factor) {
         return Ok(None);
     }
     if now >= stored.last_used + TOUCHED {
@@ -279,10 +281,10 @@ impl Work for BeginWithCode {
     /// The code is used up first: a page that is posted twice finds it used and leaves the waiting alone.
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
         let session = &self.begin.session;
-        if !self.code.use_up(tx, &session.user_id).await? {
+        let now = session.auth_time;
+        if !self.code.use_up(tx, &session.user_id, now).await? {
             return Ok(false);
         }
-        let now = session.auth_time;
         if !second_factors::consume_pending(tx, &self.pending, &self.browser, now).await? {
             return Ok(false);
         }

@@ -279,6 +279,7 @@ pub(crate) fn config() -> Config {
         cookie_name: "__Host-vro-session".to_owned(),
         signing_algorithms: vec![Algorithm::ES256],
         jurisdictions: vec![],
+        second_factor_required_for: vec!["administrator".to_owned()],
         lifetimes: Lifetimes::default(),
         limits: Limits::default(),
     }

@@ -6,7 +6,7 @@ mod tests;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use oauth::SecretHash;
@@ -19,7 +19,7 @@ use crate::login::{Body, Then};
 use crate::pages::{self, Authenticator, Problem, settle};
 use crate::resource_owner::AuthenticatedResourceOwner;
 use crate::session::{self, Browser, Session};
-use crate::store::second_factors::{self as table, StoredTotp};
+use crate::store::second_factors as table;
 use crate::{AuthorizationServer, second_factor};
 
 pub(super) fn routes() -> Router<AuthorizationServer> {
@@ -81,12 +81,12 @@ async fn confirm(
             Err(response) => return Ok(response),
         };
         let id = &session.owner.id;
-        let Some(stored) = proposed(&server, id).await? else {
+        let Some(stored) = second_factor::proposed(&server, id).await? else {
             return Ok(pages::see_other(PATH));
         };
         let digits = parameters.get("code").unwrap_or_default();
         let Some(step) = second_factor::step(&server, id, &stored, digits)? else {
-            return page(&server, &headers, &session, Some(WRONG)).await;
+            return page(&server, &headers, &session, Some(second_factor::WRONG)).await;
         };
         let (codes, hashes) = second_factor::recovery_codes(id, server.random());
         let work = Confirm {
@@ -102,7 +102,7 @@ async fn confirm(
         }
         let owner = AuthenticatedResourceOwner::confirmed(&session);
         let cookie = session::begin(&server, &owner, &headers, &caller).await?;
-        let mut response = pages::recovery_codes(&server, &codes);
+        let mut response = pages::recovery_codes(&server, &codes, Then::Account.path());
         response.headers_mut().append(header::SET_COOKIE, cookie);
         Ok(response)
     };
@@ -158,7 +158,7 @@ async fn renew(
             audit: event(&server, &caller, &session, "recovery-codes.renew"),
         };
         server.db().write(work).await?;
-        Ok(pages::recovery_codes(&server, &codes))
+        Ok(pages::recovery_codes(&server, &codes, Then::Account.path()))
     };
     settle(page.await, &server, &caller).await
 }
@@ -186,16 +186,6 @@ fn sign_in_again() -> Response {
     pages::see_other(&format!("/login?then={}", Then::Authenticator.as_str()))
 }
 
-/// An app that is shown and not confirmed yet.
-async fn proposed(
-    server: &AuthorizationServer,
-    user_id: &str,
-) -> Result<Option<StoredTotp>, storage::Error> {
-    let now = server.clock().now();
-    let stored = table::totp(server.db(), user_id).await?;
-    Ok(stored.filter(|it| it.confirmed.is_none() && second_factor::is_shown(it, now)))
-}
-
 async fn page(
     server: &AuthorizationServer,
     headers: &HeaderMap,
@@ -203,7 +193,7 @@ async fn page(
     error: Option<&'static str>,
 ) -> Result<Response, Problem> {
     let owner = &session.owner;
-    let state = match proposed(server, &owner.id).await? {
+    let state = match second_factor::proposed(server, &owner.id).await? {
         Some(stored) => Authenticator::Proposed(second_factor::setup(
             server,
             &owner.id,
@@ -216,13 +206,13 @@ async fn page(
         None => Authenticator::None,
     };
     let csrf_token = Browser::of(server, headers).account_token(session);
-    let status = error.map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
+    let required = server.config().requires_second_factor(&owner.role);
     Ok(pages::authenticator(
         server,
         &state,
+        required,
         &csrf_token,
         error,
-        status,
     ))
 }
 
@@ -296,4 +286,3 @@ impl Work for Renew {
 }
 
 const PATH: &str = Then::Authenticator.path();
-const WRONG: &str = "The code is not the one that the app shows now.";

@@ -291,4 +291,5 @@ fn name(username: &str) -> Result<(), Error> {
     ))
 }
 
-const ROLES: [&str; 4] = ["registrar", "clerk", "auditor", "administrator"];
+/// What a person can be.
+pub const ROLES: [&str; 4] = ["registrar", "clerk", "auditor", "administrator"];

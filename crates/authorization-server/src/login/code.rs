@@ -14,7 +14,7 @@ use oauth::{Parameters, Secret, SecretHash};
 use storage::{AuditEvent, Transaction, Work};
 
 use super::purpose::Purpose;
-use super::{Body, Told};
+use super::{Body, Told, enrol};
 use crate::authorize::only;
 use crate::caller::Caller;
 use crate::pages::{self, Problem, settle};
@@ -33,16 +33,28 @@ pub(super) async fn ask(
     half: &HalfAuthenticated,
 ) -> Result<Response, Problem> {
     let handle = Secret::generate(server.random());
-    let pending = Pending {
+    let now = server.clock().now();
+    let pending = |waiting| Pending {
         hash: handle.hash(),
         browser: Browser::of(server, headers).hash(),
         user_id: half.owner().id.clone(),
-        expires: server.clock().now() + WAITING,
+        expires: now + waiting,
     };
-    server.db().write(Wait(pending)).await?;
+    let page = if half.enrolled() {
+        server.db().write(Wait(pending(WAITING))).await?;
+        "code"
+    } else {
+        let begin = enrol::Begin {
+            pending: pending(ENROLLING),
+            secret: second_factor::propose(server, &half.owner().id)?,
+            now,
+        };
+        server.db().write(begin).await?;
+        "enrol"
+    };
     let (query, handle) = (purpose.query(), handle.expose());
     Ok(pages::see_other(&format!(
-        "/login/code?{query}&pending={handle}"
+        "/login/{page}?{query}&pending={handle}"
     )))
 }
 
@@ -113,7 +125,7 @@ async fn answer(
 }
 
 /// The person whose second factor is awaited in this browser, and the hashes of the row.
-async fn waiting(
+pub(super) async fn waiting(
     server: &AuthorizationServer,
     headers: &HeaderMap,
     handle: &str,
@@ -182,3 +194,5 @@ impl Work for Wait {
 
 /// How long a right password waits for its second factor.
 const WAITING: SignedDuration = SignedDuration::from_mins(5);
+/// How long one waits for the second factor to be set up.
+const ENROLLING: SignedDuration = SignedDuration::from_mins(15);

@@ -105,26 +105,33 @@ pub(crate) enum Authenticator {
 pub(crate) fn authenticator(
     server: &AuthorizationServer,
     state: &Authenticator,
+    required: bool,
     csrf_token: &str,
     error: Option<&str>,
-    status: StatusCode,
 ) -> Response {
+    let status = error.map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
     let page = AuthenticatorPage {
         style: answer::style_path(),
         party: &server.config().display_name,
         state,
+        required,
         csrf_token,
         error,
     };
     answer::page(status, page.render(), FormTarget::Own)
 }
 
-/// The page that shows recovery codes, once.
-pub(crate) fn recovery_codes(server: &AuthorizationServer, codes: &[Secret]) -> Response {
+/// The page that shows recovery codes, once, and leads on.
+pub(crate) fn recovery_codes(
+    server: &AuthorizationServer,
+    codes: &[Secret],
+    next: &str,
+) -> Response {
     let page = RecoveryCodesPage {
         style: answer::style_path(),
         party: &server.config().display_name,
         codes,
+        next,
     };
     answer::page(StatusCode::OK, page.render(), FormTarget::None)
 }
@@ -222,6 +229,7 @@ struct AuthenticatorPage<'a> {
     style: &'static str,
     party: &'a str,
     state: &'a Authenticator,
+    required: bool,
     csrf_token: &'a str,
     error: Option<&'a str>,
 }
@@ -232,6 +240,7 @@ struct RecoveryCodesPage<'a> {
     style: &'static str,
     party: &'a str,
     codes: &'a [Secret],
+    next: &'a str,
 }
 
 impl PasswordPage<'_> {

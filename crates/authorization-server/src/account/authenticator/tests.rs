@@ -4,8 +4,8 @@
 
 use axum::http::StatusCode;
 use jiff::SignedDuration;
+use storage::Outcome;
 use storage::testing::each_engine;
-use storage::{Outcome, Transaction, Work};
 
 use crate::MIGRATIONS;
 use crate::pages::testing::*;
@@ -245,18 +245,23 @@ async fn an_app_is_confirmed_once() {
     .await;
 }
 
-struct Nothing;
-
-impl Work for Nothing {
-    type Output = bool;
-
-    async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, storage::Error> {
-        crate::store::second_factors::use_step(tx, "nobody", 1).await
-    }
-}
-
+/// The present password makes a session whole only with the second factor that it began with.
 #[tokio::test]
-async fn nobody_has_no_steps() {
+async fn a_session_without_the_second_factor_changes_no_password() {
     let bench = bench().await;
-    assert!(!bench.server.db().write(Nothing).await.unwrap());
+    let mut browser = account(&bench).await;
+    enrol(&bench, &mut browser).await;
+    let sql = "UPDATE session SET second_factor = FALSE";
+    bench.server.db().write(Statement(sql)).await.unwrap();
+    let page = browser.get("/account/password").await;
+    let mut fields = page.form("/account/password");
+    let new = "another moss grows elsewhere";
+    fields.extend(owned(&[
+        ("current", PASSWORD),
+        ("new", new),
+        ("again", new),
+    ]));
+    let refused = browser.post("/account/password", &fields).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.html);
+    assert_eq!(bench.audit("user.set-password").await.len(), 0);
 }

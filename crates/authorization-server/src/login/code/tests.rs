@@ -114,6 +114,29 @@ async fn a_code_seen_by_others_signs_in_once() {
     .await;
 }
 
+/// However many right codes come at once for one waiting page, it signs in once.
+#[tokio::test]
+async fn a_waiting_page_signs_in_once() {
+    each_engine(&[&MIGRATIONS], |db| async move {
+        let bench = bench_on(db).await;
+        let (secret, recovery) = enrolled(&bench).await;
+        let mut browser = TestBrowser::new(&bench);
+        let page = password_given(&mut browser, "r.smith").await;
+        let mut codes = recovery[..5].to_vec();
+        codes.push(code_at(&bench, &secret));
+        let mut tabs: Vec<TestBrowser> = codes.iter().map(|_| browser.copy(&bench)).collect();
+        let tries = tabs.iter_mut().zip(&codes);
+        let answers = at_once(tries.map(|(tab, code)| give_code(tab, &page, code))).await;
+        let signed_in = answers
+            .iter()
+            .filter(|answer| answer.status == StatusCode::SEE_OTHER);
+        assert_eq!(signed_in.count(), 1);
+        let late = give_code(&mut browser, &page, &recovery[9]).await;
+        assert_eq!(late.status, StatusCode::BAD_REQUEST);
+    })
+    .await;
+}
+
 /// With the password, too, nobody guesses more than a stranger; and waiting pages do not multiply guesses.
 #[tokio::test]
 async fn guesses_of_codes_are_counted_over_all_pages() {

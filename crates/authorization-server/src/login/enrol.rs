@@ -1,0 +1,113 @@
+//! The second step of signing in for a person whose role demands a second factor and who has none yet: setting up
+//! an authenticator app.
+//!
+//! It cannot replace an app that is in use: of such a person nothing can be proposed, and without a proposal
+//! nothing can be confirmed.
+
+#[cfg(test)]
+mod tests;
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use storage::{Transaction, Work};
+
+use super::Body;
+use super::code::waiting;
+use super::purpose::Purpose;
+use crate::authorize::only;
+use crate::caller::Caller;
+use crate::pages::{self, Problem, settle};
+use crate::second_factor::{self, Code};
+use crate::session::{self, SecondStep};
+use crate::store::second_factors::{self, Pending};
+use crate::{AuthorizationServer, ResourceOwner};
+
+pub(super) async fn show(
+    State(server): State<AuthorizationServer>,
+    caller: Caller,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let page = async {
+        let query = query.unwrap_or_default();
+        let handle = only(query.as_bytes(), "pending").ok_or(Problem::NoRequest)?;
+        let purpose = Purpose::of_query(&server, &headers, &query).await?;
+        let (owner, ..) = waiting(&server, &headers, &handle).await?;
+        page(&server, &owner, &purpose, &handle, None).await
+    };
+    settle(page.await, &server, &caller).await
+}
+
+pub(super) async fn submit(
+    State(server): State<AuthorizationServer>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let page = async {
+        let (parameters, purpose) = Purpose::of_form(&server, &headers, body).await?;
+        let handle = parameters.get("pending").ok_or(Problem::NoRequest)?;
+        let (owner, pending, browser) = waiting(&server, &headers, handle).await?;
+        let stored = second_factor::proposed(&server, &owner.id).await?;
+        let stored = stored.ok_or(Problem::RequestOver)?;
+        let digits = parameters.get("code").unwrap_or_default();
+        let Some(step) = second_factor::step(&server, &owner.id, &stored, digits)? else {
+            return page(
+                &server,
+                &owner,
+                &purpose,
+                handle,
+                Some(second_factor::WRONG),
+            )
+            .await;
+        };
+        let (codes, hashes) = second_factor::recovery_codes(&owner.id, server.random());
+        let step = SecondStep {
+            owner: &owner,
+            pending,
+            browser,
+            code: Code::New {
+                secret: stored.secret,
+                step,
+                hashes,
+            },
+        };
+        let begun = session::begin_with_code(&server, step, &headers, &caller).await?;
+        let cookie = begun.ok_or(Problem::RequestOver)?;
+        let mut response = pages::recovery_codes(&server, &codes, &purpose.next());
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+        Ok(response)
+    };
+    settle(page.await, &server, &caller).await
+}
+
+async fn page(
+    server: &AuthorizationServer,
+    owner: &ResourceOwner,
+    purpose: &Purpose,
+    handle: &str,
+    error: Option<&'static str>,
+) -> Result<Response, Problem> {
+    let stored = second_factor::proposed(server, &owner.id).await?;
+    let stored = stored.ok_or(Problem::RequestOver)?;
+    let setup = second_factor::setup(server, &owner.id, &owner.username, &stored)?;
+    Ok(pages::enrol(server, purpose.page(), handle, &setup, error))
+}
+
+/// Begins the waiting with a new app to be set up.
+pub(super) struct Begin {
+    pub(super) pending: Pending,
+    pub(super) secret: Vec<u8>,
+    pub(super) now: jiff::Timestamp,
+}
+
+impl Work for Begin {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), storage::Error> {
+        let user_id = &self.pending.user_id;
+        second_factors::propose(tx, user_id, &self.secret, self.now).await?;
+        second_factors::insert_pending(tx, &self.pending).await
+    }
+}
