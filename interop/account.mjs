@@ -1,7 +1,7 @@
 // A person's own account in real Chromium, by keyboard alone: signing in without an application, ending a session
 // that is open elsewhere, taking an application's access back, another password.
 import { check, done, sandbox } from "./sandbox.mjs";
-import { accessible, browser, enter, focused, fresh, narrow, press, shot, tabTo } from "./chromium.mjs";
+import { accessible, browser, enter, focused, forget, fresh, narrow, press, shot, tabTo } from "./chromium.mjs";
 
 const dataflow = sandbox.dataflows[0];
 const user = dataflow.users[0];
@@ -26,6 +26,7 @@ async function changePassword(page, present, next) {
   await enter(page);
 }
 
+await forget(office, user);
 const { page, violations, context } = await fresh();
 await page.goto(`${office}/login`);
 await accessible(page, "sign-in to the account");
@@ -43,6 +44,9 @@ await page.waitForSelector('button[value="allow"]');
 await accessible(page, "consent");
 await page.click('button[value="allow"]');
 await page.waitForURL((url) => url.href.startsWith(`${ehr}/client`));
+await page.goto(`${ehr}/client/login?peer=${dataflow.authorization_server}`);
+await page.waitForURL((url) => url.href.startsWith(`${ehr}/client`));
+check(true, "the same is not asked twice");
 const elsewhere = await fresh();
 await signIn(elsewhere.page, user.password);
 check(elsewhere.page.url() === `${office}/account`, `signed in elsewhere: ${elsewhere.page.url()}`);
@@ -61,6 +65,13 @@ check(elsewhere.page.url() === `${office}/login`, "the other browser is signed o
 
 await press(page, "Take the access back");
 check(/None at the moment/.test(await page.textContent("main")), "no application has access any more");
+await page.goto(`${ehr}/client/login?peer=${dataflow.authorization_server}`);
+await page.waitForSelector('button[value="allow"]');
+await page.click('button[value="deny"]');
+await page.waitForURL((url) => url.href.startsWith(`${ehr}/client`));
+await shot(page, "consent-refused");
+await page.goto(`${office}/account`);
+check(/None at the moment/.test(await page.textContent("main")), "a refusal gives nothing");
 await shot(page, "account-withdrawn");
 
 await press(page, "Change the password");

@@ -92,3 +92,15 @@ export async function focused(page, id) {
   }
   throw new Error(`the focus is not on ${id}`);
 }
+
+/// A person who has allowed nothing: signing out everywhere forgets what other scripts have allowed for this one.
+export async function forget(office, user) {
+  const { context, page } = await fresh();
+  await page.goto(`${office}/login`);
+  await page.fill("#username", user.username);
+  await page.fill("#password", user.password);
+  await page.click('button[type="submit"]');
+  await page.click('form[action="/account/sign-out-everywhere"] button');
+  await page.waitForURL(`${office}/logout`);
+  await context.close();
+}

@@ -272,6 +272,8 @@ pub fn authorize_path(changes: &[(&str, &str)]) -> String {
         ("state", "s t&=é%"),
         ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
+        // Asked every time, whatever was allowed before.
+        ("prompt", "consent"),
     ];
     let mut parameters: Vec<(&str, &str)> = right
         .into_iter()

@@ -15,6 +15,7 @@ use axum::routing::{get, post};
 use oauth::{Parameters, Secret};
 use storage::{AuditEvent, Outcome, Transaction, Work};
 
+use crate::administration::users::end_all;
 use crate::administration::{self, Actor};
 use crate::authorize::only;
 use crate::caller::Caller;
@@ -23,8 +24,8 @@ use crate::pages::{self, Account, PasswordRefusal, Problem, settle};
 use crate::resource_owner::Authenticated;
 use crate::session::{self, Browser, Session, is_token};
 use crate::store::revocations::{self, id_of};
-use crate::store::second_factors;
 use crate::store::sessions::{self, Alive};
+use crate::store::{consents, second_factors};
 use crate::{AuthorizationServer, audit, password, resource_owner};
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
@@ -66,7 +67,11 @@ async fn show(
             session_id: id_of(session.hash.as_bytes()),
             csrf_token: browser.account_token(&session),
             sessions: sessions::of_user(server.db(), id, alive).await?,
-            grants: revocations::grants_of_user(server.db(), id, now).await?,
+            grants: {
+                let mut grants = revocations::grants_of_user(server.db(), id, now).await?;
+                grants.extend(consents::of_user(server.db(), id, now).await?);
+                grants
+            },
             second_factor: second_factors::is_enrolled(server.db(), id).await?,
             done: done.as_deref().and_then(notice),
         };
@@ -377,8 +382,7 @@ impl Work for EndAll {
     type Output = ();
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), storage::Error> {
-        sessions::delete_of_user(tx, &self.user_id).await?;
-        revocations::revoke_user(tx, &self.user_id, self.now).await?;
+        end_all(tx, &self.user_id, self.now).await?;
         tx.audit(&self.audit).await
     }
 }
@@ -395,9 +399,11 @@ impl Work for Withdraw {
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, storage::Error> {
         let (user, client) = (&self.user_id, &self.client_id);
-        let withdrawn = revocations::revoke_grants(tx, user, client, self.now).await?;
-        tx.audit(&outcome(&self.audit, withdrawn)).await?;
-        Ok(withdrawn)
+        let forgotten = consents::forget(tx, user, client).await?;
+        let revoked = revocations::revoke_grants(tx, user, client, self.now).await?;
+        tx.audit(&outcome(&self.audit, forgotten || revoked))
+            .await?;
+        Ok(forgotten || revoked)
     }
 }
 

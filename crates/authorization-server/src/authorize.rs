@@ -26,7 +26,7 @@ use crate::pushed_authorization::{self, REQUEST_URI};
 use crate::session::{self, Browser};
 use crate::store::authorization_requests::{self, AuthorizationRequest, Claim};
 use crate::store::clients;
-use crate::{AuthorizationServer, Client, audit};
+use crate::{AuthorizationServer, Client, audit, consent};
 use check::Refusal;
 pub(crate) use check::{Checked, Wish, check, echoed};
 
@@ -44,8 +44,11 @@ async fn from_query(
 ) -> Response {
     let page = async {
         let asked = Asked::read(&server, query.unwrap_or_default().as_bytes()).await?;
-        match asked.request(&server, &headers).await? {
-            Ok(request) => open(&server, &headers, request).await,
+        match asked.request(&server) {
+            Ok(Accepted::Pages(request)) => open(&server, &headers, request).await,
+            Ok(Accepted::Silent(request)) => {
+                asked.silently(&server, &caller, &headers, request).await
+            }
             Err(refusal) => asked.refuse(&server, &caller, refusal).await,
         }
     };
@@ -66,8 +69,11 @@ async fn from_body(
             return Err(Problem::MalformedRequest);
         }
         let asked = Asked::read(&server, &body).await?;
-        match asked.request(&server, &headers).await? {
-            Ok(request) => park(&server, request).await,
+        match asked.request(&server) {
+            Ok(Accepted::Pages(request)) => park(&server, request).await,
+            Ok(Accepted::Silent(request)) => {
+                asked.silently(&server, &caller, &headers, request).await
+            }
             Err(refusal) => asked.refuse(&server, &caller, refusal).await,
         }
     };
@@ -95,6 +101,14 @@ struct Asked {
     redirect_uri: String,
     state: Option<String>,
     asked: Wanted,
+}
+
+/// A request that is in order.
+enum Accepted {
+    /// The person may be asked.
+    Pages(AuthorizationRequest),
+    /// No page may be shown.
+    Silent(AuthorizationRequest),
 }
 
 /// What a request asks for: in its own parameters, or in those that were pushed.
@@ -150,29 +164,44 @@ impl Asked {
         })
     }
 
-    async fn request(
-        &self,
-        server: &AuthorizationServer,
-        headers: &HeaderMap,
-    ) -> Result<Result<AuthorizationRequest, Refusal>, Problem> {
+    fn request(&self, server: &AuthorizationServer) -> Result<Accepted, Refusal> {
         let checked = match &self.asked {
             Wanted::Here(_) if self.client.protocol.pushed_requests_only() => {
-                return Ok(Err(Refusal::not_pushed()));
+                return Err(Refusal::not_pushed());
             }
-            Wanted::Here(parameters) => match check(&self.client, parameters) {
-                Ok(checked) => checked,
-                Err(refusal) => return Ok(Err(refusal)),
-            },
+            Wanted::Here(parameters) => check(&self.client, parameters)?,
             Wanted::Pushed(checked) => (**checked).clone(),
         };
         let silent = checked.silent;
         let request = self.accepted(server, checked);
-        if silent {
-            let session = session::current(server, headers).await?;
-            let signed_in = session.is_some_and(|it| request.accepts(it.auth_time));
-            return Ok(Err(Refusal::silent(signed_in)));
+        Ok(if silent {
+            Accepted::Silent(request)
+        } else {
+            Accepted::Pages(request)
+        })
+    }
+
+    /// `prompt=none`: a code where the person is signed in and has agreed before, else why not.
+    async fn silently(
+        &self,
+        server: &AuthorizationServer,
+        caller: &Caller,
+        headers: &HeaderMap,
+        request: AuthorizationRequest,
+    ) -> Result<Response, Problem> {
+        let session = session::current(server, headers).await?;
+        let session = session.filter(|it| request.accepts(it.auth_time));
+        let answer = match &session {
+            Some(it) => consent::silently(server, caller, &self.client, &request, it).await?,
+            None => None,
+        };
+        match answer {
+            Some(answer) => Ok(answer),
+            None => {
+                let refusal = Refusal::silent(session.is_some());
+                self.refuse(server, caller, refusal).await
+            }
         }
-        Ok(Ok(request))
     }
 
     fn accepted(&self, server: &AuthorizationServer, checked: Checked) -> AuthorizationRequest {

@@ -1,5 +1,10 @@
 //! What a person allows a client to do, and the code that says so. RFC 6749 sections 4.1.1 and
 //! 4.1.2.
+//!
+//! A consent is remembered for exactly what the page showed. Clients whose identity nothing assures are asked for
+//! every time (RFC 8252 section 8.6).
+
+mod remembered;
 
 #[cfg(test)]
 mod tests;
@@ -9,6 +14,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
+use jiff::Timestamp;
 use oauth::{Scope, Secret, SecretHash};
 use storage::{AuditEvent, Outcome, Transaction, Work};
 
@@ -16,9 +22,11 @@ use crate::caller::Caller;
 use crate::login::{Body, open, posted};
 use crate::pages::{self, Consent, Open, Problem, settle};
 use crate::session::{self, Browser, Session, is_token};
+use crate::store::authorization_requests::{self, AuthorizationRequest};
 use crate::store::codes::{self, NewCode};
-use crate::store::{authorization_requests, identifier};
-use crate::{AuthorizationServer, audit, authorize};
+use crate::store::consents::{self, Key};
+use crate::store::identifier;
+use crate::{AuthorizationServer, Client, audit, authorize};
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new().route("/consent", get(show).post(decide))
@@ -35,25 +43,22 @@ async fn show(
         let Some(session) = signed_in(&server, &headers, &open).await? else {
             return Ok(to_login(&open));
         };
-        let scope = granted(&open, &session);
+        let ask = Ask::of(&open, &session);
+        let scope = ask.granted();
         if scope.is_empty() {
-            return finish(
-                &server,
-                &open,
-                nothing_to_allow(&server, &caller, &open, &session),
-            )
-            .await;
+            return finish(&server, &ask, ask.nothing_to_allow(&server, &caller)).await;
+        }
+        if let Some(answer) = remembered::answer(&server, &caller, &ask, &scope).await? {
+            return Ok(answer);
         }
         let shown = Browser::of(&server, &headers).shown(&open.handle, &session, &scope);
-        Ok(pages::consent(
-            &server,
-            &open,
-            &Consent {
-                session: &session,
-                scope: &scope,
-                shown,
-            },
-        ))
+        let consent = Consent {
+            session: &session,
+            scope: &scope,
+            shown,
+            asked_again: remembered::is_assured(&ask).then_some(remembered::LIFETIME),
+        };
+        Ok(pages::consent(&server, &open, &consent))
     };
     settle(page.await, &server, &caller).await
 }
@@ -69,7 +74,8 @@ async fn decide(
         let Some(session) = signed_in(&server, &headers, &open).await? else {
             return Ok(to_login(&open));
         };
-        let scope = granted(&open, &session);
+        let ask = Ask::of(&open, &session);
+        let scope = ask.granted();
         let shown = Browser::of(&server, &headers).shown(&open.handle, &session, &scope);
         let decided = match parameters.get("decision") {
             Some("allow") if !is_token(&shown, parameters.get("shown")) => {
@@ -79,13 +85,35 @@ async fn decide(
                     open.handle
                 )));
             }
-            Some("allow") => allowed(&server, &caller, &open, &session, scope),
-            Some("deny") => refused(&server, &caller, &open, &session),
+            Some("allow") => ask.allowed(&server, &caller, scope, Agreement::Given),
+            Some("deny") => ask.refused(&server, &caller),
             _ => return Err(Problem::MalformedRequest),
         };
-        finish(&server, &open, decided).await
+        finish(&server, &ask, decided).await
     };
     settle(page.await, &server, &caller).await
+}
+
+/// The answer to a request that may show no page (`prompt=none`, OpenID Connect Core section 3.1.2.1): `None` when
+/// the person has to be asked.
+pub(crate) async fn silently(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    client: &Client,
+    request: &AuthorizationRequest,
+    session: &Session,
+) -> Result<Option<Response>, Problem> {
+    let ask = Ask {
+        client,
+        request,
+        session,
+        stored: None,
+    };
+    let scope = ask.granted();
+    if scope.is_empty() {
+        return Ok(None);
+    }
+    remembered::answer(server, caller, &ask, &scope).await
 }
 
 /// The session, unless the client asked for a fresh sign-in and it is older than that.
@@ -102,10 +130,22 @@ fn to_login(open: &Open) -> Response {
     pages::see_other(&format!("/login?request={}", open.handle))
 }
 
-/// Nobody can allow more than the own registration does, nor than the client's does by now.
-fn granted(open: &Open, session: &Session) -> Scope {
-    let registered = Scope::granted(&open.request.scope, &open.client.scope);
-    Scope::granted(&registered, &session.owner.scope)
+/// Who asks for what, and whom.
+struct Ask<'a> {
+    client: &'a Client,
+    request: &'a AuthorizationRequest,
+    session: &'a Session,
+    /// Under which the request is stored; one that shows no page is not.
+    stored: Option<SecretHash>,
+}
+
+/// How the person has agreed.
+#[derive(Clone, Copy)]
+enum Agreement {
+    /// Just now.
+    Given,
+    /// Some time ago, to the same.
+    Remembered,
 }
 
 /// What came of the request.
@@ -114,133 +154,180 @@ struct Decision {
     members: Vec<(&'static str, String)>,
 }
 
-fn allowed(
-    server: &AuthorizationServer,
-    caller: &Caller,
-    open: &Open,
-    session: &Session,
-    scope: Scope,
-) -> Decision {
-    let code = Secret::generate(server.random());
-    let request = &open.request;
-    let new = NewCode {
-        code_hash: code.hash(),
-        client_id: request.client_id.clone(),
-        user_id: session.owner.id.clone(),
-        redirect_uri: request.redirect_uri.clone(),
-        code_challenge: request.code_challenge.clone(),
-        scope,
-        audiences: request.audiences.clone(),
-        family_id: identifier(server.random()),
-        auth_time: session.auth_time,
-        expires: server.clock().now() + server.config().authorization_code_lifetime(),
-    };
-    let audit = event(server, caller, open, session, Outcome::Allowed);
-    Decision {
-        work: Decided {
-            request: open.hash,
-            code: Some(new),
-            audit,
-        },
-        members: vec![("code", code.expose().to_owned())],
+impl<'a> Ask<'a> {
+    fn of(open: &'a Open, session: &'a Session) -> Self {
+        Self {
+            client: &open.client,
+            request: &open.request,
+            session,
+            stored: Some(open.hash),
+        }
     }
-}
 
-fn refused(
-    server: &AuthorizationServer,
-    caller: &Caller,
-    open: &Open,
-    session: &Session,
-) -> Decision {
-    denied(
-        event(server, caller, open, session, Outcome::Denied),
-        open,
-        "the person refused",
-    )
-}
-
-fn nothing_to_allow(
-    server: &AuthorizationServer,
-    caller: &Caller,
-    open: &Open,
-    session: &Session,
-) -> Decision {
-    let text = "the person may allow nothing of the scope";
-    denied(
-        event(server, caller, open, session, Outcome::Denied),
-        open,
-        text,
-    )
-}
-
-fn denied(audit: AuditEvent, open: &Open, text: &'static str) -> Decision {
-    let audit = AuditEvent {
-        reason: Some(format!("access_denied: {text}")),
-        ..audit
-    };
-    Decision {
-        work: Decided {
-            request: open.hash,
-            code: None,
-            audit,
-        },
-        members: vec![
-            ("error", "access_denied".to_owned()),
-            ("error_description", text.to_owned()),
-        ],
+    /// Nobody can allow more than the own registration does, nor than the client's does by now.
+    fn granted(&self) -> Scope {
+        let registered = Scope::granted(&self.request.scope, &self.client.scope);
+        Scope::granted(&registered, &self.session.owner.scope)
     }
-}
 
-fn event(
-    server: &AuthorizationServer,
-    caller: &Caller,
-    open: &Open,
-    session: &Session,
-    outcome: Outcome,
-) -> AuditEvent {
-    AuditEvent {
-        client_id: Some(open.request.client_id.clone()),
-        subject: Some(session.owner.id.clone()),
-        organization: session.owner.rights.organization.clone(),
-        ..audit::event(server, caller, "consent", outcome)
+    fn allowed(
+        &self,
+        server: &AuthorizationServer,
+        caller: &Caller,
+        scope: Scope,
+        agreement: Agreement,
+    ) -> Decision {
+        let code = Secret::generate(server.random());
+        let request = self.request;
+        let now = server.clock().now();
+        let key = remembered::key(self, &scope);
+        let mut audit = self.event(server, caller, Outcome::Allowed);
+        let consent = match agreement {
+            Agreement::Given => Consented::Given {
+                key,
+                scope: scope.clone(),
+                expires: now + remembered::LIFETIME,
+            },
+            Agreement::Remembered => {
+                audit.reason = Some("remembered".to_owned());
+                Consented::Remembered(key)
+            }
+        };
+        let new = NewCode {
+            code_hash: code.hash(),
+            client_id: request.client_id.clone(),
+            user_id: self.session.owner.id.clone(),
+            redirect_uri: request.redirect_uri.clone(),
+            code_challenge: request.code_challenge.clone(),
+            scope,
+            audiences: request.audiences.clone(),
+            family_id: identifier(server.random()),
+            auth_time: self.session.auth_time,
+            expires: now + server.config().authorization_code_lifetime(),
+        };
+        Decision {
+            work: Decided {
+                request: self.stored,
+                code: Some((new, consent)),
+                now,
+                audit,
+            },
+            members: vec![("code", code.expose().to_owned())],
+        }
+    }
+
+    fn refused(&self, server: &AuthorizationServer, caller: &Caller) -> Decision {
+        self.denied(server, caller, "the person refused")
+    }
+
+    fn nothing_to_allow(&self, server: &AuthorizationServer, caller: &Caller) -> Decision {
+        self.denied(server, caller, "the person may allow nothing of the scope")
+    }
+
+    fn denied(&self, server: &AuthorizationServer, caller: &Caller, text: &str) -> Decision {
+        let audit = AuditEvent {
+            reason: Some(format!("access_denied: {text}")),
+            ..self.event(server, caller, Outcome::Denied)
+        };
+        Decision {
+            work: Decided {
+                request: self.stored,
+                code: None,
+                now: server.clock().now(),
+                audit,
+            },
+            members: vec![
+                ("error", "access_denied".to_owned()),
+                ("error_description", text.to_owned()),
+            ],
+        }
+    }
+
+    fn event(&self, server: &AuthorizationServer, caller: &Caller, outcome: Outcome) -> AuditEvent {
+        let owner = &self.session.owner;
+        AuditEvent {
+            client_id: Some(self.request.client_id.clone()),
+            subject: Some(owner.id.clone()),
+            organization: owner.rights.organization.clone(),
+            ..audit::event(server, caller, "consent", outcome)
+        }
+    }
+
+    /// The answer at the redirect URI.
+    fn answer(&self, server: &AuthorizationServer, members: &[(&'static str, String)]) -> Response {
+        let members: Vec<(&str, &str)> = members
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let (redirect_uri, state) = (&self.request.redirect_uri, self.request.state.as_deref());
+        authorize::answer(server, redirect_uri, state, &members)
     }
 }
 
 /// Takes the request away together with what was decided: a page that is posted twice decides once.
 async fn finish(
     server: &AuthorizationServer,
-    open: &Open,
+    ask: &Ask<'_>,
     decision: Decision,
 ) -> Result<Response, Problem> {
-    if !server.db().write(decision.work).await? {
-        return Err(Problem::RequestOver);
+    match server.db().write(decision.work).await? {
+        Done::Decided => Ok(ask.answer(server, &decision.members)),
+        Done::Over | Done::Withdrawn => Err(Problem::RequestOver),
     }
-    let members: Vec<(&str, &str)> = decision
-        .members
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let (redirect_uri, state) = (&open.request.redirect_uri, open.request.state.as_deref());
-    Ok(authorize::answer(server, redirect_uri, state, &members))
+}
+
+/// What stands behind a code.
+enum Consented {
+    Given {
+        key: Key,
+        scope: Scope,
+        expires: Timestamp,
+    },
+    Remembered(Key),
 }
 
 struct Decided {
-    request: SecretHash,
-    code: Option<NewCode>,
+    request: Option<SecretHash>,
+    code: Option<(NewCode, Consented)>,
+    now: Timestamp,
     audit: AuditEvent,
 }
 
-impl Work for Decided {
-    type Output = bool;
+enum Done {
+    Decided,
+    /// The request was decided before.
+    Over,
+    /// The consent has been withdrawn meanwhile.
+    Withdrawn,
+}
 
-    async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, storage::Error> {
-        if !authorization_requests::consume(tx, &self.request).await? {
-            return Ok(false);
+impl Work for Decided {
+    type Output = Done;
+
+    /// The consent comes before the code: the row that a withdrawal takes away is ours until we are done, or gone.
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<Done, storage::Error> {
+        if let Some((_, Consented::Remembered(key))) = &self.code
+            && !consents::act_on(tx, key, self.now).await?
+        {
+            return Ok(Done::Withdrawn);
         }
-        if let Some(code) = &self.code {
+        if let Some(request) = &self.request
+            && !authorization_requests::consume(tx, request).await?
+        {
+            return Ok(Done::Over);
+        }
+        if let Some((code, consented)) = &self.code {
+            if let Consented::Given {
+                key,
+                scope,
+                expires,
+            } = consented
+            {
+                consents::remember(tx, key, scope, self.now, *expires).await?;
+            }
             codes::insert(tx, code).await?;
         }
         tx.audit(&self.audit).await?;
-        Ok(true)
+        Ok(Done::Decided)
     }
 }

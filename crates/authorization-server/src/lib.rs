@@ -106,6 +106,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/sqlite/0005_second_factor.sql"),
             postgres: include_str!("../migrations/postgres/0005_second_factor.sql"),
         },
+        Migration {
+            version: 6,
+            title: "consent",
+            sqlite: include_str!("../migrations/sqlite/0006_consent.sql"),
+            postgres: include_str!("../migrations/postgres/0006_consent.sql"),
+        },
     ],
 };
 

@@ -14,6 +14,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
+use jiff::SignedDuration;
 use oauth::{Scope, SecretHash};
 
 use crate::caller::Caller;
@@ -50,6 +51,8 @@ pub(crate) struct Consent<'a> {
     pub(crate) scope: &'a Scope,
     /// Binds the answer to what was shown.
     pub(crate) shown: String,
+    /// After which time the same is asked again; `None`: each time.
+    pub(crate) asked_again: Option<SignedDuration>,
 }
 
 /// What the sign-in page is for.
@@ -208,6 +211,9 @@ pub(crate) fn consent(
         request: &open.handle,
         csrf_token: &open.csrf_token,
         shown: &consent.shown,
+        asked_again: consent
+            .asked_again
+            .map(|after| words::duration(after.as_secs())),
         return_to: answer::origin(&open.request.redirect_uri),
     };
     answer::page(StatusCode::OK, page.render(), to_client(open))
@@ -297,6 +303,7 @@ struct ConsentPage<'a> {
     request: &'a str,
     csrf_token: &'a str,
     shown: &'a str,
+    asked_again: Option<String>,
     return_to: String,
 }
 

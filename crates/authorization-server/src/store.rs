@@ -8,6 +8,7 @@ pub(crate) mod assertions;
 pub(crate) mod authorization_requests;
 pub(crate) mod clients;
 pub(crate) mod codes;
+pub(crate) mod consents;
 pub(crate) mod dynamic_registrations;
 pub(crate) mod pushed_requests;
 pub(crate) mod resource_servers;

@@ -181,7 +181,8 @@ async fn access_is_taken_back_before_it_is_used() {
     let bench = bench().await;
     token_of(&bench).await;
     let mut consenting = TestBrowser::new(&bench);
-    let page = consenting.reach_consent(&request(), "r.smith").await;
+    let asked = with("prompt", "consent");
+    let page = consenting.reach_consent(&asked, "r.smith").await;
     let code = consenting.decide(&page, "allow").await.answer()["code"].clone();
     let (mut browser, page) = signed_in(&bench, "r.smith").await;
     let form = forms(&page, "/account/applications/withdraw").remove(0);

@@ -10,7 +10,7 @@ use super::{Administration, Change, Error, validation};
 use crate::password::{self, Buffer};
 use crate::registration::{ResourceOwner, Rights};
 use crate::resource_owner::normal;
-use crate::store::{identifier, revocations, second_factors, sessions, throttle, users};
+use crate::store::{consents, identifier, revocations, second_factors, sessions, throttle, users};
 use crate::throttle::account;
 
 /// A person to be registered.
@@ -267,7 +267,7 @@ impl Change for Delete {
     }
 }
 
-/// Sessions, codes and tokens of a person.
+/// Sessions, consents, codes and tokens of a person. Consents come before codes, as where codes are made.
 pub(crate) async fn end_all(
     tx: &mut Transaction<'_>,
     id: &str,
@@ -275,6 +275,7 @@ pub(crate) async fn end_all(
 ) -> Result<(), storage::Error> {
     second_factors::delete_pending_of_user(tx, id).await?;
     sessions::delete_of_user(tx, id).await?;
+    consents::forget_all(tx, id).await?;
     revocations::revoke_user(tx, id, now).await.map(|_| ())
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Wish {
     pub(crate) max_age: Option<SignedDuration>,
     /// `login_hint`: what the username field holds before anybody types.
     pub(crate) login_hint: Option<String>,
+    /// `prompt=consent`: the person is asked, whatever is remembered.
+    pub(crate) ask_consent: bool,
 }
 
 impl Refusal {
@@ -53,8 +55,7 @@ impl Refusal {
         Self::new(ErrorCode::InvalidRequest, description)
     }
 
-    /// `prompt=none`: consent is not remembered, so there is always something to ask (OpenID
-    /// Connect Core section 3.1.2.6).
+    /// `prompt=none`, and there is something to ask (OpenID Connect Core section 3.1.2.6).
     pub(super) fn silent(signed_in: bool) -> Self {
         match signed_in {
             true => Self {
@@ -171,11 +172,7 @@ fn code_challenge(parameters: &Parameters) -> Result<CodeChallenge, Refusal> {
 
 /// Whether to sign in afresh, and whether to ask nothing (OpenID Connect Core section 3.1.2.1).
 fn prompt(parameters: &Parameters) -> Result<(bool, bool), Refusal> {
-    let words: Vec<&str> = parameters
-        .get("prompt")
-        .unwrap_or_default()
-        .split(' ')
-        .collect();
+    let words: Vec<&str> = words(parameters).collect();
     let silent = words.contains(&"none");
     if silent && words.len() > 1 {
         let description = "prompt=none stands alone";
@@ -185,6 +182,10 @@ fn prompt(parameters: &Parameters) -> Result<(bool, bool), Refusal> {
         words.contains(&"login") || words.contains(&"select_account"),
         silent,
     ))
+}
+
+fn words(parameters: &Parameters) -> impl Iterator<Item = &str> {
+    parameters.get("prompt").unwrap_or_default().split(' ')
 }
 
 /// A `max_age` that cannot be read must not be ignored: the client relies on it. A hint that no username can be
@@ -200,6 +201,7 @@ fn wish(parameters: &Parameters) -> Result<Wish, Refusal> {
     Ok(Wish {
         max_age: max_age.map(|seconds| SignedDuration::from_secs(seconds.into())),
         login_hint: hint.map(str::to_owned),
+        ask_consent: words(parameters).any(|word| word == "consent"),
     })
 }
 

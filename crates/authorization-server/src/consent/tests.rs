@@ -197,7 +197,7 @@ async fn nobody_allows_more_than_both_registrations() {
     );
 
     // The client's registration has shrunk since it asked.
-    let page = browser.open(&request()).await;
+    let page = browser.open(&with("prompt", "consent")).await;
     let small = NewClient {
         client_id: Some("app".to_owned()),
         scope: "user/Composition.rs".to_owned(),
