@@ -21,12 +21,13 @@ use crate::authorize::only;
 use crate::caller::Caller;
 use crate::login::{Body, Told, form};
 use crate::pages::{self, Account, PasswordRefusal, Problem, settle};
+use crate::password::{self, Rule};
 use crate::resource_owner::Authenticated;
 use crate::session::{self, Browser, Session, is_token};
 use crate::store::revocations::{self, id_of};
 use crate::store::sessions::{self, Alive};
 use crate::store::{consents, second_factors};
-use crate::{AuthorizationServer, audit, password, resource_owner};
+use crate::{AuthorizationServer, audit, resource_owner};
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
@@ -230,7 +231,8 @@ async fn changed(
     let secret = |name| Secret::received(parameters.get(name).unwrap_or_default().to_owned());
     let (current, new, again) = (secret("current"), secret("new"), secret("again"));
     let username = &session.owner.username;
-    if let Err(rule) = password::check(&new, username) {
+    let second_factor = second_factors::is_enrolled(server.db(), &session.owner.id).await?;
+    if let Err(rule) = password::choose(&new, username, Rule::of(second_factor)).await {
         return Ok(Err(PasswordRefusal::new(
             "new",
             format!("The new password {rule}."),

@@ -4,6 +4,8 @@ use jiff::SignedDuration;
 use oauth::jose::Algorithm;
 use url::Url;
 
+use crate::ResourceOwner;
+
 /// Settings of one party's authorization server.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -96,9 +98,11 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// Whether a person of this role signs in with a second factor only.
-    pub(crate) fn requires_second_factor(&self, role: &str) -> bool {
-        self.second_factor_required_for.iter().any(|it| it == role)
+    /// Whether a person signs in with a second factor only: the role demands it, or the password is too short to
+    /// stand alone.
+    pub(crate) fn requires_second_factor(&self, owner: &ResourceOwner) -> bool {
+        let roles = &self.second_factor_required_for;
+        owner.short_password || roles.contains(&owner.role)
     }
 
     /// RFC 8414 section 2 compares issuers as strings, and `Url` adds a slash to a bare origin.

@@ -112,6 +112,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/sqlite/0006_consent.sql"),
             postgres: include_str!("../migrations/postgres/0006_consent.sql"),
         },
+        Migration {
+            version: 7,
+            title: "short password",
+            sqlite: include_str!("../migrations/sqlite/0007_short_password.sql"),
+            postgres: include_str!("../migrations/postgres/0007_short_password.sql"),
+        },
     ],
 };
 

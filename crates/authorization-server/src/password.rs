@@ -47,29 +47,83 @@ pub(crate) fn dummy() -> String {
     )
 }
 
-/// Whether a password may be chosen.
+/// What a password has to be, by what stands beside it (SP 800-63B section 3.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    OnlyFactor,
+    WithSecondFactor,
+}
+
+impl Rule {
+    /// For a person who has a second factor, or has none.
+    pub(crate) fn of(second_factor: bool) -> Self {
+        if second_factor {
+            Self::WithSecondFactor
+        } else {
+            Self::OnlyFactor
+        }
+    }
+
+    /// In characters.
+    pub(crate) const fn least(self) -> usize {
+        match self {
+            Self::OnlyFactor => ALONE,
+            Self::WithSecondFactor => LEAST,
+        }
+    }
+}
+
+/// [`check`], off the async threads: taking a password apart can take as long as a hash.
+///
+/// # Errors
+/// As there.
+pub(crate) async fn choose(
+    password: &Secret,
+    username: &str,
+    rule: Rule,
+) -> Result<(), &'static str> {
+    let password = Secret::received(password.expose().to_owned());
+    let username = username.to_owned();
+    let task = tokio::task::spawn_blocking(move || check(&password, &username, rule));
+    task.await.unwrap_or(Err("could not be checked"))
+}
+
+/// Whether a password may be chosen: long enough, and none of those that are tried first. What kinds of
+/// characters it has does not matter.
 ///
 /// # Errors
 /// A sentence that says what to do.
-pub(crate) fn check(password: &Secret, username: &str) -> Result<(), &'static str> {
+fn check(password: &Secret, username: &str, rule: Rule) -> Result<(), &'static str> {
     let text = password.expose();
     let length = text.chars().count();
-    if length < LEAST {
-        return Err("must have at least 15 characters");
+    match rule {
+        Rule::OnlyFactor if length < ALONE => return Err("must have at least 15 characters"),
+        Rule::WithSecondFactor if length < LEAST => return Err("must have at least 8 characters"),
+        _ => {}
     }
     if length > MOST {
         return Err("must have at most 128 characters");
     }
     let folded = text.to_lowercase();
-    let first = folded.chars().next().unwrap_or_default();
-    let repeated = folded.chars().all(|c| c == first);
     let named = username.len() >= NAME && folded.contains(&username.to_lowercase());
-    if repeated || named || COMMON.iter().any(|common| folded.contains(common)) {
+    if named || guesses(&folded, username) < GUESSES {
         return Err(
-            "is too easy to guess: it holds the username, a common password or one character repeated",
+            "is too easy to guess: it is made of the username, of common passwords or of a simple pattern",
         );
     }
     Ok(())
+}
+
+/// Whether a password is too short to stand alone.
+pub(crate) fn is_short(password: &Secret) -> bool {
+    password.expose().chars().count() < ALONE
+}
+
+/// How many passwords are tried before this one, about: it is taken apart into common passwords, words, names and
+/// patterns, of which tens of thousands are known. As a power of ten.
+fn guesses(folded: &str, username: &str) -> f64 {
+    let start: String = folded.chars().take(TAKEN_APART).collect();
+    zxcvbn::zxcvbn(&start, &[username, "correcthorsebatterystaple"]).guesses_log10()
 }
 
 /// A password of 100 random bits, in groups that can be read out and typed: `k7rm-2fvp-…`. Letters
@@ -142,24 +196,16 @@ const SALT: usize = 16;
 const HASH: usize = 32;
 /// 32 of them: a byte modulo 32 is even.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-/// SP 800-63B: a password that is the only factor.
-const LEAST: usize = 15;
+/// SP 800-63B: a password that is the only factor, and one beside another.
+const ALONE: usize = 15;
+const LEAST: usize = 8;
 const MOST: usize = 128;
 /// Shorter usernames are in many a good password.
 const NAME: usize = 4;
-/// Long ones that length alone would let through.
-const COMMON: &[&str] = &[
-    "passwordpassword",
-    "correcthorsebatterystaple",
-    "123456789012345",
-    "qwertyuiopasdfg",
-    "letmeinletmein",
-    "iloveyouiloveyou",
-    "administrator123",
-    "welcomewelcome",
-    "changemechangeme",
-    "abcdefghijklmno",
-];
+/// What is hard to guess so far is not easier with more behind it, and taking more apart can take seconds.
+const TAKEN_APART: usize = 32;
+/// A hundred million: with a hundred guesses a day, nobody comes there.
+const GUESSES: f64 = 8.0;
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -243,18 +289,64 @@ pub(crate) mod tests {
 
     #[test]
     fn what_may_be_chosen() {
-        let chosen = |text: &str| check(&Secret::received(text.to_owned()), "r.smith");
-        assert!(chosen("the moss grows slowly").is_ok());
-        assert!(chosen(&"ab".repeat(64)).is_ok());
-        for refused in [
-            "fourteen chars",
-            "",
-            &"a".repeat(20),
-            &"ab".repeat(65),
-            "r.smith is my name",
-            "PasswordPassword1",
+        use Rule::{OnlyFactor, WithSecondFactor};
+        let chosen =
+            |text: &str, rule| check(&Secret::received(text.to_owned()), "r.smith", rule).is_ok();
+        for good in [
+            "the moss grows slowly",
+            &(0..32)
+                .map(|n| format!("{:04x}", (n * 40_503 + 977) % 65_536))
+                .collect::<String>(),
+            "gänseblümchen am wegesrand",
+            "四角い石は転がらない冬の朝",
         ] {
-            assert!(chosen(refused).is_err(), "{refused}");
+            assert!(chosen(good, WithSecondFactor), "{good}");
+        }
+        assert!(chosen("the moss grows slowly", OnlyFactor));
+        assert!(chosen("tr4vq9mz", WithSecondFactor));
+        for short in ["tr4vq9mz", "fourteen chars"] {
+            assert!(!chosen(short, OnlyFactor), "{short}");
+        }
+        for refused in [
+            "",
+            "tr4vq9m",
+            &"a".repeat(20),
+            &"ab7!".repeat(33),
+            "r.smith is my name",
+            "R.SMITH is my name",
+            "PasswordPassword1",
+            "password1234567",
+            "qwertyuiopasdfghjkl",
+            "123456789012345678",
+            "correcthorsebatterystaple",
+            "CorrectHorseBatteryStaple",
+            "iloveyouiloveyouiloveyou",
+            "p@ssw0rdp@ssw0rd",
+            "abcdefghijklmnopqrstuvwxyz",
+            "letmeinletmein123",
+        ] {
+            assert!(!chosen(refused, OnlyFactor), "{refused}");
+            assert!(!chosen(refused, WithSecondFactor), "{refused}");
+        }
+    }
+
+    /// Whole, the first of them takes more than five seconds.
+    #[test]
+    fn taking_a_password_apart_ends() {
+        for hostile in [
+            "4@8({[<369%!10$57+2",
+            "a1b2",
+            "qwqw",
+            "1",
+            "abcabd",
+            "pass",
+            "19",
+            "é",
+        ] {
+            let text: String = hostile.chars().cycle().take(MOST).collect();
+            let begun = std::time::Instant::now();
+            let _ = check(&Secret::received(text), "r.smith", Rule::OnlyFactor);
+            assert!(begun.elapsed().as_millis() < 1_000, "{hostile}");
         }
     }
 
@@ -263,6 +355,6 @@ pub(crate) mod tests {
         let password = generate(&Random::system());
         assert_eq!(password.expose().len(), 24);
         assert_ne!(password.expose(), generate(&Random::system()).expose());
-        assert!(check(&password, "r.smith").is_ok());
+        assert!(check(&password, "r.smith", Rule::OnlyFactor).is_ok());
     }
 }

@@ -134,6 +134,8 @@ pub struct ResourceOwner {
     pub rights: Rights,
     /// Cannot sign in, and all tokens are inactive.
     pub disabled: bool,
+    /// Whether the password has fewer than 15 characters and so counts with a second factor only.
+    pub short_password: bool,
     /// For the operator.
     pub note: Option<String>,
     /// When the account was made.

@@ -140,7 +140,7 @@ pub(crate) async fn authenticate(
         (Some(user), Checked::Right { renewed }) if !user.owner.disabled => {
             renew(server, &user, renewed).await?;
             let enrolled = second_factors::is_enrolled(server.db(), &user.owner.id).await?;
-            if enrolled || server.config().requires_second_factor(&user.owner.role) {
+            if enrolled || server.config().requires_second_factor(&user.owner) {
                 // Failures stay: who knows the password must not guess codes without end.
                 throttle::withdrawn(server, attempt).await?;
                 return Ok(Authenticated::Half(HalfAuthenticated {

@@ -140,7 +140,7 @@ pub(crate) async fn current(
     let Some(owner) = users::find(server.db(), &stored.user_id).await? else {
         return Ok(None);
     };
-    let demands = server.config().requires_second_factor(&owner.role);
+    let demands = server.config().requires_second_factor(&owner);
     if owner.disabled || (demands && !stored.second_factor) {
         return Ok(None);
     }

@@ -206,7 +206,7 @@ async fn page(
         None => Authenticator::None,
     };
     let csrf_token = Browser::of(server, headers).account_token(session);
-    let required = server.config().requires_second_factor(&owner.role);
+    let required = server.config().requires_second_factor(owner);
     Ok(pages::authenticator(
         server,
         &state,

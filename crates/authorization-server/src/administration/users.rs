@@ -7,7 +7,7 @@ use oauth::{Scope, Secret, SecretHash};
 use storage::{AuditEvent, Transaction};
 
 use super::{Administration, Change, Error, validation};
-use crate::password::{self, Buffer};
+use crate::password::{self, Buffer, Rule};
 use crate::registration::{ResourceOwner, Rights};
 use crate::resource_owner::normal;
 use crate::store::{consents, identifier, revocations, second_factors, sessions, throttle, users};
@@ -47,7 +47,9 @@ impl Administration {
         validation::rights(&new.rights, &self.jurisdictions)?;
         let scope =
             Scope::parse(&new.scope).map_err(|_| Error::invalid("scope", "cannot be read"))?;
-        let hash = self.hash(&new.password, &username).await?;
+        let hash = self
+            .hash(&new.password, &username, Rule::OnlyFactor)
+            .await?;
         let owner = ResourceOwner {
             id: format!("u-{}", identifier(&self.random)),
             username,
@@ -55,6 +57,7 @@ impl Administration {
             scope,
             rights: new.rights,
             disabled: false,
+            short_password: false,
             note: new.note,
             created: self.clock.now(),
         };
@@ -102,13 +105,15 @@ impl Administration {
         .await
     }
 
-    /// Gives a person another password; sessions and tokens end at once.
+    /// Gives a person another password, of at least 8 characters beside a second factor and 15 without; sessions and
+    /// tokens end at once.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`].
     pub async fn set_user_password(&self, username: &str, password: &Secret) -> Result<(), Error> {
         let owner = self.user(username).await?;
-        let hash = self.hash(password, &owner.username).await?;
+        let rule = Rule::of(self.has_second_factor(&owner.id).await?);
+        let hash = self.hash(password, &owner.username, rule).await?;
         let event = self.user_event("user.set-password", &owner.id);
         self.act(
             event,
@@ -116,6 +121,7 @@ impl Administration {
                 now: self.clock.now(),
                 id: owner.id,
                 account: account(&owner.username),
+                short: password::is_short(password),
                 hash,
             },
         )
@@ -172,8 +178,10 @@ impl Administration {
         }
     }
 
-    async fn hash(&self, password: &Secret, username: &str) -> Result<String, Error> {
-        password::check(password, username).map_err(|why| Error::invalid("password", why))?;
+    async fn hash(&self, password: &Secret, username: &str, rule: Rule) -> Result<String, Error> {
+        password::choose(password, username, rule)
+            .await
+            .map_err(|why| Error::invalid("password", why))?;
         let (random, password) = (
             self.random.clone(),
             Secret::received(password.expose().to_owned()),
@@ -221,13 +229,14 @@ impl Change for SetDisabled {
 struct SetPassword {
     id: String,
     account: SecretHash,
+    short: bool,
     hash: String,
     now: jiff::Timestamp,
 }
 
 impl Change for SetPassword {
     async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
-        if !users::set_password(tx, &self.id, &self.hash, self.now).await? {
+        if !users::set_password(tx, &self.id, &self.hash, self.short, self.now).await? {
             return Ok(Err(Error::NotFound("user")));
         }
         // Failures with the old password do not hold the new one up.

@@ -9,6 +9,7 @@ use oauth::Secret;
 use super::answer::{self, FormTarget};
 use super::{organization, retry_after, words};
 use crate::AuthorizationServer;
+use crate::password::Rule;
 use crate::second_factor::Setup;
 use crate::session::Session;
 use crate::store::revocations::GrantEntry;
@@ -76,10 +77,12 @@ pub(crate) fn password(
     csrf_token: &str,
     refusal: Option<&PasswordRefusal>,
 ) -> Response {
+    let rule = Rule::of(session.second_factor);
     let page = PasswordPage {
         style: answer::style_path(),
         party: &server.config().display_name,
         username: &session.owner.username,
+        least: rule.least(),
         csrf_token,
         refusal,
     };
@@ -219,6 +222,7 @@ struct PasswordPage<'a> {
     style: &'static str,
     party: &'a str,
     username: &'a str,
+    least: usize,
     csrf_token: &'a str,
     refusal: Option<&'a PasswordRefusal>,
 }

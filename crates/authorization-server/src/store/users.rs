@@ -68,12 +68,11 @@ pub(crate) async fn set_password(
     tx: &mut Transaction<'_>,
     id: &str,
     hash: &str,
+    short: bool,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    Ok(tx
-        .execute(SET_PASSWORD, &[hash.into(), now.into(), id.into()])
-        .await?
-        == 1)
+    let parameters = [hash.into(), now.into(), short.into(), id.into()];
+    Ok(tx.execute(SET_PASSWORD, &parameters).await? == 1)
 }
 
 /// Another hash of the same password; nothing when it is no longer the same.
@@ -105,6 +104,7 @@ fn read(row: &Row<'_>) -> Result<StoredUser, Error> {
             disabled: row.boolean(9)?,
             note: row.optional_text(10)?,
             created: row.timestamp(11)?,
+            short_password: row.boolean(12)?,
         },
     })
 }
@@ -113,7 +113,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, username, password_hash, role, scope, organization, organization_access, jurisdictions, ",
-            "record_types, disabled, note, created_ms FROM resource_owner ",
+            "record_types, disabled, note, created_ms, short_password FROM resource_owner ",
             $rest
         )
     };
@@ -125,8 +125,7 @@ const INSERT: &str = "INSERT INTO resource_owner (id, username, password_hash, r
     organization_access, jurisdictions, record_types, disabled, note, created_ms, password_changed_ms) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
 const SET_DISABLED: &str = "UPDATE resource_owner SET disabled = $1 WHERE id = $2";
-const SET_PASSWORD: &str =
-    "UPDATE resource_owner SET password_hash = $1, password_changed_ms = $2 WHERE id = $3";
+const SET_PASSWORD: &str = "UPDATE resource_owner SET password_hash = $1, password_changed_ms = $2, short_password = $3 WHERE id = $4";
 const REPLACE_HASH: &str =
     "UPDATE resource_owner SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
 const DELETE: &str = "DELETE FROM resource_owner WHERE id = $1";

@@ -96,6 +96,41 @@ async fn an_app_in_use_is_not_replaced_at_the_sign_in() {
     .await;
 }
 
+/// SP 800-63B: 8 characters beside a second factor, 15 alone; and when the factor is gone, another one.
+#[tokio::test]
+async fn a_short_password_stands_beside_a_second_factor_only() {
+    let bench = bench().await;
+    let mut browser = account(&bench).await;
+    let change = async |browser: &mut TestBrowser, current: &str, new: &str| {
+        let page = browser.get("/account/password").await;
+        let mut fields = page.form("/account/password");
+        fields.extend(owned(&[("current", current), ("new", new), ("again", new)]));
+        browser.post("/account/password", &fields).await
+    };
+    let refused = change(&mut browser, PASSWORD, "tr4vq9mz").await;
+    assert!(
+        refused.html.contains("at least 15 characters"),
+        "{}",
+        refused.html
+    );
+    enrol(&bench, &mut browser).await;
+    let changed = change(&mut browser, PASSWORD, "tr4vq9mz").await;
+    assert_eq!(
+        changed.location(),
+        "/account?done=password",
+        "{}",
+        changed.html
+    );
+    bench.admin.reset_second_factor("r.smith").await.unwrap();
+    let login = browser.get("/login").await;
+    let first = browser.sign_in(&login, "r.smith", "tr4vq9mz").await;
+    assert!(
+        first.location().starts_with("/login/enrol?"),
+        "{}",
+        first.location()
+    );
+}
+
 /// A session from before the rule, or from before the promotion, is over.
 #[tokio::test]
 async fn a_session_with_one_factor_does_not_outlive_the_rule() {
