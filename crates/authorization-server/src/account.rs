@@ -20,7 +20,7 @@ use crate::administration::{self, Actor};
 use crate::authorize::only;
 use crate::caller::Caller;
 use crate::login::{Body, Told, form};
-use crate::pages::{self, Account, PasswordRefusal, Problem, settle};
+use crate::pages::{self, Account, Language, PasswordRefusal, Problem, View, settle};
 use crate::password::{self, Rule};
 use crate::resource_owner::Authenticated;
 use crate::session::{self, Browser, Session, is_token};
@@ -38,10 +38,7 @@ pub(crate) fn routes() -> Router<AuthorizationServer> {
             get(to_account).post(sign_out_everywhere),
         )
         .route("/account/applications/withdraw", post(withdraw))
-        .route(
-            "/account/password",
-            get(show_password).post(change_password),
-        )
+        .route(PASSWORD, get(show_password).post(change_password))
         .merge(authenticator::routes())
 }
 
@@ -77,7 +74,7 @@ async fn show(
             done: done.as_deref().and_then(notice),
         };
         Ok(with_browser(
-            pages::account(&server, &account),
+            pages::account(&View::new(&server, &caller).at(ACCOUNT), &account),
             &server,
             &browser,
         ))
@@ -181,7 +178,12 @@ async fn show_password(
         };
         let browser = Browser::of(&server, &headers);
         let token = browser.account_token(&session);
-        let page = pages::password(&server, &session, &token, None);
+        let page = pages::password(
+            &View::new(&server, &caller).at(PASSWORD),
+            &session,
+            &token,
+            None,
+        );
         Ok(with_browser(page, &server, &browser))
     };
     settle(page.await, &server, &caller).await
@@ -214,7 +216,8 @@ async fn change_password(
                 };
                 server.db().audit(denied).await?;
                 let token = Browser::of(&server, &headers).account_token(&session);
-                Ok(pages::password(&server, &session, &token, Some(&refusal)))
+                let view = View::new(&server, &caller).at(PASSWORD);
+                Ok(pages::password(&view, &session, &token, Some(&refusal)))
             }
         }
     };
@@ -230,26 +233,29 @@ async fn changed(
 ) -> Result<Result<resource_owner::AuthenticatedResourceOwner, PasswordRefusal>, Problem> {
     let secret = |name| Secret::received(parameters.get(name).unwrap_or_default().to_owned());
     let (current, new, again) = (secret("current"), secret("new"), secret("again"));
-    let username = &session.owner.username;
+    let (l, username) = (caller.language, &session.owner.username);
     let second_factor = second_factors::is_enrolled(server.db(), &session.owner.id).await?;
     if let Err(rule) = password::choose(&new, username, Rule::of(second_factor)).await {
-        return Ok(Err(PasswordRefusal::new(
-            "new",
-            format!("The new password {rule}."),
-        )));
+        let text = l.f("The new password {}.", &[l.t(rule)]);
+        return Ok(Err(PasswordRefusal::new("new", text)));
     }
     if new.expose() != again.expose() {
-        let text = "The two new passwords are not the same.".to_owned();
+        let text = l.t("The two new passwords are not the same.").to_owned();
         return Ok(Err(PasswordRefusal::new("again", text)));
     }
     if new.expose() == current.expose() {
-        let text = "The new password is the present one.".to_owned();
+        let text = l.t("The new password is the present one.").to_owned();
         return Ok(Err(PasswordRefusal::new("new", text)));
     }
     let owner = match resource_owner::authenticate(server, username, current, caller).await {
         Ok(Authenticated::Whole(owner)) => Some(owner),
         Ok(Authenticated::Half(half)) => half.with_session(session),
-        Err(refusal) => return Ok(Err(PasswordRefusal::not_authenticated(Told::of(refusal)?))),
+        Err(refusal) => {
+            return Ok(Err(PasswordRefusal::not_authenticated(
+                l,
+                Told::of(l, refusal)?,
+            )));
+        }
     };
     let Some(owner) = owner else {
         // The factor was set up after this session began, elsewhere: such a session is over anyway.
@@ -343,9 +349,9 @@ impl PasswordRefusal {
         }
     }
 
-    fn not_authenticated(told: Told) -> Self {
+    fn not_authenticated(l: Language, told: Told) -> Self {
         let text = match told.status {
-            StatusCode::FORBIDDEN => "The present password is not right.".to_owned(),
+            StatusCode::FORBIDDEN => l.t("The present password is not right.").to_owned(),
             _ => told.text,
         };
         Self {
@@ -420,6 +426,7 @@ fn outcome(audit: &AuditEvent, found: bool) -> AuditEvent {
 }
 
 const ACCOUNT: &str = "/account";
+const PASSWORD: &str = "/account/password";
 const DONE_SESSION: &str = "session";
 const DONE_WITHDRAWN: &str = "withdrawn";
 const DONE_PASSWORD: &str = "password";

@@ -1,4 +1,5 @@
-//! Who sent a request, for audit rows: the peer's address and the front's request id.
+//! Who sent a request, for audit rows: the peer's address and the front's request id; and in which language the
+//! answer is read.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -6,12 +7,16 @@ use std::net::SocketAddr;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 
+use crate::pages::Language;
+
 /// The origin of a request. Only the connection's own peer address counts: a forwarding header is
 /// whatever the sender likes (RFC 9700 section 4.13).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Caller {
     pub(crate) source_address: Option<String>,
     pub(crate) request_id: Option<String>,
+    /// Of pages.
+    pub(crate) language: Language,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -26,6 +31,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         Ok(Self {
             source_address: peer.map(|ConnectInfo(address)| address.ip().to_string()),
             request_id: request_id.map(str::to_owned),
+            language: Language::of(&parts.headers),
         })
     }
 }

@@ -20,7 +20,7 @@ use storage::{AuditEvent, Outcome, Transaction, Work};
 
 use crate::caller::Caller;
 use crate::login::{Body, open, posted};
-use crate::pages::{self, Consent, Open, Problem, settle};
+use crate::pages::{self, Consent, Open, Problem, View, settle};
 use crate::session::{self, Browser, Session, is_token};
 use crate::store::authorization_requests::{self, AuthorizationRequest};
 use crate::store::codes::{self, NewCode};
@@ -58,7 +58,9 @@ async fn show(
             shown,
             asked_again: remembered::is_assured(&ask).then_some(remembered::LIFETIME),
         };
-        Ok(pages::consent(&server, &open, &consent))
+        let here = format!("/consent?request={}", open.handle);
+        let view = View::new(&server, &caller).at(here);
+        Ok(pages::consent(&view, &open, &consent))
     };
     settle(page.await, &server, &caller).await
 }

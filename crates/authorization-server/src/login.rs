@@ -20,7 +20,7 @@ use storage::AuditEvent;
 use crate::authorize::only;
 use crate::caller::Caller;
 use crate::endpoint::is_form;
-use crate::pages::{self, Open, Problem, Refused, settle};
+use crate::pages::{self, Language, Open, Problem, Refused, View, settle};
 use crate::resource_owner::{self, Authenticated, LoginRefusal};
 use crate::session::{self, Browser, Session, is_token};
 use crate::store::{authorization_requests, clients};
@@ -47,10 +47,10 @@ async fn show(
         match &purpose {
             Purpose::Application(open) => {
                 let hint = open.request.wish.login_hint.as_deref();
-                Ok(page(&server, &purpose, hint.unwrap_or_default()))
+                Ok(page(&server, &caller, &purpose, hint.unwrap_or_default()))
             }
             Purpose::Account { then, cookie, .. } => {
-                let mut page = to_account(&server, &headers, &purpose, *then).await?;
+                let mut page = to_account(&server, &caller, &headers, &purpose, *then).await?;
                 if let Some(cookie) = cookie {
                     page.headers_mut()
                         .append(header::SET_COOKIE, cookie.clone());
@@ -65,6 +65,7 @@ async fn show(
 /// Nobody signs in twice, but where what follows wants a sign-in that has just been.
 async fn to_account(
     server: &AuthorizationServer,
+    caller: &Caller,
     headers: &HeaderMap,
     purpose: &Purpose,
     then: Then,
@@ -78,15 +79,21 @@ async fn to_account(
         return Ok(pages::see_other(then.path()));
     }
     let username = session.map(|it| it.owner.username).unwrap_or_default();
-    Ok(page(server, purpose, &username))
+    Ok(page(server, caller, purpose, &username))
 }
 
-fn page(server: &AuthorizationServer, purpose: &Purpose, username: &str) -> Response {
+fn page(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    purpose: &Purpose,
+    username: &str,
+) -> Response {
     let shown = Refused {
         username,
         error: None,
     };
-    pages::login(server, purpose.page(), &shown, StatusCode::OK)
+    let view = View::new(server, caller).at(purpose.address("/login"));
+    pages::login(&view, purpose.page(), &shown, StatusCode::OK)
 }
 
 async fn submit(
@@ -119,7 +126,16 @@ async fn sign_in(
             response.headers_mut().append(header::SET_COOKIE, cookie);
             Ok(response)
         }
-        Err(refusal) => refuse(server, caller, purpose, username, Told::of(refusal)?).await,
+        Err(refusal) => {
+            refuse(
+                server,
+                caller,
+                purpose,
+                username,
+                Told::of(caller.language, refusal)?,
+            )
+            .await
+        }
     }
 }
 
@@ -135,49 +151,48 @@ pub(crate) struct Told {
 impl Told {
     /// # Errors
     /// When nothing was decided: the database.
-    pub(crate) fn of(refusal: LoginRefusal) -> Result<Self, storage::Error> {
+    pub(crate) fn of(l: Language, refusal: LoginRefusal) -> Result<Self, storage::Error> {
         match refusal {
-            LoginRefusal::Wrong { known } => Ok(Self::wrong(known)),
-            LoginRefusal::Held { wait, known } => Ok(Self::held(wait, known)),
-            LoginRefusal::Busy => Ok(Self::busy()),
+            LoginRefusal::Wrong { known } => Ok(Self::wrong(l, known)),
+            LoginRefusal::Held { wait, known } => Ok(Self::held(l, wait, known)),
+            LoginRefusal::Busy => Ok(Self::busy(l)),
             LoginRefusal::Unavailable(error) => Err(error),
         }
     }
 
     /// A wrong password, an unknown name and a disabled account say the same.
-    fn wrong(known: Option<String>) -> Self {
+    fn wrong(l: Language, known: Option<String>) -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
-            text: "The username or the password is not right.".to_owned(),
+            text: l.t("The username or the password is not right.").to_owned(),
             retry_after: None,
             reason: "wrong username or password",
             known,
         }
     }
 
-    fn held(wait: SignedDuration, known: Option<String>) -> Self {
+    fn held(l: Language, wait: SignedDuration, known: Option<String>) -> Self {
         let minutes = (wait.as_secs() + 59) / 60;
         let minutes = if minutes <= 1 {
-            "1 minute".to_owned()
+            l.t("1 minute").to_owned()
         } else {
-            format!("{minutes} minutes")
+            l.f("{} minutes", &[&minutes.to_string()])
         };
+        let text = "Too many attempts failed. Try again in {}, or ask your administrator.";
         Self {
             status: StatusCode::TOO_MANY_REQUESTS,
-            text: format!(
-                "Too many attempts failed. Try again in {minutes}, or ask your administrator."
-            ),
+            text: l.f(text, &[&minutes]),
             retry_after: Some(wait),
             reason: "too many failures",
             known,
         }
     }
 
-    fn busy() -> Self {
+    fn busy(l: Language) -> Self {
+        let text = "Many people are signing in at this moment. Try again in a few seconds.";
         Self {
             status: StatusCode::TOO_MANY_REQUESTS,
-            text: "Many people are signing in at this moment. Try again in a few seconds."
-                .to_owned(),
+            text: l.t(text).to_owned(),
             retry_after: Some(BUSY),
             reason: "too busy",
             known: None,
@@ -203,7 +218,8 @@ async fn refuse(
         username,
         error: Some(told.text),
     };
-    let mut response = pages::login(server, purpose.page(), &refused, told.status);
+    let view = View::new(server, caller).at(purpose.address("/login"));
+    let mut response = pages::login(&view, purpose.page(), &refused, told.status);
     if let Some(wait) = told.retry_after {
         pages::retry_after(&mut response, wait);
     }
@@ -222,7 +238,10 @@ async fn show_logout(
         let signed_in = signed_in
             .as_ref()
             .map(|(session, token)| (*session, token.as_str()));
-        Ok(pages::logout(&server, signed_in))
+        Ok(pages::logout(
+            &View::new(&server, &caller).at("/logout"),
+            signed_in,
+        ))
     };
     settle(page.await, &server, &caller).await
 }

@@ -2,11 +2,13 @@
 
 mod account;
 mod answer;
+mod language;
 mod problem;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod view;
 mod words;
 
 use askama::Template;
@@ -29,10 +31,14 @@ pub(crate) use account::{
     Account, Authenticator, PasswordRefusal, account, authenticator, password, recovery_codes,
 };
 pub(crate) use answer::{retry_after, see_other};
+pub(crate) use language::Language;
 pub(crate) use problem::Problem;
+pub(crate) use view::View;
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
-    Router::new().route(answer::style_path(), get(answer::style))
+    Router::new()
+        .route(answer::style_path(), get(answer::style))
+        .merge(view::routes())
 }
 
 /// An authorization request with what its pages need.
@@ -89,18 +95,17 @@ pub(crate) async fn settle(
 
 /// The sign-in page.
 pub(crate) fn login(
-    server: &AuthorizationServer,
+    view: &View<'_>,
     sign_in: SignIn<'_>,
     refused: &Refused<'_>,
     status: StatusCode,
 ) -> Response {
     let fields = sign_in.fields();
     let page = LoginPage {
-        style: answer::style_path(),
-        party: &server.config().display_name,
+        view,
         organization: fields
             .open
-            .map_or("", |open| organization(&open.client.rights)),
+            .map_or("", |open| organization(view.l, &open.client.rights)),
         username: refused.username,
         error: refused.error.as_deref(),
         fields: &fields,
@@ -110,14 +115,13 @@ pub(crate) fn login(
 
 /// The page of the second step. `handle` names whose it is.
 pub(crate) fn code(
-    server: &AuthorizationServer,
+    view: &View<'_>,
     sign_in: SignIn<'_>,
     handle: &str,
     refused: Option<&Told>,
 ) -> Response {
     let page = CodePage {
-        style: answer::style_path(),
-        party: &server.config().display_name,
+        view,
         fields: &sign_in.fields(),
         pending: handle,
         error: refused.map(|told| told.text.as_str()),
@@ -132,19 +136,18 @@ pub(crate) fn code(
 
 /// The page of the second step for who has no second factor yet.
 pub(crate) fn enrol(
-    server: &AuthorizationServer,
+    view: &View<'_>,
     sign_in: SignIn<'_>,
     handle: &str,
     setup: &Setup,
     error: Option<&str>,
 ) -> Response {
     let page = EnrolPage {
-        style: answer::style_path(),
-        party: &server.config().display_name,
+        view,
         fields: &sign_in.fields(),
         pending: handle,
         setup,
-        error,
+        error: error.map(|error| view.l.t(error)),
     };
     let status = error.map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
     answer::page(status, page.render(), sign_in.target())
@@ -182,65 +185,51 @@ impl<'a> SignIn<'a> {
 }
 
 /// The consent page: who asks, for whom, what, where, for how long.
-pub(crate) fn consent(
-    server: &AuthorizationServer,
-    open: &Open,
-    consent: &Consent<'_>,
-) -> Response {
+pub(crate) fn consent(view: &View<'_>, open: &Open, consent: &Consent<'_>) -> Response {
+    let l = view.l;
     let owner = &consent.session.owner;
     let rights = open.client.rights.intersect(&owner.rights);
-    let lifetimes = &server.config().lifetimes;
+    let lifetimes = &view.server.config().lifetimes;
     let life = open
         .client
         .access_token_lifetime
         .unwrap_or(lifetimes.access_token);
     let renews = open.client.grant_types.contains(&GrantType::RefreshToken);
     let page = ConsentPage {
-        style: answer::style_path(),
-        party: &server.config().display_name,
+        view,
         client: &open.client.name,
-        organization: organization(&open.client.rights),
+        organization: organization(l, &open.client.rights),
         username: &owner.username,
-        user_organization: organization(&owner.rights),
-        permissions: words::sentences(consent.scope),
-        record_types: words::record_types(&rights.record_types),
-        jurisdictions: words::jurisdictions(&rights.jurisdictions),
+        user_organization: organization(l, &owner.rights),
+        permissions: words::sentences(l, consent.scope),
+        record_types: words::record_types(l, &rights.record_types),
+        jurisdictions: words::jurisdictions(l, &rights.jurisdictions),
         audiences: &open.request.audiences,
-        life: words::duration(life.as_secs()),
-        renewed: renews.then(|| words::duration(lifetimes.refresh_token.as_secs())),
+        life: words::duration(l, life.as_secs()),
+        renewed: renews.then(|| words::duration(l, lifetimes.refresh_token.as_secs())),
         request: &open.handle,
         csrf_token: &open.csrf_token,
         shown: &consent.shown,
         asked_again: consent
             .asked_again
-            .map(|after| words::duration(after.as_secs())),
+            .map(|after| words::duration(l, after.as_secs())),
         return_to: answer::origin(&open.request.redirect_uri),
     };
     answer::page(StatusCode::OK, page.render(), to_client(open))
 }
 
 /// The page that asks whether to sign out, or says that nobody is signed in.
-pub(crate) fn logout(
-    server: &AuthorizationServer,
-    signed_in: Option<(&Session, &str)>,
-) -> Response {
+pub(crate) fn logout(view: &View<'_>, signed_in: Option<(&Session, &str)>) -> Response {
     let (username, csrf_token) = match signed_in {
         Some((session, token)) => (Some(session.owner.username.as_str()), token),
         None => (None, ""),
     };
-    let party = &server.config().display_name;
     let page = LogoutPage {
-        style: answer::style_path(),
-        party,
+        view,
         username,
         csrf_token,
     };
-    let target = if signed_in.is_some() {
-        FormTarget::Own
-    } else {
-        FormTarget::None
-    };
-    answer::page(StatusCode::OK, page.render(), target)
+    answer::page(StatusCode::OK, page.render(), FormTarget::Own)
 }
 
 fn to_client(open: &Open) -> FormTarget<'_> {
@@ -249,15 +238,15 @@ fn to_client(open: &Open) -> FormTarget<'_> {
     }
 }
 
-fn organization(rights: &crate::Rights) -> &str {
-    rights.organization.as_deref().unwrap_or("no organization")
+fn organization(l: Language, rights: &crate::Rights) -> &str {
+    let none = l.t("no organization");
+    rights.organization.as_deref().unwrap_or(none)
 }
 
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage<'a> {
-    style: &'static str,
-    party: &'a str,
+    view: &'a View<'a>,
     fields: &'a Fields<'a>,
     organization: &'a str,
     username: &'a str,
@@ -267,8 +256,7 @@ struct LoginPage<'a> {
 #[derive(Template)]
 #[template(path = "code.html")]
 struct CodePage<'a> {
-    style: &'static str,
-    party: &'a str,
+    view: &'a View<'a>,
     fields: &'a Fields<'a>,
     pending: &'a str,
     error: Option<&'a str>,
@@ -277,8 +265,7 @@ struct CodePage<'a> {
 #[derive(Template)]
 #[template(path = "enrol.html")]
 struct EnrolPage<'a> {
-    style: &'static str,
-    party: &'a str,
+    view: &'a View<'a>,
     fields: &'a Fields<'a>,
     pending: &'a str,
     setup: &'a Setup,
@@ -288,8 +275,7 @@ struct EnrolPage<'a> {
 #[derive(Template)]
 #[template(path = "consent.html")]
 struct ConsentPage<'a> {
-    style: &'static str,
-    party: &'a str,
+    view: &'a View<'a>,
     client: &'a str,
     organization: &'a str,
     username: &'a str,
@@ -310,8 +296,7 @@ struct ConsentPage<'a> {
 #[derive(Template)]
 #[template(path = "logout.html")]
 struct LogoutPage<'a> {
-    style: &'static str,
-    party: &'a str,
+    view: &'a View<'a>,
     username: Option<&'a str>,
     csrf_token: &'a str,
 }

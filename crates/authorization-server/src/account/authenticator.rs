@@ -16,7 +16,7 @@ use super::{event, posted, with_browser};
 use crate::administration::users::end_all;
 use crate::caller::Caller;
 use crate::login::{Body, Then};
-use crate::pages::{self, Authenticator, Problem, settle};
+use crate::pages::{self, Authenticator, Problem, View, settle};
 use crate::resource_owner::AuthenticatedResourceOwner;
 use crate::session::{self, Browser, Session};
 use crate::store::second_factors as table;
@@ -40,7 +40,13 @@ async fn show(
             return Ok(sign_in_again());
         };
         let browser = Browser::of(&server, &headers);
-        let page = page(&server, &headers, &session, None).await?;
+        let page = page(
+            &View::new(&server, &caller).at(PATH),
+            &headers,
+            &session,
+            None,
+        )
+        .await?;
         Ok(with_browser(page, &server, &browser))
     };
     settle(page.await, &server, &caller).await
@@ -86,7 +92,8 @@ async fn confirm(
         };
         let digits = parameters.get("code").unwrap_or_default();
         let Some(step) = second_factor::step(&server, id, &stored, digits)? else {
-            return page(&server, &headers, &session, Some(second_factor::WRONG)).await;
+            let view = View::new(&server, &caller).at(PATH);
+            return page(&view, &headers, &session, Some(second_factor::WRONG)).await;
         };
         let (codes, hashes) = second_factor::recovery_codes(id, server.random());
         let work = Confirm {
@@ -102,7 +109,8 @@ async fn confirm(
         }
         let owner = AuthenticatedResourceOwner::confirmed(&session);
         let cookie = session::begin(&server, &owner, &headers, &caller).await?;
-        let mut response = pages::recovery_codes(&server, &codes, Then::Account.path());
+        let mut response =
+            pages::recovery_codes(&View::new(&server, &caller), &codes, Then::Account.path());
         response.headers_mut().append(header::SET_COOKIE, cookie);
         Ok(response)
     };
@@ -158,7 +166,11 @@ async fn renew(
             audit: event(&server, &caller, &session, "recovery-codes.renew"),
         };
         server.db().write(work).await?;
-        Ok(pages::recovery_codes(&server, &codes, Then::Account.path()))
+        Ok(pages::recovery_codes(
+            &View::new(&server, &caller),
+            &codes,
+            Then::Account.path(),
+        ))
     };
     settle(page.await, &server, &caller).await
 }
@@ -187,12 +199,12 @@ fn sign_in_again() -> Response {
 }
 
 async fn page(
-    server: &AuthorizationServer,
+    view: &View<'_>,
     headers: &HeaderMap,
     session: &Session,
     error: Option<&'static str>,
 ) -> Result<Response, Problem> {
-    let owner = &session.owner;
+    let (server, owner) = (view.server, &session.owner);
     let state = match second_factor::proposed(server, &owner.id).await? {
         Some(stored) => Authenticator::Proposed(second_factor::setup(
             server,
@@ -208,7 +220,7 @@ async fn page(
     let csrf_token = Browser::of(server, headers).account_token(session);
     let required = server.config().requires_second_factor(owner);
     Ok(pages::authenticator(
-        server,
+        view,
         &state,
         required,
         &csrf_token,

@@ -17,7 +17,7 @@ use super::purpose::Purpose;
 use super::{Body, Told, enrol};
 use crate::authorize::only;
 use crate::caller::Caller;
-use crate::pages::{self, Problem, settle};
+use crate::pages::{self, Language, Problem, View, settle};
 use crate::resource_owner::HalfAuthenticated;
 use crate::session::{self, Browser, SecondStep};
 use crate::store::second_factors::{self, Pending};
@@ -52,9 +52,10 @@ pub(super) async fn ask(
         server.db().write(begin).await?;
         "enrol"
     };
-    let (query, handle) = (purpose.query(), handle.expose());
+    let page = purpose.address(&format!("/login/{page}"));
     Ok(pages::see_other(&format!(
-        "/login/{page}?{query}&pending={handle}"
+        "{page}&pending={}",
+        handle.expose()
     )))
 }
 
@@ -69,7 +70,8 @@ pub(super) async fn show(
         let handle = only(query.as_bytes(), "pending").ok_or(Problem::NoRequest)?;
         let purpose = Purpose::of_query(&server, &headers, &query).await?;
         waiting(&server, &headers, &handle).await?;
-        Ok(pages::code(&server, purpose.page(), &handle, None))
+        let view = View::new(&server, &caller).at(here(&purpose, &handle));
+        Ok(pages::code(&view, purpose.page(), &handle, None))
     };
     settle(page.await, &server, &caller).await
 }
@@ -99,13 +101,13 @@ async fn answer(
     let attempt = match throttle::begin(server, &owner.username, caller).await? {
         Attempt::Counted(attempt) => attempt,
         Attempt::Held(wait) => {
-            let told = Told::held(wait, Some(owner.id.clone()));
+            let told = Told::held(caller.language, wait, Some(owner.id.clone()));
             return refuse(server, caller, purpose, handle, told).await;
         }
     };
     let text = parameters.get("code").unwrap_or_default();
     let Some(code) = second_factor::check(server, &owner.id, text).await? else {
-        let told = Told::wrong_code(owner.id.clone());
+        let told = Told::wrong_code(caller.language, owner.id.clone());
         return refuse(server, caller, purpose, handle, told).await;
     };
     let step = SecondStep {
@@ -115,7 +117,7 @@ async fn answer(
         code,
     };
     let Some(cookie) = session::begin_with_code(server, step, headers, caller).await? else {
-        let told = Told::used_code(owner.id.clone());
+        let told = Told::used_code(caller.language, owner.id.clone());
         return refuse(server, caller, purpose, handle, told).await;
     };
     throttle::succeeded(server, attempt).await?;
@@ -156,14 +158,21 @@ async fn refuse(
         ..audit::event(server, caller, "login", storage::Outcome::Denied)
     };
     server.db().audit(event).await?;
-    Ok(pages::code(server, purpose.page(), handle, Some(&told)))
+    let view = View::new(server, caller).at(here(purpose, handle));
+    Ok(pages::code(&view, purpose.page(), handle, Some(&told)))
+}
+
+fn here(purpose: &Purpose, handle: &str) -> String {
+    format!("{}&pending={handle}", purpose.address("/login/code"))
 }
 
 impl Told {
-    fn wrong_code(known: String) -> Self {
+    fn wrong_code(l: Language, known: String) -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
-            text: "The code is not right. A code of the app counts for half a minute.".to_owned(),
+            text: l
+                .t("The code is not right. A code of the app counts for half a minute.")
+                .to_owned(),
             retry_after: None,
             reason: "wrong second factor",
             known: Some(known),
@@ -171,10 +180,12 @@ impl Told {
     }
 
     /// A code that somebody has seen is of no use to him.
-    fn used_code(known: String) -> Self {
+    fn used_code(l: Language, known: String) -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
-            text: "This code has been used already. Wait for the next one.".to_owned(),
+            text: l
+                .t("This code has been used already. Wait for the next one.")
+                .to_owned(),
             retry_after: None,
             reason: "second factor used already",
             known: Some(known),

@@ -17,7 +17,7 @@ use super::code::waiting;
 use super::purpose::Purpose;
 use crate::authorize::only;
 use crate::caller::Caller;
-use crate::pages::{self, Problem, settle};
+use crate::pages::{self, Problem, View, settle};
 use crate::second_factor::{self, Code};
 use crate::session::{self, SecondStep};
 use crate::store::second_factors::{self, Pending};
@@ -34,7 +34,8 @@ pub(super) async fn show(
         let handle = only(query.as_bytes(), "pending").ok_or(Problem::NoRequest)?;
         let purpose = Purpose::of_query(&server, &headers, &query).await?;
         let (owner, ..) = waiting(&server, &headers, &handle).await?;
-        page(&server, &owner, &purpose, &handle, None).await
+        let view = View::new(&server, &caller).at(here(&purpose, &handle));
+        page(&view, &owner, &purpose, &handle, None).await
     };
     settle(page.await, &server, &caller).await
 }
@@ -53,14 +54,8 @@ pub(super) async fn submit(
         let stored = stored.ok_or(Problem::RequestOver)?;
         let digits = parameters.get("code").unwrap_or_default();
         let Some(step) = second_factor::step(&server, &owner.id, &stored, digits)? else {
-            return page(
-                &server,
-                &owner,
-                &purpose,
-                handle,
-                Some(second_factor::WRONG),
-            )
-            .await;
+            let view = View::new(&server, &caller).at(here(&purpose, handle));
+            return page(&view, &owner, &purpose, handle, Some(second_factor::WRONG)).await;
         };
         let (codes, hashes) = second_factor::recovery_codes(&owner.id, server.random());
         let step = SecondStep {
@@ -75,24 +70,29 @@ pub(super) async fn submit(
         };
         let begun = session::begin_with_code(&server, step, &headers, &caller).await?;
         let cookie = begun.ok_or(Problem::RequestOver)?;
-        let mut response = pages::recovery_codes(&server, &codes, &purpose.next());
+        let mut response =
+            pages::recovery_codes(&View::new(&server, &caller), &codes, &purpose.next());
         response.headers_mut().append(header::SET_COOKIE, cookie);
         Ok(response)
     };
     settle(page.await, &server, &caller).await
 }
 
+fn here(purpose: &Purpose, handle: &str) -> String {
+    format!("{}&pending={handle}", purpose.address("/login/enrol"))
+}
+
 async fn page(
-    server: &AuthorizationServer,
+    view: &View<'_>,
     owner: &ResourceOwner,
     purpose: &Purpose,
     handle: &str,
     error: Option<&'static str>,
 ) -> Result<Response, Problem> {
-    let stored = second_factor::proposed(server, &owner.id).await?;
+    let stored = second_factor::proposed(view.server, &owner.id).await?;
     let stored = stored.ok_or(Problem::RequestOver)?;
-    let setup = second_factor::setup(server, &owner.id, &owner.username, &stored)?;
-    Ok(pages::enrol(server, purpose.page(), handle, &setup, error))
+    let setup = second_factor::setup(view.server, &owner.id, &owner.username, &stored)?;
+    Ok(pages::enrol(view, purpose.page(), handle, &setup, error))
 }
 
 /// Begins the waiting with a new app to be set up.

@@ -119,11 +119,11 @@ impl Purpose {
         }
     }
 
-    /// How the addresses of its pages say it.
-    pub(super) fn query(&self) -> String {
+    /// The address of one of its pages.
+    pub(super) fn address(&self, path: &str) -> String {
         match self {
-            Self::Application(open) => format!("request={}", open.handle),
-            Self::Account { then, .. } => format!("then={}", then.as_str()),
+            Self::Application(open) => format!("{path}?request={}", open.handle),
+            Self::Account { then, .. } => format!("{path}?then={}", then.as_str()),
         }
     }
 

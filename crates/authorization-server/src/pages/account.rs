@@ -7,8 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use oauth::Secret;
 
 use super::answer::{self, FormTarget};
-use super::{organization, retry_after, words};
-use crate::AuthorizationServer;
+use super::{Language, View, organization, retry_after, words};
 use crate::password::Rule;
 use crate::second_factor::Setup;
 use crate::session::Session;
@@ -42,47 +41,49 @@ pub(crate) struct PasswordRefusal {
 }
 
 /// The account page.
-pub(crate) fn account(server: &AuthorizationServer, account: &Account<'_>) -> Response {
+pub(crate) fn account(view: &View<'_>, account: &Account<'_>) -> Response {
+    let l = view.l;
     let owner = &account.session.owner;
     let sessions = account.sessions.iter().map(|(id, session)| SessionRow {
         id,
         own: *id == account.session_id,
-        browser: session.browser.as_deref().unwrap_or("another program"),
-        source_address: session.source_address.as_deref().unwrap_or("unknown"),
+        browser: browser(l, session.browser.as_deref()),
+        source_address: session
+            .source_address
+            .as_deref()
+            .unwrap_or_else(|| l.t("unknown")),
         begun: moment(session.auth_time),
         used: moment(session.last_used),
         ends: moment(session.expires),
     });
     let page = AccountPage {
-        style: answer::style_path(),
-        party: &server.config().display_name,
+        view,
         username: &owner.username,
-        organization: organization(&owner.rights),
-        role: &owner.role,
-        record_types: words::record_types(&owner.rights.record_types),
-        jurisdictions: words::jurisdictions(&owner.rights.jurisdictions),
+        organization: organization(l, &owner.rights),
+        role: words::role(l, &owner.role),
+        record_types: words::record_types(l, &owner.rights.record_types),
+        jurisdictions: words::jurisdictions(l, &owner.rights.jurisdictions),
         sessions: sessions.collect(),
-        applications: applications(&account.grants),
+        applications: applications(l, &account.grants),
         csrf_token: &account.csrf_token,
         second_factor: account.second_factor,
-        done: account.done,
+        done: account.done.map(|done| l.t(done)),
     };
     answer::page(StatusCode::OK, page.render(), FormTarget::Own)
 }
 
 /// The page to change the password.
 pub(crate) fn password(
-    server: &AuthorizationServer,
+    view: &View<'_>,
     session: &Session,
     csrf_token: &str,
     refusal: Option<&PasswordRefusal>,
 ) -> Response {
     let rule = Rule::of(session.second_factor);
     let page = PasswordPage {
-        style: answer::style_path(),
-        party: &server.config().display_name,
+        view,
         username: &session.owner.username,
-        least: rule.least(),
+        least: rule.least().to_string(),
         csrf_token,
         refusal,
     };
@@ -106,7 +107,7 @@ pub(crate) enum Authenticator {
 
 /// The page of the authenticator app.
 pub(crate) fn authenticator(
-    server: &AuthorizationServer,
+    view: &View<'_>,
     state: &Authenticator,
     required: bool,
     csrf_token: &str,
@@ -114,36 +115,26 @@ pub(crate) fn authenticator(
 ) -> Response {
     let status = error.map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
     let page = AuthenticatorPage {
-        style: answer::style_path(),
-        party: &server.config().display_name,
+        view,
         state,
         required,
         csrf_token,
-        error,
+        error: error.map(|error| view.l.t(error)),
     };
     answer::page(status, page.render(), FormTarget::Own)
 }
 
 /// The page that shows recovery codes, once, and leads on.
-pub(crate) fn recovery_codes(
-    server: &AuthorizationServer,
-    codes: &[Secret],
-    next: &str,
-) -> Response {
-    let page = RecoveryCodesPage {
-        style: answer::style_path(),
-        party: &server.config().display_name,
-        codes,
-        next,
-    };
-    answer::page(StatusCode::OK, page.render(), FormTarget::None)
+pub(crate) fn recovery_codes(view: &View<'_>, codes: &[Secret], next: &str) -> Response {
+    let page = RecoveryCodesPage { view, codes, next };
+    answer::page(StatusCode::OK, page.render(), FormTarget::Own)
 }
 
 /// One row per application: all that was allowed it, since when the latest and until when the longest.
-fn applications(grants: &[GrantEntry]) -> Vec<ApplicationRow<'_>> {
+fn applications(l: Language, grants: &[GrantEntry]) -> Vec<ApplicationRow<'_>> {
     let mut rows: Vec<ApplicationRow<'_>> = Vec::new();
     for grant in grants {
-        let sentences = words::sentences(&grant.scope);
+        let sentences = words::sentences(l, &grant.scope);
         match rows.iter_mut().find(|row| row.client_id == grant.client_id) {
             Some(row) => {
                 for sentence in sentences {
@@ -159,7 +150,7 @@ fn applications(grants: &[GrantEntry]) -> Vec<ApplicationRow<'_>> {
                 organization: grant
                     .client_organization
                     .as_deref()
-                    .unwrap_or("no organization"),
+                    .unwrap_or_else(|| l.t("no organization")),
                 permissions: sentences,
                 given: moment(grant.given),
                 until: grant.expires,
@@ -167,6 +158,14 @@ fn applications(grants: &[GrantEntry]) -> Vec<ApplicationRow<'_>> {
         }
     }
     rows
+}
+
+/// The kind of browser, in words that were stored in English.
+fn browser(l: Language, stored: Option<&str>) -> String {
+    match stored.and_then(|text| text.split_once(" on ")) {
+        Some((browser, system)) => l.f("{} on {}", &[browser, system]),
+        None => stored.unwrap_or_else(|| l.t("another program")).to_owned(),
+    }
 }
 
 /// The server cannot know the reader's time zone without a script.
@@ -177,7 +176,7 @@ fn moment(at: Timestamp) -> String {
 struct SessionRow<'a> {
     id: &'a str,
     own: bool,
-    browser: &'a str,
+    browser: String,
     source_address: &'a str,
     begun: String,
     used: String,
@@ -202,8 +201,7 @@ impl ApplicationRow<'_> {
 #[derive(Template)]
 #[template(path = "account.html")]
 struct AccountPage<'a> {
-    style: &'static str,
-    party: &'a str,
+    view: &'a View<'a>,
     username: &'a str,
     organization: &'a str,
     role: &'a str,
@@ -219,10 +217,9 @@ struct AccountPage<'a> {
 #[derive(Template)]
 #[template(path = "password.html")]
 struct PasswordPage<'a> {
-    style: &'static str,
-    party: &'a str,
+    view: &'a View<'a>,
     username: &'a str,
-    least: usize,
+    least: String,
     csrf_token: &'a str,
     refusal: Option<&'a PasswordRefusal>,
 }
@@ -230,8 +227,7 @@ struct PasswordPage<'a> {
 #[derive(Template)]
 #[template(path = "authenticator.html")]
 struct AuthenticatorPage<'a> {
-    style: &'static str,
-    party: &'a str,
+    view: &'a View<'a>,
     state: &'a Authenticator,
     required: bool,
     csrf_token: &'a str,
@@ -241,8 +237,7 @@ struct AuthenticatorPage<'a> {
 #[derive(Template)]
 #[template(path = "recovery_codes.html")]
 struct RecoveryCodesPage<'a> {
-    style: &'static str,
-    party: &'a str,
+    view: &'a View<'a>,
     codes: &'a [Secret],
     next: &'a str,
 }

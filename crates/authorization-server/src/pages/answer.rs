@@ -13,8 +13,6 @@ use crate::store::hexadecimal;
 /// Where the forms of a page may lead.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FormTarget<'a> {
-    /// The page has no form.
-    None,
     /// Our own pages.
     Own,
     /// Our own pages, and from there to the client.
@@ -111,7 +109,6 @@ fn protect(headers: &mut HeaderMap) {
 /// person is sent back to must be in it.
 fn policy(target: FormTarget<'_>) -> HeaderValue {
     let forms = match target {
-        FormTarget::None => "'none'".to_owned(),
         FormTarget::Own => "'self'".to_owned(),
         FormTarget::Client { redirect_uri } => format!("'self' {}", source(redirect_uri))
             .trim_end()

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
+use super::View;
 use super::answer::{self, FormTarget};
 use crate::caller::Caller;
 use crate::{AuthorizationServer, audit};
@@ -55,14 +56,14 @@ impl Problem {
 
     fn page(&self, server: &AuthorizationServer, caller: &Caller) -> Response {
         let (heading, text) = self.told();
+        let view = View::new(server, caller);
         let page = ErrorPage {
-            style: answer::style_path(),
-            party: &server.config().display_name,
-            heading,
-            text,
+            view: &view,
+            heading: view.l.t(heading),
+            text: view.l.t(text),
             reference: caller.request_id.as_deref(),
         };
-        let mut response = answer::page(self.status(), page.render(), FormTarget::None);
+        let mut response = answer::page(self.status(), page.render(), FormTarget::Own);
         if matches!(self, Self::Unavailable(_)) {
             response
                 .headers_mut()
@@ -126,9 +127,8 @@ impl Problem {
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
-    style: &'static str,
-    party: &'a str,
-    heading: &'static str,
-    text: &'static str,
+    view: &'a View<'a>,
+    heading: &'a str,
+    text: &'a str,
     reference: Option<&'a str>,
 }

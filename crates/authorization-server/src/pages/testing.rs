@@ -74,6 +74,8 @@ pub(crate) struct TestBrowser {
     server: AuthorizationServer,
     pub(crate) cookies: BTreeMap<String, String>,
     pub(crate) peer: &'static str,
+    /// `Accept-Language`.
+    pub(crate) language: &'static str,
 }
 
 impl TestBrowser {
@@ -82,6 +84,7 @@ impl TestBrowser {
             server: bench.server.clone(),
             cookies: BTreeMap::new(),
             peer: "192.0.2.7",
+            language: "en",
         }
     }
 
@@ -133,6 +136,7 @@ impl TestBrowser {
             .collect();
         let request = request
             .header(header::COOKIE, jar.join("; "))
+            .header(header::ACCEPT_LANGUAGE, self.language)
             .header("x-request-id", "r-1");
         let mut request = request.body(Body::from(body)).unwrap();
         let peer = SocketAddr::new(self.peer.parse().unwrap(), 40_000);
@@ -299,7 +303,7 @@ pub(crate) async fn propose(browser: &mut TestBrowser) -> Page {
 
 /// The secret that a page shows, in base32.
 pub(crate) fn secret_of(page: &Page) -> String {
-    let rest = page.html.split_once("<dt>Key</dt><dd><code>");
+    let rest = page.html.split_once("<dd><code>");
     let rest = rest.unwrap_or_else(|| panic!("{}", page.html)).1;
     rest.split_once("</code>").unwrap().0.replace(' ', "")
 }

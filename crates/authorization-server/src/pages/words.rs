@@ -2,71 +2,75 @@
 
 use oauth::{Permission, Scope};
 
+use super::language::Language;
+
 /// The words of a scope as sentences; one that is not known is shown as it is.
-pub(super) fn sentences(scope: &Scope) -> Vec<String> {
-    scope.tokens().map(sentence).collect()
+pub(super) fn sentences(l: Language, scope: &Scope) -> Vec<String> {
+    scope.tokens().map(|token| sentence(l, token)).collect()
 }
 
 /// `births, fetal deaths`.
-pub(super) fn record_types(codes: &[String]) -> String {
-    list(codes, |code| match code {
-        "birth" => "births",
-        "fetal-death" => "fetal deaths",
+pub(super) fn record_types(l: Language, codes: &[String]) -> String {
+    list(l, codes, |code| match code {
+        "birth" => l.t("births"),
+        "fetal-death" => l.t("fetal deaths"),
         other => other,
     })
 }
 
 /// `MA, NH`.
-pub(super) fn jurisdictions(codes: &[String]) -> String {
-    list(codes, |code| code)
+pub(super) fn jurisdictions(l: Language, codes: &[String]) -> String {
+    list(l, codes, |code| code)
+}
+
+/// `clerk`; one that is not known is shown as it is.
+pub(super) fn role(l: Language, role: &str) -> &str {
+    if crate::ROLES.contains(&role) {
+        return l.t(role);
+    }
+    role
 }
 
 /// `5 minutes`, `24 hours`; rounded up.
-pub(super) fn duration(seconds: i64) -> String {
-    match seconds.max(1) {
-        1 => "1 second".to_owned(),
-        seconds @ 2..=90 => format!("{seconds} seconds"),
-        seconds if seconds <= 5_400 => counted(seconds, 60, "minute"),
-        seconds if seconds <= 172_800 => counted(seconds, 3_600, "hour"),
-        seconds => counted(seconds, 86_400, "day"),
-    }
-}
-
-fn counted(seconds: i64, unit: i64, name: &str) -> String {
-    let count = (seconds + unit - 1) / unit;
+pub(super) fn duration(l: Language, seconds: i64) -> String {
+    let rounded = |unit: i64| (seconds + unit - 1) / unit;
+    let (count, one, many) = match seconds.max(1) {
+        1..=90 => (seconds.max(1), "1 second", "{} seconds"),
+        91..=5_400 => (rounded(60), "1 minute", "{} minutes"),
+        5_401..=172_800 => (rounded(3_600), "1 hour", "{} hours"),
+        _ => (rounded(86_400), "1 day", "{} days"),
+    };
     if count == 1 {
-        format!("1 {name}")
-    } else {
-        format!("{count} {name}s")
+        return l.t(one).to_owned();
     }
+    l.f(many, &[&count.to_string()])
 }
 
-fn list<'a>(codes: &'a [String], word: impl Fn(&'a str) -> &'a str) -> String {
+fn list<'a>(l: Language, codes: &'a [String], word: impl Fn(&'a str) -> &'a str) -> String {
     let words: Vec<&str> = codes.iter().map(|code| word(code)).collect();
     if words.is_empty() {
-        "none".to_owned()
+        l.t("none").to_owned()
     } else {
         words.join(", ")
     }
 }
 
-fn sentence(token: &str) -> String {
-    let verbs = verbs(token);
+fn sentence(l: Language, token: &str) -> String {
+    let verbs: Vec<&str> = verbs(token).into_iter().map(|verb| l.t(verb)).collect();
     let Some((last, first)) = verbs.split_last() else {
         return token.to_owned();
     };
     let what = match resource_type(token) {
-        Some("Bundle") => "birth and fetal death records",
-        Some("Composition") => "the cover pages of records",
-        Some("AuditEvent") => "the record of who did what",
-        Some("*") => "everything",
+        Some("Bundle") => l.t("birth and fetal death records"),
+        Some("Composition") => l.t("the cover pages of records"),
+        Some("AuditEvent") => l.t("the record of who did what"),
+        Some("*") => l.t("everything"),
         other => other.unwrap_or_default(),
     };
-    let last = last.to_string();
     let verbs = if first.is_empty() {
-        last
+        (*last).to_owned()
     } else {
-        format!("{} and {last}", first.join(", "))
+        l.f("{} and {}", &[&first.join(", "), last])
     };
     let mut sentence = format!("{verbs} {what}");
     if let Some(first) = sentence.get_mut(0..1) {
@@ -99,6 +103,7 @@ fn resource_type(token: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Language::{English, Spanish};
 
     #[test]
     fn scopes_read_as_sentences() {
@@ -106,38 +111,51 @@ mod tests {
             (
                 "user/Bundle.rs",
                 "Read and search for birth and fetal death records",
+                "Leer y buscar actas de nacimiento y de muerte fetal",
             ),
-            ("user/Bundle.c", "Submit birth and fetal death records"),
+            (
+                "user/Bundle.c",
+                "Submit birth and fetal death records",
+                "Enviar actas de nacimiento y de muerte fetal",
+            ),
             (
                 "user/Composition.read",
                 "Read and search for the cover pages of records",
+                "Leer y buscar las portadas de las actas",
             ),
             (
                 "system/*.cruds",
                 "Submit, read, change, delete and search for everything",
+                "Enviar, leer, cambiar, borrar y buscar todo",
             ),
-            ("openid", "openid"),
-            ("user/Bundle.rs?identifier=1", "user/Bundle.rs?identifier=1"),
-            ("<b>/x.rs", "<b>/x.rs"),
+            ("openid", "openid", "openid"),
+            (
+                "user/Bundle.rs?identifier=1",
+                "user/Bundle.rs?identifier=1",
+                "user/Bundle.rs?identifier=1",
+            ),
+            ("<b>/x.rs", "<b>/x.rs", "<b>/x.rs"),
         ];
-        for (token, expected) in rows {
-            assert_eq!(sentence(token), expected);
+        for (token, english, spanish) in rows {
+            assert_eq!(sentence(English, token), english);
+            assert_eq!(sentence(Spanish, token), spanish);
         }
     }
 
     #[test]
     fn durations_read_as_words() {
         let rows = [
-            (0, "1 second"),
-            (5, "5 seconds"),
-            (300, "5 minutes"),
-            (3_600, "60 minutes"),
-            (43_200, "12 hours"),
-            (86_400, "24 hours"),
-            (604_800, "7 days"),
+            (0, "1 second", "1 segundo"),
+            (5, "5 seconds", "5 segundos"),
+            (300, "5 minutes", "5 minutos"),
+            (3_600, "60 minutes", "60 minutos"),
+            (43_200, "12 hours", "12 horas"),
+            (86_400, "24 hours", "24 horas"),
+            (604_800, "7 days", "7 días"),
         ];
-        for (seconds, expected) in rows {
-            assert_eq!(duration(seconds), expected);
+        for (seconds, english, spanish) in rows {
+            assert_eq!(duration(English, seconds), english);
+            assert_eq!(duration(Spanish, seconds), spanish);
         }
     }
 }
