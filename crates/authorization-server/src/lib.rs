@@ -118,6 +118,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/sqlite/0007_short_password.sql"),
             postgres: include_str!("../migrations/postgres/0007_short_password.sql"),
         },
+        Migration {
+            version: 8,
+            title: "known browser",
+            sqlite: include_str!("../migrations/sqlite/0008_known_browser.sql"),
+            postgres: include_str!("../migrations/postgres/0008_known_browser.sql"),
+        },
     ],
 };
 
