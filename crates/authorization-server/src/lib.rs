@@ -12,7 +12,7 @@
 //! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
 //! | `POST /oauth2/revoke` | `revocation` | RFC 7009 |
 //! | `GET /oauth2/jwks` | `jwks` | RFC 7517 section 5 |
-//! | `GET /assets/...` | `pages` | style sheet |
+//! | `GET /assets/...` | `pages` | style sheet, script |
 //!
 //! State is [`AuthorizationServer`]. Nothing that decides is cached: every answer reads the tables,
 //! so that what a shell command or another node changed holds at once.
@@ -20,6 +20,7 @@
 mod access_token;
 mod account;
 pub mod administration;
+mod assurance;
 mod audience;
 mod audit;
 mod authorize;
@@ -37,6 +38,7 @@ mod jwks;
 mod login;
 mod metadata;
 mod pages;
+mod passkey;
 mod password;
 mod pushed_authorization;
 mod registration;
@@ -124,6 +126,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/sqlite/0008_known_browser.sql"),
             postgres: include_str!("../migrations/postgres/0008_known_browser.sql"),
         },
+        Migration {
+            version: 9,
+            title: "passkeys",
+            sqlite: include_str!("../migrations/sqlite/0009_passkeys.sql"),
+            postgres: include_str!("../migrations/postgres/0009_passkeys.sql"),
+        },
     ],
 };
 
@@ -163,6 +171,7 @@ struct Inner {
     signing_keys: signing_keys::SigningKeys,
     remote_jwks: remote_jwks::RemoteJwks,
     people: resource_owner::People,
+    passkeys: Option<passkey::RelyingParty>,
 }
 
 impl AuthorizationServer {
@@ -172,6 +181,7 @@ impl AuthorizationServer {
         let issuer = config.issuer_text();
         let remote_jwks = remote_jwks::RemoteJwks::new(environment.outbound.clone());
         let people = resource_owner::People::new(&config);
+        let passkeys = passkey::RelyingParty::of(&config);
         let encryption = Arc::new(keys.encryption);
         Self {
             inner: Arc::new(Inner {
@@ -183,6 +193,7 @@ impl AuthorizationServer {
                 encryption,
                 remote_jwks,
                 people,
+                passkeys,
             }),
         }
     }
@@ -266,6 +277,11 @@ impl AuthorizationServer {
 
     pub(crate) fn people(&self) -> &resource_owner::People {
         &self.inner.people
+    }
+
+    /// `None` where browsers allow no passkeys.
+    pub(crate) fn passkeys(&self) -> Option<&passkey::RelyingParty> {
+        self.inner.passkeys.as_ref()
     }
 
     /// The absolute address of one of our endpoints, for instance `endpoint("/oauth2/token")`.

@@ -11,10 +11,11 @@ use oauth::{Scope, Secret, SecretHash};
 use storage::{Error, Transaction, Work};
 use subtle::ConstantTimeEq as _;
 
+use crate::assurance::Assurance;
 use crate::audit::event;
 use crate::caller::Caller;
 use crate::resource_owner::AuthenticatedResourceOwner;
-use crate::second_factor::Code;
+use crate::second_factor::Factor;
 use crate::store::sessions::{self, StoredSession};
 use crate::store::{known_browsers, second_factors, users};
 use crate::{AuthorizationServer, ResourceOwner};
@@ -121,8 +122,8 @@ pub(crate) struct Session {
     pub(crate) owner: ResourceOwner,
     pub(crate) auth_time: Timestamp,
     pub(crate) hash: SecretHash,
-    /// Whether a second factor was given when it began.
-    pub(crate) second_factor: bool,
+    /// What the sign-in proved.
+    pub(crate) assurance: Assurance,
 }
 
 impl Session {
@@ -153,7 +154,7 @@ pub(crate) async fn current(
         return Ok(None);
     };
     let demands = server.config().requires_second_factor(&owner);
-    if owner.disabled || (demands && !stored.second_factor) {
+    if owner.disabled || (demands && !stored.assurance.has_second_factor()) {
         return Ok(None);
     }
     if now >= stored.last_used + TOUCHED {
@@ -163,7 +164,7 @@ pub(crate) async fn current(
         owner,
         auth_time: stored.auth_time,
         hash,
-        second_factor: stored.second_factor,
+        assurance: stored.assurance,
     }))
 }
 
@@ -175,47 +176,70 @@ pub(crate) async fn begin(
     headers: &HeaderMap,
     caller: &Caller,
 ) -> Result<HeaderValue, Error> {
-    let how = owner.second_factor().then_some("second factor");
-    let (work, cookie) = prepare(server, owner.owner(), how, headers, caller);
+    let proved = Proved {
+        owner: owner.owner(),
+        assurance: owner.assurance(),
+        how: owner
+            .assurance()
+            .has_second_factor()
+            .then_some("second factor"),
+    };
+    let (work, cookie) = prepare(server, proved, headers, caller);
     server.db().write(work).await?;
     Ok(cookie)
 }
 
-/// A right password in one browser, and a right code for it: not signed in before the transaction that uses the
-/// code up.
+/// A right second factor, and the password before it that waits in one browser: not signed in before the transaction
+/// that uses both up.
 pub(crate) struct SecondStep<'a> {
     pub(crate) owner: &'a ResourceOwner,
-    pub(crate) pending: SecretHash,
-    pub(crate) browser: SecretHash,
-    pub(crate) code: Code,
+    /// The waiting row and its browser. Nothing waits where a passkey was the first step.
+    pub(crate) pending: Option<(SecretHash, SecretHash)>,
+    pub(crate) factor: Factor,
 }
 
-/// Signs a person in whose second factor is right. `None` when the waiting is over or the code has been used
+/// Signs a person in whose second factor is right. `None` when the waiting is over or the factor has been used
 /// meanwhile.
-pub(crate) async fn begin_with_code(
+pub(crate) async fn begin_with_factor(
     server: &AuthorizationServer,
     step: SecondStep<'_>,
     headers: &HeaderMap,
     caller: &Caller,
 ) -> Result<Option<HeaderValue>, Error> {
-    let (begin, cookie) = prepare(server, step.owner, Some(step.code.kind()), headers, caller);
-    let work = BeginWithCode {
+    let proved = Proved {
+        owner: step.owner,
+        assurance: step.factor.assurance(),
+        how: Some(step.factor.kind()),
+    };
+    let (begin, cookie) = prepare(server, proved, headers, caller);
+    let work = BeginWithFactor {
         pending: step.pending,
-        browser: step.browser,
-        code: step.code,
+        factor: step.factor,
         begin,
     };
     Ok(server.db().write(work).await?.then_some(cookie))
 }
 
-/// `how` names the second factor, if one was given.
+/// Who signs in, and with what.
+#[derive(Clone, Copy)]
+struct Proved<'a> {
+    owner: &'a ResourceOwner,
+    assurance: Assurance,
+    /// The second factor, if one was given.
+    how: Option<&'static str>,
+}
+
 fn prepare(
     server: &AuthorizationServer,
-    owner: &ResourceOwner,
-    how: Option<&'static str>,
+    proved: Proved<'_>,
     headers: &HeaderMap,
     caller: &Caller,
 ) -> (Begin, HeaderValue) {
+    let Proved {
+        owner,
+        assurance,
+        how,
+    } = proved;
     let now = server.clock().now();
     let secret = Secret::generate(server.random());
     let mut audit = event(server, caller, "login", storage::Outcome::Allowed);
@@ -232,7 +256,7 @@ fn prepare(
             expires: now + server.config().lifetimes.session_absolute,
             browser: user_agent::words(headers),
             source_address: caller.source_address.clone(),
-            second_factor: how.is_some(),
+            assurance,
         },
         browser: caller.browser,
         audit,
@@ -286,24 +310,25 @@ impl Work for Begin {
     }
 }
 
-struct BeginWithCode {
-    pending: SecretHash,
-    browser: SecretHash,
-    code: Code,
+struct BeginWithFactor {
+    pending: Option<(SecretHash, SecretHash)>,
+    factor: Factor,
     begin: Begin,
 }
 
-impl Work for BeginWithCode {
+impl Work for BeginWithFactor {
     type Output = bool;
 
-    /// The code is used up first: a page that is posted twice finds it used and leaves the waiting alone.
+    /// The factor is used up first: a page that is posted twice finds it used and leaves the waiting alone.
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
         let session = &self.begin.session;
         let now = session.auth_time;
-        if !self.code.use_up(tx, &session.user_id, now).await? {
+        if !self.factor.use_up(tx, &session.user_id, now).await? {
             return Ok(false);
         }
-        if !second_factors::consume_pending(tx, &self.pending, &self.browser, now).await? {
+        if let Some((pending, browser)) = &self.pending
+            && !second_factors::consume_pending(tx, pending, browser, now).await?
+        {
             return Ok(false);
         }
         self.begin.run(tx).await?;

@@ -29,6 +29,8 @@ pub(crate) enum Then {
     Account,
     /// Wants a sign-in that has just been.
     Authenticator,
+    /// As well.
+    Passkeys,
 }
 
 impl Then {
@@ -36,6 +38,7 @@ impl Then {
         match self {
             Self::Account => "account",
             Self::Authenticator => "authenticator",
+            Self::Passkeys => "passkeys",
         }
     }
 
@@ -43,12 +46,14 @@ impl Then {
         match self {
             Self::Account => "/account",
             Self::Authenticator => "/account/authenticator",
+            Self::Passkeys => "/account/passkeys",
         }
     }
 
     fn parse(text: Option<&str>) -> Self {
         match text {
             Some("authenticator") => Self::Authenticator,
+            Some("passkeys") => Self::Passkeys,
             _ => Self::Account,
         }
     }

@@ -61,13 +61,15 @@ pub(crate) fn see_other(location: &str) -> Response {
     response
 }
 
-/// The style sheet, under a name that changes with it, so that it may be kept for ever.
+/// The style sheet, under a name that changes with it.
 pub(super) async fn style() -> Response {
+    asset("text/css; charset=utf-8", STYLE)
+}
+
+/// A file of a page, named after its content: it may be kept for ever.
+pub(super) fn asset(media_type: &'static str, text: &'static str) -> Response {
     let headers = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/css; charset=utf-8"),
-        ),
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
         (
             header::CACHE_CONTROL,
             HeaderValue::from_static("public, max-age=31536000, immutable"),
@@ -75,17 +77,20 @@ pub(super) async fn style() -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, NOSNIFF),
         (header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY),
     ];
-    (headers, STYLE).into_response()
+    (headers, text).into_response()
 }
 
 /// `/assets/style-<hash>.css`.
 pub(super) fn style_path() -> &'static str {
-    static PATH: LazyLock<String> = LazyLock::new(|| {
-        let hash = Secret::received(STYLE.to_owned()).hash();
-        let start = hash.as_bytes().get(..8).unwrap_or_default();
-        format!("/assets/style-{}.css", hexadecimal(start))
-    });
+    static PATH: LazyLock<String> = LazyLock::new(|| asset_path("style", "css", STYLE));
     &PATH
+}
+
+/// `/assets/<name>-<hash>.<ending>`.
+pub(super) fn asset_path(name: &str, ending: &str, text: &str) -> String {
+    let hash = Secret::received(text.to_owned()).hash();
+    let start = hash.as_bytes().get(..8).unwrap_or_default();
+    format!("/assets/{name}-{}.{ending}", hexadecimal(start))
 }
 
 /// The origin that a redirect URI leads to, as people and browsers write it.

@@ -6,9 +6,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use axum::routing::post;
 
-use super::answer;
 use super::language::{COOKIE, Language};
 use super::{Problem, settle};
+use super::{answer, script};
 use crate::AuthorizationServer;
 use crate::caller::Caller;
 use crate::login::{Body, form};
@@ -43,6 +43,10 @@ impl<'a> View<'a> {
 
     pub(super) fn style(&self) -> &'static str {
         answer::style_path()
+    }
+
+    pub(super) fn script(&self) -> &'static str {
+        script::passkey_path()
     }
 
     pub(super) fn name(&self) -> &str {
