@@ -1,6 +1,7 @@
 //! A running party: its database, its roles behind one HTTPS listener, its internal listener.
 
 mod body;
+mod branding;
 mod certificate;
 mod drain;
 mod forwarded;

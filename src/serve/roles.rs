@@ -127,9 +127,12 @@ fn authorization_server(
     outbound: &Outbound,
 ) -> anyhow::Result<AuthorizationServer> {
     let seconds = |number: u32| SignedDuration::from_secs(i64::from(number));
+    let name = loaded.config.pages.name.clone();
     let config = authorization_server::Config {
         party: loaded.config.party.clone(),
-        display_name: loaded.config.organization.clone(),
+        display_name: name.unwrap_or_else(|| loaded.config.organization.clone()),
+        organization: loaded.config.organization.clone(),
+        branding: super::branding::branding(loaded).context("[pages]")?,
         issuer: Url::parse(&loaded.config.public_origin)?,
         token_prefix: section.token_prefix.to_string(),
         signing_algorithms: signing_algorithms(&loaded.config),

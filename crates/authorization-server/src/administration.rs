@@ -2,6 +2,7 @@
 //! and ends tokens. The shell calls it beside a running server, which sees every change at once because
 //! it caches nothing that decides. Each act leaves an audit row, in the same transaction.
 
+pub(crate) mod administrator_links;
 mod clients;
 mod initial_access_tokens;
 mod keys;
@@ -19,6 +20,7 @@ pub use crate::password::generate as generate_password;
 pub use crate::store::clients::ClientSecret;
 pub use crate::store::dynamic_registrations::{InitialAccessToken, RegistrationPolicy};
 pub use crate::store::revocations::TokenEntry;
+pub use administrator_links::NewAdministratorLink;
 pub use clients::{NewClient, NewClientSecret};
 pub use initial_access_tokens::NewInitialAccessToken;
 use oauth::Random;
@@ -71,6 +73,15 @@ impl Actor {
     pub(crate) fn person(caller: &Caller, id: &str) -> Self {
         Self {
             subject: Some(id.to_owned()),
+            source_address: caller.source_address.clone(),
+            request_id: caller.request_id.clone(),
+            ..Self::role(SERVER)
+        }
+    }
+
+    /// Somebody who is not signed in but holds a link, and from where.
+    pub(crate) fn nobody(caller: &Caller) -> Self {
+        Self {
             source_address: caller.source_address.clone(),
             request_id: caller.request_id.clone(),
             ..Self::role(SERVER)

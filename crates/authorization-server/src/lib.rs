@@ -8,6 +8,7 @@
 //! | `POST /oauth2/register`, `GET PUT DELETE /oauth2/register/{client_id}` | `dynamic_registration` | RFC 7591, RFC 7592 |
 //! | `GET POST /login`, `/consent` | `login`, `consent` | pages for people |
 //! | `GET /account`, `GET POST /account/...` | `account` | a person's own sessions, applications, password |
+//! | `GET POST /setup` | `setup` | an administrator's link |
 //! | `POST /oauth2/token` | `token` | RFC 6749 section 3.2 |
 //! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
 //! | `POST /oauth2/revoke` | `revocation` | RFC 7009 |
@@ -23,6 +24,7 @@ pub mod administration;
 mod audience;
 mod audit;
 mod authorize;
+mod branding;
 mod caller;
 mod cleanup;
 mod client_authentication;
@@ -46,6 +48,7 @@ mod revocation;
 mod sealed;
 mod second_factor;
 mod session;
+mod setup;
 mod signing_keys;
 mod store;
 mod throttle;
@@ -64,6 +67,7 @@ use outbound::Outbound;
 use storage::{Clock, Db, Migration, Migrations};
 
 pub use administration::users::ROLES;
+pub use branding::{Accent, Branding, Logo, Words, check_text};
 pub use config::{Config, Lifetimes, Limits};
 pub use registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, OrganizationAccess, Profile,
@@ -117,6 +121,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             title: "short password",
             sqlite: include_str!("../migrations/sqlite/0007_short_password.sql"),
             postgres: include_str!("../migrations/postgres/0007_short_password.sql"),
+        },
+        Migration {
+            version: 8,
+            title: "administrator link",
+            sqlite: include_str!("../migrations/sqlite/0010_administrator_link.sql"),
+            postgres: include_str!("../migrations/postgres/0010_administrator_link.sql"),
         },
     ],
 };
@@ -195,6 +205,7 @@ impl AuthorizationServer {
             .merge(login::routes())
             .merge(consent::routes())
             .merge(account::routes())
+            .merge(setup::routes())
             .merge(pages::routes())
             .layer(DefaultBodyLimit::max(self.config().limits.form_bytes))
             .with_state(self.clone())

@@ -78,6 +78,11 @@ impl Browser {
         self.tag(&["sign-in"])
     }
 
+    /// The token of the page that an administrator's link opens.
+    pub(crate) fn setup_token(&self) -> String {
+        self.tag(&["setup"])
+    }
+
     fn session_tag(&self, purpose: &str, session: &Session) -> String {
         let session = BASE64_URL_SAFE_NO_PAD.encode(session.hash.as_bytes());
         self.tag(&[purpose, &session])

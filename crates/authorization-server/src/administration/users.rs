@@ -178,7 +178,12 @@ impl Administration {
         }
     }
 
-    async fn hash(&self, password: &Secret, username: &str, rule: Rule) -> Result<String, Error> {
+    pub(super) async fn hash(
+        &self,
+        password: &Secret,
+        username: &str,
+        rule: Rule,
+    ) -> Result<String, Error> {
         password::choose(password, username, rule)
             .await
             .map_err(|why| Error::invalid("password", why))?;
@@ -289,7 +294,7 @@ pub(crate) async fn end_all(
 }
 
 /// Names are said aloud, printed and typed: ASCII, so that no two look alike.
-fn name(username: &str) -> Result<(), Error> {
+pub(super) fn name(username: &str) -> Result<(), Error> {
     let allowed =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._@+-".contains(&byte);
     if (2..=100).contains(&username.len()) && username.bytes().all(allowed) {
