@@ -56,6 +56,8 @@ pub async fn register(
             clock: clock.clone(),
             random: random.clone(),
             party: party.name.to_owned(),
+            issuer: serve::issuer(&loaded.config),
+            session_idle: serve::session_idle(&loaded.config),
             jurisdictions: cast.all_jurisdictions(),
             signing_algorithms: serve::signing_algorithms(&loaded.config),
             actor: Actor::shell(),

@@ -222,6 +222,25 @@ pub fn signing_algorithms(config: &Config) -> Vec<Algorithm> {
     })
 }
 
+/// The issuer identifier of a party's authorization server, as published.
+#[must_use]
+pub fn issuer(config: &Config) -> String {
+    let origin: &str = &config.public_origin;
+    Url::parse(origin)
+        .map_or_else(|_| origin.to_owned(), |url| url.to_string())
+        .trim_end_matches('/')
+        .to_owned()
+}
+
+/// How long a session of the party's authorization server lasts without use.
+#[must_use]
+pub fn session_idle(config: &Config) -> SignedDuration {
+    let section = config.authorization_server.as_ref();
+    section.map_or(SignedDuration::ZERO, |section| {
+        SignedDuration::from_secs(section.session_idle_s.into())
+    })
+}
+
 fn resource_server(
     loaded: &Loaded,
     section: &config::ResourceServer,

@@ -263,6 +263,8 @@ impl AuthorizationServer {
             clock: self.clock().clone(),
             random: self.random().clone(),
             party: self.config().party.clone(),
+            issuer: self.issuer().to_owned(),
+            session_idle: self.config().lifetimes.session_idle,
             jurisdictions: self.config().jurisdictions.clone(),
             signing_algorithms: self.config().signing_algorithms.clone(),
             actor,

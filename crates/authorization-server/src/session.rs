@@ -349,6 +349,6 @@ fn set_cookie(name: &str, value: &str) -> HeaderValue {
 }
 
 /// How long a sign-in counts as one that has just been.
-const FRESH: SignedDuration = SignedDuration::from_mins(5);
+pub(crate) const FRESH: SignedDuration = SignedDuration::from_mins(5);
 /// Use is noted this often: no write for every page.
 const TOUCHED: SignedDuration = SignedDuration::from_mins(1);

@@ -123,6 +123,8 @@ impl Bench {
             clock: clock.clone(),
             random,
             party: "vro".to_owned(),
+            issuer: ISSUER.to_owned(),
+            session_idle: Lifetimes::default().session_idle,
             jurisdictions: vec![],
             signing_algorithms: vec![Algorithm::ES256],
             actor: Actor::shell(),
