@@ -4,10 +4,12 @@ mod account;
 mod answer;
 mod language;
 mod problem;
+mod setup;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod unserved;
 mod view;
 mod words;
 
@@ -33,11 +35,13 @@ pub(crate) use account::{
 pub(crate) use answer::{retry_after, see_other};
 pub(crate) use language::Language;
 pub(crate) use problem::Problem;
+pub(crate) use setup::{Setup as SetupPage, SetupRefusal, setup};
 pub(crate) use view::View;
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
         .route(answer::style_path(), get(answer::style))
+        .route("/assets/{file}", get(answer::own_asset))
         .merge(view::routes())
 }
 
