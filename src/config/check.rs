@@ -1,6 +1,8 @@
 //! What can be wrong although the file parses: files that are absent, unusable or open to others, and
 //! settings that contradict each other.
 
+mod pages;
+
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -30,6 +32,7 @@ pub fn check(loaded: &Loaded) -> Vec<Mistake> {
     found.party();
     found.listen();
     found.limits();
+    found.pages();
     if let Some(section) = &loaded.config.authorization_server {
         found.authorization_server(section);
     }

@@ -70,7 +70,9 @@ const BATCHES: usize = 40;
 
 /// A used code stays as long as its family: presented again, it must still revoke that family (RFC 6749
 /// section 4.1.2). Refresh tokens go before the families they hang on.
-const EXPIRED: [&str; 12] = [
+const EXPIRED: [&str; 13] = [
+    "DELETE FROM administrator_link WHERE whose IN \
+        (SELECT whose FROM administrator_link WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM pushed_authorization_request WHERE request_uri_hash IN \
         (SELECT request_uri_hash FROM pushed_authorization_request WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM access_token WHERE token_hash IN \

@@ -8,6 +8,7 @@
 //! | `POST /oauth2/register`, `GET PUT DELETE /oauth2/register/{client_id}` | `dynamic_registration` | RFC 7591, RFC 7592 |
 //! | `GET POST /login`, `/consent` | `login`, `consent` | pages for people |
 //! | `GET /account`, `GET POST /account/...` | `account` | a person's own sessions, applications, password |
+//! | `GET POST /setup` | `setup` | an administrator's link |
 //! | `POST /oauth2/token` | `token` | RFC 6749 section 3.2 |
 //! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
 //! | `POST /oauth2/revoke` | `revocation` | RFC 7009 |
@@ -24,6 +25,7 @@ mod assurance;
 mod audience;
 mod audit;
 mod authorize;
+mod branding;
 mod caller;
 mod cleanup;
 mod client_authentication;
@@ -48,6 +50,7 @@ mod revocation;
 mod sealed;
 mod second_factor;
 mod session;
+mod setup;
 mod signing_keys;
 mod store;
 mod throttle;
@@ -66,6 +69,7 @@ use outbound::Outbound;
 use storage::{Clock, Db, Migration, Migrations};
 
 pub use administration::users::ROLES;
+pub use branding::{Accent, Branding, Logo, Words, check_text};
 pub use config::{Config, Lifetimes, Limits};
 pub use registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, OrganizationAccess, Profile,
@@ -128,9 +132,15 @@ pub static MIGRATIONS: Migrations = Migrations {
         },
         Migration {
             version: 9,
+            title: "administrator link",
+            sqlite: include_str!("../migrations/sqlite/0009_administrator_link.sql"),
+            postgres: include_str!("../migrations/postgres/0009_administrator_link.sql"),
+        },
+        Migration {
+            version: 10,
             title: "passkeys",
-            sqlite: include_str!("../migrations/sqlite/0009_passkeys.sql"),
-            postgres: include_str!("../migrations/postgres/0009_passkeys.sql"),
+            sqlite: include_str!("../migrations/sqlite/0010_passkeys.sql"),
+            postgres: include_str!("../migrations/postgres/0010_passkeys.sql"),
         },
     ],
 };
@@ -212,6 +222,7 @@ impl AuthorizationServer {
             .merge(login::routes())
             .merge(consent::routes())
             .merge(account::routes())
+            .merge(setup::routes())
             .merge(pages::routes())
             .layer(DefaultBodyLimit::max(self.config().limits.form_bytes))
             .with_state(self.clone())
@@ -269,6 +280,8 @@ impl AuthorizationServer {
             clock: self.clock().clone(),
             random: self.random().clone(),
             party: self.config().party.clone(),
+            issuer: self.issuer().to_owned(),
+            session_idle: self.config().lifetimes.session_idle,
             jurisdictions: self.config().jurisdictions.clone(),
             signing_algorithms: self.config().signing_algorithms.clone(),
             actor,

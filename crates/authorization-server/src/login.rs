@@ -124,13 +124,7 @@ async fn sign_in(
     let username = parameters.get("username").unwrap_or_default();
     let password = Secret::received(parameters.get("password").unwrap_or_default().to_owned());
     match resource_owner::authenticate(server, username, password, caller).await {
-        Ok(Authenticated::Half(half)) => code::ask(server, headers, purpose, &half).await,
-        Ok(Authenticated::Whole(owner)) => {
-            let cookie = session::begin(server, &owner, headers, caller).await?;
-            let mut response = pages::see_other(&purpose.next());
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-            Ok(response)
-        }
+        Ok(authenticated) => go_on(server, caller, headers, purpose, authenticated).await,
         Err(refusal) => {
             refuse(
                 server,
@@ -142,6 +136,36 @@ async fn sign_in(
             .await
         }
     }
+}
+
+/// The second step, or what the person signs in for.
+async fn go_on(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    headers: &HeaderMap,
+    purpose: &Purpose,
+    authenticated: Authenticated,
+) -> Result<Response, Problem> {
+    let owner = match authenticated {
+        Authenticated::Half(half) => return code::ask(server, headers, purpose, &half).await,
+        Authenticated::Whole(owner) => owner,
+    };
+    let cookie = session::begin(server, &owner, headers, caller).await?;
+    let mut response = pages::see_other(&purpose.next());
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// The same for somebody who comes from another page than the one to sign in.
+pub(crate) async fn go_on_to(
+    then: Then,
+    server: &AuthorizationServer,
+    caller: &Caller,
+    headers: &HeaderMap,
+    authenticated: Authenticated,
+) -> Result<Response, Problem> {
+    let purpose = Purpose::account(server, headers, Some(then.as_str()));
+    go_on(server, caller, headers, &purpose, authenticated).await
 }
 
 /// What a refusal says to the person, and to the audit.

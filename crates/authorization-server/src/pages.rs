@@ -5,10 +5,12 @@ mod answer;
 mod language;
 mod problem;
 mod script;
+mod setup;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod unserved;
 mod view;
 mod words;
 
@@ -35,12 +37,14 @@ pub(crate) use account::{
 pub(crate) use answer::{retry_after, see_other};
 pub(crate) use language::Language;
 pub(crate) use problem::Problem;
+pub(crate) use setup::{Setup as SetupPage, SetupRefusal, setup};
 pub(crate) use view::View;
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
         .route(answer::style_path(), get(answer::style))
         .route(script::passkey_path(), get(script::passkey))
+        .route("/assets/{file}", get(answer::own_asset))
         .merge(view::routes())
 }
 

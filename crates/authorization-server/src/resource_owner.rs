@@ -11,6 +11,7 @@ use oauth::{Random, Secret};
 use storage::{Transaction, Work};
 use tokio::sync::Semaphore;
 
+use crate::administration::administrator_links::UsedLink;
 use crate::assurance::Assurance;
 use crate::caller::Caller;
 use crate::password::{self, Buffer};
@@ -169,6 +170,21 @@ pub(crate) async fn authenticate(
         }
         _ => Err(LoginRefusal::Wrong { known }),
     }
+}
+
+/// Somebody who has just chosen a password with an administrator's link, which took the second factor away.
+pub(crate) fn with_link(server: &AuthorizationServer, used: UsedLink) -> Authenticated {
+    let owner = used.into_owner();
+    if server.config().requires_second_factor(&owner) {
+        return Authenticated::Half(HalfAuthenticated {
+            owner,
+            enrolled: false,
+        });
+    }
+    Authenticated::Whole(AuthenticatedResourceOwner {
+        owner,
+        assurance: Assurance::Aal1,
+    })
 }
 
 /// Usernames are compared without regard to case and surrounding space, as people type them.

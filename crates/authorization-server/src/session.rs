@@ -91,6 +91,11 @@ impl Browser {
         self.tag(&["sign-in"])
     }
 
+    /// The token of the page that an administrator's link opens.
+    pub(crate) fn setup_token(&self) -> String {
+        self.tag(&["setup"])
+    }
+
     fn session_tag(&self, purpose: &str, session: &Session) -> String {
         let session = BASE64_URL_SAFE_NO_PAD.encode(session.hash.as_bytes());
         self.tag(&[purpose, &session])
@@ -387,7 +392,7 @@ fn set_cookie(name: &str, value: &str) -> HeaderValue {
 }
 
 /// How long a sign-in counts as one that has just been.
-const FRESH: SignedDuration = SignedDuration::from_mins(5);
+pub(crate) const FRESH: SignedDuration = SignedDuration::from_mins(5);
 /// How long a browser is known that somebody has signed in with.
 const KNOWN: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Use is noted this often: no write for every page.

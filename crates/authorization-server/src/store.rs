@@ -4,6 +4,7 @@
 //! functions that take a [`storage::Transaction`], so that the caller's `Work` decides what is one
 //! unit. Single use is always one `INSERT ... ON CONFLICT DO NOTHING` or `UPDATE ... RETURNING`.
 
+pub(crate) mod administrator_links;
 pub(crate) mod assertions;
 pub(crate) mod authorization_requests;
 pub(crate) mod clients;

@@ -30,9 +30,9 @@ use crate::assurance::Assurance;
 use crate::store;
 use crate::store::codes::{self, NewCode};
 use crate::{
-    AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Config, Environment,
-    GrantType, KeyEncryptionKey, Keys, Lifetimes, Limits, MIGRATIONS, OrganizationAccess, Protocol,
-    Rights,
+    AssertionAudience, AuthorizationServer, Branding, ClientAuthenticationMethod, Config,
+    Environment, GrantType, KeyEncryptionKey, Keys, Lifetimes, Limits, MIGRATIONS,
+    OrganizationAccess, Protocol, Rights,
 };
 
 /// A server to be driven through its router.
@@ -102,6 +102,14 @@ impl Bench {
         Self::build(db, Trust::platform()).await
     }
 
+    /// As [`Bench::new`], with other settings.
+    pub(crate) async fn with(config: Config) -> Self {
+        let mut bench = Self::new().await;
+        let environment = bench.server.inner.environment.clone();
+        bench.server = AuthorizationServer::new(environment, config, keys());
+        bench
+    }
+
     async fn build(db: Db, trust: Trust) -> Self {
         let clock = Clock::fixed("2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap());
         let random = Random::seeded(7);
@@ -111,17 +119,15 @@ impl Bench {
             random: random.clone(),
             outbound: outbound(trust),
         };
-        let keys = Keys {
-            encryption: KeyEncryptionKey::new([7; 32]),
-            refresh_hmac: hmac::Key::new(hmac::HMAC_SHA256, &[9; 32]),
-        };
-        let server = AuthorizationServer::new(environment, config(), keys);
+        let server = AuthorizationServer::new(environment, config(), keys());
         server.keep_signing_keys().await.unwrap();
         let admin = Administration {
             db,
             clock: clock.clone(),
             random,
             party: "vro".to_owned(),
+            issuer: ISSUER.to_owned(),
+            session_idle: Lifetimes::default().session_idle,
             jurisdictions: vec![],
             signing_algorithms: vec![Algorithm::ES256],
             actor: Actor::shell(),
@@ -272,11 +278,20 @@ impl Bench {
     }
 }
 
+fn keys() -> Keys {
+    Keys {
+        encryption: KeyEncryptionKey::new([7; 32]),
+        refresh_hmac: hmac::Key::new(hmac::HMAC_SHA256, &[9; 32]),
+    }
+}
+
 /// Settings as the tests expect them.
 pub(crate) fn config() -> Config {
     Config {
         party: "vro".to_owned(),
         display_name: "Office of Vital Records".to_owned(),
+        organization: "office-of-vital-records".to_owned(),
+        branding: Branding::default(),
         issuer: Url::parse(ISSUER).unwrap(),
         token_prefix: "vro".to_owned(),
         cookie_name: "__Host-vro-session".to_owned(),

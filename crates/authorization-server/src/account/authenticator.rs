@@ -85,47 +85,57 @@ async fn confirm(
 ) -> Response {
     let page = async {
         let changing = Changing::of_form(&server, &headers, body, Then::Authenticator).await?;
-        let Changing {
-            parameters,
-            session,
-            back,
-        } = match changing {
+        let changing = match changing {
             Ok(changing) => changing,
             Err(response) => return Ok(response),
         };
-        let id = &session.owner.id;
-        let Some(stored) = second_factor::proposed(&server, id).await? else {
+        let (session, back) = (&changing.session, &changing.back);
+        let Some(stored) = second_factor::proposed(&server, &session.owner.id).await? else {
             return Ok(pages::see_other(&back.address(PATH)));
         };
-        let digits = parameters.get("code").unwrap_or_default();
-        let Some(step) = second_factor::step(&server, id, &stored, digits)? else {
-            let view = View::new(&server, &caller).at(back.address(PATH));
-            let wrong = Some(second_factor::WRONG);
-            return page(&view, &headers, (&session, &back), wrong).await;
-        };
-        let (codes, hashes) = second_factor::recovery_codes(id, server.random());
-        let work = Confirm {
-            user_id: id.clone(),
-            secret: stored.secret,
-            step,
-            hashes,
-            now: server.clock().now(),
-            audit: event(&server, &caller, &session, "second-factor.add"),
-        };
-        let confirmed = server.db().write(work).await?;
-        let mut response = match confirmed {
-            Confirmed::No => return Ok(pages::see_other(&back.address(PATH))),
-            Confirmed::First => {
-                pages::recovery_codes(&View::new(&server, &caller), &codes, &back.next())
+        let digits = changing.parameters.get("code").unwrap_or_default();
+        match second_factor::step(&server, &session.owner.id, &stored, digits)? {
+            Some(step) => {
+                let app = (stored.secret, step);
+                take_into_use(&server, &caller, &headers, &changing, app).await
             }
-            Confirmed::Another => pages::see_other(&back.next()),
-        };
-        let owner = AuthenticatedResourceOwner::confirmed(&session);
-        let cookie = session::begin(&server, &owner, &headers, &caller).await?;
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-        Ok(response)
+            None => {
+                let view = View::new(&server, &caller).at(back.address(PATH));
+                let wrong = Some(second_factor::WRONG);
+                page(&view, &headers, (session, back), wrong).await
+            }
+        }
     };
     settle(page.await, &server, &caller).await
+}
+
+/// Ends what else is signed in, and goes on: with the recovery codes if it is the first second factor.
+async fn take_into_use(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    headers: &HeaderMap,
+    changing: &Changing,
+    (secret, step): (Vec<u8>, i64),
+) -> Result<Response, Problem> {
+    let (session, back) = (&changing.session, &changing.back);
+    let (codes, hashes) = second_factor::recovery_codes(&session.owner.id, server.random());
+    let work = Confirm {
+        user_id: session.owner.id.clone(),
+        secret,
+        step,
+        hashes,
+        now: server.clock().now(),
+        audit: event(server, caller, session, "second-factor.add"),
+    };
+    let mut response = match server.db().write(work).await? {
+        Confirmed::No => return Ok(pages::see_other(&back.address(PATH))),
+        Confirmed::First => pages::recovery_codes(&View::new(server, caller), &codes, &back.next()),
+        Confirmed::Another => pages::see_other(&back.next()),
+    };
+    let owner = AuthenticatedResourceOwner::confirmed(session);
+    let cookie = session::begin(server, &owner, headers, caller).await?;
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
 }
 
 async fn remove(

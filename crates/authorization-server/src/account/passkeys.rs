@@ -8,7 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
-use oauth::{Secret, SecretHash};
+use oauth::SecretHash;
 use storage::{AuditEvent, Outcome, Transaction, Work};
 
 use super::change::{Back, Changing, fresh_session};
@@ -149,37 +149,21 @@ async fn added(
         Added::Another => None,
         Added::No => return refuse(server, caller, headers, changing, Slip::TOO_MANY).await,
     };
-    match AuthenticatedResourceOwner::continued(session) {
+    // A password alone is not enough any more: the person signs in with the new passkey.
+    let (next, cookie) = match AuthenticatedResourceOwner::continued(session) {
         Some(owner) => {
-            let cookie = session::begin(server, &owner, headers, caller).await?;
-            let next = match back.handle() {
-                Some(_) => back.next(),
-                None => format!("{PATH}?done=added"),
-            };
-            Ok(go_on(server, caller, codes.as_deref(), &next, cookie))
+            let list = format!("{PATH}?done=added");
+            let next = back.handle().map_or(list, |_| back.next());
+            (next, session::begin(server, &owner, headers, caller).await?)
         }
-        // A password alone is not enough any more: the person signs in with the new passkey.
-        None => {
-            let next = back.login(Then::Account);
-            let cookie = session::remove_cookie(server);
-            Ok(go_on(server, caller, codes.as_deref(), &next, cookie))
-        }
-    }
-}
-
-fn go_on(
-    server: &AuthorizationServer,
-    caller: &Caller,
-    codes: Option<&[Secret]>,
-    next: &str,
-    cookie: axum::http::HeaderValue,
-) -> Response {
+        None => (back.login(Then::Account), session::remove_cookie(server)),
+    };
     let mut response = match codes {
-        Some(codes) => pages::recovery_codes(&View::new(server, caller), codes, next),
-        None => pages::see_other(next),
+        Some(codes) => pages::recovery_codes(&View::new(server, caller), &codes, &next),
+        None => pages::see_other(&next),
     };
     response.headers_mut().append(header::SET_COOKIE, cookie);
-    response
+    Ok(response)
 }
 
 async fn rename(

@@ -95,7 +95,11 @@ impl Purpose {
         Ok((parameters, purpose))
     }
 
-    fn account(server: &AuthorizationServer, headers: &HeaderMap, then: Option<&str>) -> Self {
+    pub(super) fn account(
+        server: &AuthorizationServer,
+        headers: &HeaderMap,
+        then: Option<&str>,
+    ) -> Self {
         let browser = Browser::of(server, headers);
         Self::Account {
             csrf_token: browser.sign_in_token(),

@@ -349,6 +349,21 @@ pub(crate) async fn enrol(bench: &Bench, browser: &mut TestBrowser) -> (String, 
     (secret, recovery_codes_of(&codes))
 }
 
+/// Sets an app up in the second step of a sign-in, from the address that it goes on to: the app's secret.
+pub(crate) async fn confirm_enrolment(
+    bench: &Bench,
+    browser: &mut TestBrowser,
+    address: &str,
+) -> String {
+    let page = browser.get(address).await;
+    let secret = secret_of(&page);
+    let mut fields = page.form("/login/enrol");
+    fields.push(("code".to_owned(), code_at(bench, &secret)));
+    let codes = browser.post("/login/enrol", &fields).await;
+    assert_eq!(recovery_codes_of(&codes).len(), 10);
+    secret
+}
+
 /// As far as the page that asks for the code.
 pub(crate) async fn password_given(browser: &mut TestBrowser, username: &str) -> Page {
     let login = browser.get("/login").await;

@@ -360,3 +360,43 @@ async fn an_operator_takes_passkeys_away() {
     let first = browser.sign_in(&login, "r.smith", short.expose()).await;
     assert!(first.location().starts_with("/login/enrol?"));
 }
+
+/// Every text of these pages, in the other language too: one that nobody has translated panics here.
+#[tokio::test]
+async fn the_pages_speak_spanish() {
+    let bench = bench().await;
+    let mut browser = account(&bench).await;
+    browser.language = "es";
+    let page = browser.get(ADD).await;
+    assert!(page.html.contains("Llaves de acceso"));
+    let mut fields = page.form(ADD);
+    fields.extend(owned(&[("name", "x")]));
+    let refused = browser.post(ADD, &fields).await;
+    assert!(refused.html.contains("no se agreg"), "{}", refused.html);
+    let mut device = Device::new(b"device-1");
+    add(&mut browser, &mut device).await;
+    let login = browser.get("/login").await;
+    let fields = login.form("/login/passkey");
+    let refused = browser.post("/login/passkey", &fields).await;
+    assert!(refused.html.contains("Esta llave de acceso no inicia"));
+    let first = browser.sign_in(&login, "r.smith", PASSWORD).await;
+    let code = browser.get(first.location()).await;
+    assert!(code.html.contains("Confirme que es usted"));
+    authenticator::sign_in(&mut browser, &mut device).await;
+    for done in ["added", "renamed"] {
+        let list = browser.get(&format!("{ADD}?done={done}")).await;
+        assert!(list.html.contains("Le quedan 10"), "{}", list.html);
+    }
+    assert!(
+        browser
+            .get("/account")
+            .await
+            .html
+            .contains("1 llave de acceso")
+    );
+    let mut other = TestBrowser::new(&bench);
+    other.language = "es";
+    let login = other.open(&with("acr_values", "phr")).await;
+    let first = other.sign_in(&login, "r.smith", PASSWORD).await;
+    assert!(first.location().starts_with("/login/code?"));
+}

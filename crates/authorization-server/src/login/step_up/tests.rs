@@ -73,6 +73,10 @@ async fn an_app_is_set_up_on_the_way() {
         let first = browser.sign_in(&login, "r.smith", PASSWORD).await;
         let consent = browser.get(first.location()).await;
         assert!(consent.location().starts_with("/login/step-up?request="));
+        browser.language = "es";
+        let page = browser.get(consent.location()).await;
+        assert!(page.html.contains("pide más que eso"), "{}", page.html);
+        browser.language = "en";
         let page = browser.get(consent.location()).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.html);
         assert!(page.html.contains("asks for more than that"));
