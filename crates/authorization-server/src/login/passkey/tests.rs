@@ -3,13 +3,14 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use axum::http::StatusCode;
-use jiff::SignedDuration;
-use storage::Outcome;
+use jiff::{SignedDuration, Timestamp};
 use storage::testing::each_engine;
+use storage::{Outcome, Transaction, Work};
 
 use crate::MIGRATIONS;
 use crate::administration::NewUser;
 use crate::pages::testing::*;
+use crate::store::passkeys::{self, Use};
 use crate::testing::authenticator::{self, Device, GIVE, add, ask, give, post, sign_in};
 use crate::testing::*;
 
@@ -303,6 +304,52 @@ async fn two_copies_at_once_sign_in_once() {
             .iter()
             .filter(|answer| answer.status == StatusCode::SEE_OTHER);
         assert_eq!(signed_in.count(), 1);
+    })
+    .await;
+}
+
+struct NoteUse(String, String, u32);
+
+impl Work for NoteUse {
+    type Output = bool;
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, storage::Error> {
+        let it = Use {
+            id: &self.0,
+            user_id: &self.1,
+            credential: "{}",
+            sign_count: self.2,
+        };
+        passkeys::note_use(tx, &it, Timestamp::UNIX_EPOCH).await
+    }
+}
+
+/// What the check before the transaction has read may be out of date: the row decides.
+#[tokio::test]
+async fn a_counter_that_was_passed_meanwhile_does_not_count() {
+    each_engine(&[&MIGRATIONS], |db| async move {
+        let bench = bench_on(db).await;
+        enrolled(&bench).await;
+        let user_id = bench.admin.user("r.smith").await.unwrap().id;
+        let listed = passkeys::of_user(bench.server.db(), &user_id)
+            .await
+            .unwrap();
+        let id = &listed[0].id;
+        for (sign_count, counts) in [
+            (0, true),
+            (0, true),
+            (5, true),
+            (5, false),
+            (4, false),
+            (0, false),
+            (6, true),
+        ] {
+            let work = NoteUse(id.clone(), user_id.clone(), sign_count);
+            let noted = bench.server.db().write(work).await.unwrap();
+            assert_eq!(noted, counts, "{sign_count}");
+        }
+        let foreign = NoteUse(id.clone(), "u-other".to_owned(), 7);
+        assert!(!bench.server.db().write(foreign).await.unwrap());
     })
     .await;
 }
