@@ -3,12 +3,13 @@
 //! it caches nothing that decides. Each act leaves an audit row, in the same transaction.
 
 mod clients;
+mod identities;
 mod initial_access_tokens;
 mod keys;
 mod resource_servers;
 mod tokens;
 pub(crate) mod users;
-mod validation;
+pub(crate) mod validation;
 
 use storage::audit::{AuditEvent, Outcome};
 use storage::{Clock, Db, Transaction, Work};
@@ -18,6 +19,7 @@ use crate::caller::Caller;
 pub use crate::password::generate as generate_password;
 pub use crate::store::clients::ClientSecret;
 pub use crate::store::dynamic_registrations::{InitialAccessToken, RegistrationPolicy};
+pub use crate::store::federated::FederatedIdentity;
 pub use crate::store::revocations::TokenEntry;
 pub use clients::{NewClient, NewClientSecret};
 pub use initial_access_tokens::NewInitialAccessToken;

@@ -5,6 +5,7 @@ mod enrol;
 mod purpose;
 #[cfg(test)]
 mod tests;
+mod with;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -12,7 +13,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use jiff::SignedDuration;
 use oauth::{Parameters, Secret};
 use storage::AuditEvent;
@@ -21,6 +22,7 @@ use crate::authorize::only;
 use crate::caller::Caller;
 use crate::endpoint::is_form;
 use crate::pages::{self, Language, Open, Problem, Refused, View, settle};
+use crate::relying_party::sign_out;
 use crate::resource_owner::{self, Authenticated, LoginRefusal};
 use crate::session::{self, Browser, Session, is_token};
 use crate::store::{authorization_requests, clients};
@@ -33,6 +35,8 @@ pub(crate) fn routes() -> Router<AuthorizationServer> {
         .route("/login", get(show).post(submit))
         .route("/login/code", get(code::show).post(code::submit))
         .route("/login/enrol", get(enrol::show).post(enrol::submit))
+        .route("/login/with/{name}", post(with::submit))
+        .route("/login/with/{name}/callback", get(with::callback))
         .route("/logout", get(show_logout).post(logout))
 }
 
@@ -104,6 +108,9 @@ async fn submit(
 ) -> Response {
     let page = async {
         let (parameters, purpose) = Purpose::of_form(&server, &headers, body).await?;
+        if !server.config().password_sign_in {
+            return Err(Problem::NoPasswords);
+        }
         sign_in(&server, &caller, &headers, &parameters, &purpose).await
     };
     settle(page.await, &server, &caller).await
@@ -238,10 +245,12 @@ async fn show_logout(
         let signed_in = signed_in
             .as_ref()
             .map(|(session, token)| (*session, token.as_str()));
-        Ok(pages::logout(
-            &View::new(&server, &caller).at("/logout"),
-            signed_in,
-        ))
+        let there = match &signed_in {
+            Some((session, _)) => sign_out::address(&server, &browser, session).await?,
+            None => None,
+        };
+        let view = View::new(&server, &caller).at("/logout");
+        Ok(pages::logout(&view, signed_in, there.as_ref()))
     };
     settle(page.await, &server, &caller).await
 }
@@ -264,13 +273,17 @@ async fn logout(
                     find(&server, &browser, handle).await?.handle
                 )
             }
-            (None, Some(it)) if is_token(&browser.logout_token(it), token) => "/logout".to_owned(),
+            (None, Some(it)) if is_token(&browser.logout_token(it), token) => {
+                let there = sign_out::address(&server, &browser, it).await?;
+                there.map_or_else(|| "/logout".to_owned(), String::from)
+            }
             (None, None) => "/logout".to_owned(),
             _ => return Err(Problem::NotOurPage),
         };
         let mut response = pages::see_other(&next);
         if let Some(session) = session {
             let cookie = session::end(&server, &session, &caller).await?;
+            sign_out::forget(&server, &browser).await?;
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)

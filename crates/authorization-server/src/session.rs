@@ -78,6 +78,11 @@ impl Browser {
         self.tag(&["sign-in"])
     }
 
+    /// A secret of one use that is not stored anywhere, of 256 bits in base64url.
+    pub(crate) fn derived(&self, what: &str, of: &str) -> String {
+        self.tag(&[what, of])
+    }
+
     fn session_tag(&self, purpose: &str, session: &Session) -> String {
         let session = BASE64_URL_SAFE_NO_PAD.encode(session.hash.as_bytes());
         self.tag(&[purpose, &session])
@@ -165,6 +170,23 @@ pub(crate) async fn begin(
 ) -> Result<HeaderValue, Error> {
     let how = owner.second_factor().then_some("second factor");
     let (work, cookie) = prepare(server, owner.owner(), how, headers, caller);
+    server.db().write(work).await?;
+    Ok(cookie)
+}
+
+/// As [`begin`], for somebody who has signed in elsewhere at this time. Where nobody knows when, the session is none
+/// that has just begun: an old sign-in there opens nothing that wants a fresh one.
+pub(crate) async fn begin_elsewhere(
+    server: &AuthorizationServer,
+    owner: &AuthenticatedResourceOwner,
+    auth_time: Option<Timestamp>,
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Result<HeaderValue, Error> {
+    let how = owner.second_factor().then_some("second factor");
+    let (mut work, cookie) = prepare(server, owner.owner(), how, headers, caller);
+    let now = work.session.auth_time;
+    work.session.auth_time = auth_time.map_or(now - FRESH, |at| at.min(now));
     server.db().write(work).await?;
     Ok(cookie)
 }

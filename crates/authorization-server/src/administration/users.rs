@@ -169,7 +169,7 @@ impl Administration {
         .await
     }
 
-    fn user_event(&self, action: &str, id: &str) -> AuditEvent {
+    pub(super) fn user_event(&self, action: &str, id: &str) -> AuditEvent {
         AuditEvent {
             record_id: None,
             token_id: None,
@@ -289,7 +289,7 @@ pub(crate) async fn end_all(
 }
 
 /// Names are said aloud, printed and typed: ASCII, so that no two look alike.
-fn name(username: &str) -> Result<(), Error> {
+pub(crate) fn name(username: &str) -> Result<(), Error> {
     let allowed =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._@+-".contains(&byte);
     if (2..=100).contains(&username.len()) && username.bytes().all(allowed) {

@@ -28,6 +28,8 @@ pub(crate) enum Problem {
     RequestOver,
     /// The form did not come from our page in this browser.
     NotOurPage,
+    /// Passwords open nothing at this party.
+    NoPasswords,
     /// The database.
     Unavailable(storage::Error),
 }
@@ -74,7 +76,7 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NotOurPage => StatusCode::FORBIDDEN,
+            Self::NotOurPage | Self::NoPasswords => StatusCode::FORBIDDEN,
             Self::Unreadable(status) => *status,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -115,6 +117,10 @@ impl Problem {
             Self::NotOurPage => (
                 "This form did not come from our page",
                 "Nothing was done. Go back to the application and start again. If it happens again, allow cookies for this site.",
+            ),
+            Self::NoPasswords => (
+                "Nobody signs in with a password here",
+                "Use the account of your organization: go back to the sign-in page and choose it there.",
             ),
             Self::Unavailable(_) => (
                 "This does not work at the moment",
