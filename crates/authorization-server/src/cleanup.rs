@@ -70,7 +70,7 @@ const BATCHES: usize = 40;
 
 /// A used code stays as long as its family: presented again, it must still revoke that family (RFC 6749
 /// section 4.1.2). Refresh tokens go before the families they hang on.
-const EXPIRED: [&str; 12] = [
+const EXPIRED: [&str; 13] = [
     "DELETE FROM pushed_authorization_request WHERE request_uri_hash IN \
         (SELECT request_uri_hash FROM pushed_authorization_request WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM access_token WHERE token_hash IN \
@@ -85,6 +85,8 @@ const EXPIRED: [&str; 12] = [
         (SELECT state_hash FROM federated_sign_in WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM federated_sign_out WHERE browser_hash IN \
         (SELECT browser_hash FROM federated_sign_out WHERE expires_ms <= $1 LIMIT 500)",
+    "DELETE FROM known_browser WHERE (browser_hash, user_id) IN \
+        (SELECT browser_hash, user_id FROM known_browser WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM pending_sign_in WHERE pending_hash IN \
         (SELECT pending_hash FROM pending_sign_in WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM session WHERE session_hash IN \

@@ -121,9 +121,14 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/sqlite/0007_short_password.sql"),
             postgres: include_str!("../migrations/postgres/0007_short_password.sql"),
         },
-        // File 0009: numbers are given when branches meet.
         Migration {
             version: 8,
+            title: "known browser",
+            sqlite: include_str!("../migrations/sqlite/0008_known_browser.sql"),
+            postgres: include_str!("../migrations/postgres/0008_known_browser.sql"),
+        },
+        Migration {
+            version: 9,
             title: "single sign-on",
             sqlite: include_str!("../migrations/sqlite/0009_single_sign_on.sql"),
             postgres: include_str!("../migrations/postgres/0009_single_sign_on.sql"),

@@ -179,6 +179,9 @@ impl Told {
     }
 
     fn held(l: Language, wait: SignedDuration, known: Option<String>) -> Self {
+        if wait > SignedDuration::from_hours(24) {
+            return Self::closed(l, wait, known);
+        }
         let minutes = (wait.as_secs() + 59) / 60;
         let minutes = if minutes <= 1 {
             l.t("1 minute").to_owned()
@@ -191,6 +194,18 @@ impl Told {
             text: l.f(text, &[&minutes]),
             retry_after: Some(wait),
             reason: "too many failures",
+            known,
+        }
+    }
+
+    /// Waiting does not help any more.
+    fn closed(l: Language, wait: SignedDuration, known: Option<String>) -> Self {
+        let text = "Too many attempts failed. Sign in with a browser in which you have signed in before, or ask your administrator.";
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            text: l.t(text).to_owned(),
+            retry_after: Some(wait),
+            reason: "too many failures in a row",
             known,
         }
     }

@@ -34,6 +34,7 @@ use url::Url;
 
 use crate::AuthorizationServer;
 use crate::remote_jwks::RemoteJwks;
+use crate::store::federated;
 use discovery::{Endpoints, Entry};
 
 pub(crate) use person::{Admitted, admit};
@@ -99,6 +100,20 @@ pub(crate) fn form_targets(server: &AuthorizationServer) -> Vec<String> {
         targets.extend(provider.redirect_origins.iter().map(Url::to_string));
     }
     targets
+}
+
+/// What the buttons name that a person signs in with, and the issuers that have no button any more.
+pub(crate) async fn labels(
+    server: &AuthorizationServer,
+    user_id: &str,
+) -> Result<Vec<String>, storage::Error> {
+    let identities = federated::of_user(server.db(), user_id).await?;
+    let providers = &server.config().identity_providers;
+    let label = |issuer: String| {
+        let found = providers.iter().find(|provider| provider.issuer == issuer);
+        found.map_or(issuer, |provider| provider.label.clone())
+    };
+    Ok(identities.into_iter().map(|it| label(it.issuer)).collect())
 }
 
 /// Our redirect URI there (OpenID Connect Core section 3.1.2.1): one per provider, so that the answer of one cannot

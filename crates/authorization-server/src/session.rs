@@ -16,7 +16,7 @@ use crate::caller::Caller;
 use crate::resource_owner::AuthenticatedResourceOwner;
 use crate::second_factor::Code;
 use crate::store::sessions::{self, StoredSession};
-use crate::store::{second_factors, users};
+use crate::store::{known_browsers, second_factors, users};
 use crate::{AuthorizationServer, ResourceOwner};
 
 /// One browser, known by a random cookie. Authorization requests and CSRF tokens are bound to it, so that
@@ -41,14 +41,26 @@ impl Browser {
         }
     }
 
+    /// The hash of a browser that has been here before.
+    pub(crate) fn known(server: &AuthorizationServer, headers: &HeaderMap) -> Option<SecretHash> {
+        cookie(headers, &Self::name(server)).map(|secret| secret.hash())
+    }
+
     pub(crate) fn hash(&self) -> SecretHash {
         self.secret.hash()
     }
 
-    /// The `Set-Cookie` that a new browser needs.
+    /// The `Set-Cookie` that a new browser needs. It outlives the browser's windows: where somebody has signed in
+    /// before, guesses from elsewhere do not hold that person up.
     pub(crate) fn set_cookie(&self, server: &AuthorizationServer) -> Option<HeaderValue> {
-        self.is_new
-            .then(|| set_cookie(&Self::name(server), self.secret.expose()))
+        if !self.is_new {
+            return None;
+        }
+        let (name, value) = (Self::name(server), self.secret.expose());
+        let age = KNOWN.as_secs();
+        let cookie =
+            format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}");
+        HeaderValue::from_str(&cookie).ok()
     }
 
     /// The synchroniser token of the pages of one request: only this browser's pages hold it.
@@ -244,6 +256,7 @@ fn prepare(
             source_address: caller.source_address.clone(),
             second_factor: how.is_some(),
         },
+        browser: caller.browser,
         audit,
     };
     let cookie = set_cookie(&server.config().cookie_name, secret.expose());
@@ -275,6 +288,7 @@ struct Begin {
     hash: SecretHash,
     before: Option<SecretHash>,
     session: StoredSession,
+    browser: Option<SecretHash>,
     audit: storage::AuditEvent,
 }
 
@@ -286,6 +300,10 @@ impl Work for Begin {
             sessions::delete(tx, before).await?;
         }
         sessions::insert(tx, &self.hash, &self.session).await?;
+        if let Some(browser) = &self.browser {
+            let (user_id, expires) = (&self.session.user_id, self.session.auth_time + KNOWN);
+            known_browsers::remember(tx, browser, user_id, expires).await?;
+        }
         tx.audit(&self.audit).await
     }
 }
@@ -367,5 +385,7 @@ fn set_cookie(name: &str, value: &str) -> HeaderValue {
 
 /// How long a sign-in counts as one that has just been.
 const FRESH: SignedDuration = SignedDuration::from_mins(5);
+/// How long a browser is known that somebody has signed in with.
+const KNOWN: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Use is noted this often: no write for every page.
 const TOUCHED: SignedDuration = SignedDuration::from_mins(1);

@@ -11,6 +11,7 @@ pub(crate) mod codes;
 pub(crate) mod consents;
 pub(crate) mod dynamic_registrations;
 pub(crate) mod federated;
+pub(crate) mod known_browsers;
 pub(crate) mod pushed_requests;
 pub(crate) mod resource_servers;
 pub(crate) mod revocations;

@@ -25,6 +25,9 @@ pub(crate) struct Account<'a> {
     pub(crate) grants: Vec<GrantEntry>,
     /// Whether there is an authenticator app.
     pub(crate) second_factor: bool,
+    /// Providers that the person signs in with.
+    pub(crate) signs_in_with: Vec<String>,
+    pub(crate) has_password: bool,
     /// What was done just now.
     pub(crate) done: Option<&'static str>,
 }
@@ -67,6 +70,8 @@ pub(crate) fn account(view: &View<'_>, account: &Account<'_>) -> Response {
         applications: applications(l, &account.grants),
         csrf_token: &account.csrf_token,
         second_factor: account.second_factor,
+        signs_in_with: account.signs_in_with.join(", "),
+        has_password: account.has_password && view.server.config().password_sign_in,
         done: account.done.map(|done| l.t(done)),
     };
     answer::page(StatusCode::OK, page.render(), FormTarget::Own)
@@ -211,6 +216,8 @@ struct AccountPage<'a> {
     applications: Vec<ApplicationRow<'a>>,
     csrf_token: &'a str,
     second_factor: bool,
+    signs_in_with: String,
+    has_password: bool,
     done: Option<&'static str>,
 }
 

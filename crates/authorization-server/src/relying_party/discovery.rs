@@ -178,3 +178,69 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(2);
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Metadata is a few KiB.
 const BYTES: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use outbound::Reach;
+
+    use super::super::testing::provider;
+    use super::*;
+
+    /// Metadata must not make us knock at doors inside our own network, but where the configuration says so.
+    #[test]
+    fn only_the_issuer_s_own_origin_may_be_inside_our_network() {
+        for (issuer, endpoint, expected) in [
+            (
+                "https://sso.state.example/realms/x",
+                "https://sso.state.example/token",
+                Reach::Anywhere,
+            ),
+            (
+                "https://sso.state.example",
+                "https://sso.state.example:443/token",
+                Reach::Anywhere,
+            ),
+            (
+                "https://sso.state.example",
+                "https://sso.state.example:8443/token",
+                Reach::Public,
+            ),
+            (
+                "https://sso.state.example",
+                "https://10.0.0.1/token",
+                Reach::Public,
+            ),
+            (
+                "https://sso.state.example",
+                "https://sso.state.example.evil.example/token",
+                Reach::Public,
+            ),
+        ] {
+            let url = Url::parse(endpoint).unwrap();
+            let request = guarded(&provider(issuer), Request::get(url, Purpose::Token));
+            assert_eq!(request.reach, expected, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn metadata_stands_below_the_issuer() {
+        for (issuer, expected) in [
+            (
+                "https://a.example",
+                "https://a.example/.well-known/openid-configuration",
+            ),
+            (
+                "https://a.example/",
+                "https://a.example/.well-known/openid-configuration",
+            ),
+            (
+                "https://a.example/t/v2.0",
+                "https://a.example/t/v2.0/.well-known/openid-configuration",
+            ),
+        ] {
+            assert_eq!(metadata_url(issuer).unwrap().as_str(), expected);
+        }
+    }
+}

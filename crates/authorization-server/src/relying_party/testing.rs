@@ -59,6 +59,8 @@ pub(crate) struct Script {
     pub(crate) keys: Vec<oauth::jose::Jwk>,
     pub(crate) token_status: u16,
     pub(crate) token: String,
+    /// Instead of `token`, by the code that is redeemed.
+    pub(crate) tokens: BTreeMap<String, String>,
     pub(crate) token_header: Option<(&'static str, &'static str)>,
 }
 
@@ -104,6 +106,7 @@ impl There {
             keys: vec![key.public_jwk().clone()],
             token_status: 200,
             token: "{}".to_owned(),
+            tokens: BTreeMap::new(),
             token_header: None,
         }));
         let shared = Arc::clone(&script);
@@ -168,8 +171,7 @@ impl There {
     }
 
     pub(crate) fn will_give(&self, jwt: &str) {
-        let token =
-            json!({"access_token": "at-1", "token_type": "Bearer", "id_token": jwt}).to_string();
+        let token = token_response(jwt);
         self.script(|script| script.token = token);
     }
 
@@ -213,6 +215,10 @@ impl There {
             .filter(|row| row.outcome == storage::Outcome::Denied);
         denied.filter_map(|row| row.reason).collect()
     }
+}
+
+pub(crate) fn token_response(jwt: &str) -> String {
+    json!({"access_token": "at-1", "token_type": "Bearer", "id_token": jwt}).to_string()
 }
 
 pub(crate) fn callback(answer: &[(&str, &str)]) -> String {
@@ -259,7 +265,9 @@ fn answer(script: &Script, origin: &str, asked: &Recorded) -> Answer {
             Answer::json(200, keys.to_json().to_string())
         }
         "/token" => {
-            let answer = Answer::json(script.token_status, script.token.clone());
+            let code = asked.form("code").pop().unwrap_or_default();
+            let token = script.tokens.get(&code).unwrap_or(&script.token);
+            let answer = Answer::json(script.token_status, token.clone());
             match script.token_header {
                 Some((name, value)) => answer.header(name, value),
                 None => answer,

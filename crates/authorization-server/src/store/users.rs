@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use storage::{Db, Error, Row, Transaction};
 
 use super::{list_text, rights, scope};
-use crate::ResourceOwner;
+use crate::{ResourceOwner, password};
 
 /// A person with the password's hash.
 pub(crate) struct StoredUser {
@@ -21,6 +21,12 @@ pub(crate) async fn find(db: &Db, id: &str) -> Result<Option<ResourceOwner>, Err
         .find(BY_ID, &[id.into()], read)
         .await?
         .map(|user| user.owner))
+}
+
+/// Whether a person has a password of this server.
+pub(crate) async fn has_password(db: &Db, id: &str) -> Result<bool, Error> {
+    let found = db.find(BY_ID, &[id.into()], read).await?;
+    Ok(found.is_some_and(|user| !password::is_nobodys(&user.password_hash)))
 }
 
 /// As [`find`], in a transaction.

@@ -5,9 +5,11 @@ use serde_json::json;
 use storage::Outcome;
 
 use super::super::testing::*;
+use crate::MIGRATIONS;
 use crate::administration::Error;
 use crate::pages::testing::*;
 use crate::registration::OrganizationAccess;
+use crate::testing::at_once;
 
 const JANE: &str = "j.doe@state.example";
 
@@ -16,7 +18,9 @@ async fn the_first_sign_in_makes_the_person_and_the_second_finds_it() {
     let there = There::new(|_, _| {}).await;
     let (mut browser, page) = there.sign_in(&json!({})).await;
     assert_eq!(page.location(), "/account", "{}", page.html);
-    assert!(browser.get("/account").await.html.contains(JANE));
+    let account = browser.get("/account").await.html;
+    assert!(account.contains(JANE) && account.contains("<dd>State of Example</dd>"));
+    assert!(!account.contains("Change the password"));
     let jane = there.bench.admin.user(JANE).await.unwrap();
     assert_eq!(jane.role, "registrar");
     assert_eq!(
@@ -127,7 +131,8 @@ async fn an_operator_connects_and_disconnects() {
 
     let (mut browser, page) = there.sign_in(&claims).await;
     assert_eq!(page.location(), "/account", "{}", page.html);
-    assert!(browser.get("/account").await.html.contains("r.smith"));
+    let account = browser.get("/account").await.html;
+    assert!(account.contains("r.smith") && account.contains("Change the password"));
     admin.unlink_identity("r.smith", &issuer).await.unwrap();
     assert_eq!(
         browser.get("/account").await.location(),
@@ -274,4 +279,44 @@ async fn a_second_factor_counts_from_there_if_the_setting_says_so_and_is_asked_h
         "{}",
         page.html
     );
+}
+
+#[tokio::test]
+async fn of_many_first_sign_ins_at_once_one_makes_the_person() {
+    storage::testing::each_engine(&[&MIGRATIONS], |db| async move {
+        let there = There::on(db).await;
+        let mut browsers = Vec::new();
+        for number in 0..6 {
+            let mut browser = TestBrowser::new(&there.bench);
+            let login = browser.get("/login").await;
+            let sent = there.press(&mut browser, &login).await;
+            let jwt = signed(&there.key, &there.claims(&sent, &json!({})), |_| {});
+            let (code, token) = (format!("c-{number}"), token_response(&jwt));
+            there.script(|script| _ = script.tokens.insert(code.clone(), token));
+            browsers.push((browser, sent, code));
+        }
+        let back = |(browser, sent, code): &mut (TestBrowser, Sent, String)| {
+            let (mut browser, there) = (browser.copy(&there.bench), &there);
+            let answer = [
+                ("code", code.clone()),
+                ("state", sent.get("state").to_owned()),
+                ("iss", there.op.origin()),
+            ];
+            async move {
+                let answer = answer
+                    .each_ref()
+                    .map(|(name, value)| (*name, value.as_str()));
+                browser.get(&callback(&answer)).await
+            }
+        };
+        let pages = at_once(browsers.iter_mut().map(back)).await;
+        assert!(pages.iter().all(|page| page.location() == "/account"));
+        assert_eq!(
+            there.bench.audit("user.add").await.len(),
+            2,
+            "r.smith and j.doe"
+        );
+        assert_eq!(there.bench.admin.users().await.unwrap().len(), 2);
+    })
+    .await;
 }
