@@ -35,10 +35,8 @@ fn write(party: &Party, good: &str, from: &str, to: &str) -> usize {
     assert!(SECTION.contains(from), "{from}");
     std::fs::write(party.config(), &changed).unwrap();
     let first = to.trim_start().lines().next().unwrap_or_default();
-    let line = changed
-        .lines()
-        .position(|line| line.contains(first))
-        .unwrap();
+    let lines: Vec<&str> = changed.lines().collect();
+    let line = lines.iter().rposition(|line| line.contains(first)).unwrap();
     line + 1
 }
 
@@ -146,8 +144,8 @@ fn config_check_names_the_line_of_a_mistake() {
         ),
         (
             "user_scope = \"user/Bundle.rs\"",
-            "user_scope = \"user/Bundle.xyz\"",
-            "user_scope",
+            "user_scope = \"é\"",
+            "the scope is malformed",
         ),
         (
             "user_scope = \"user/Bundle.rs\"",
