@@ -4,6 +4,7 @@
 //! whose names are relative to the configuration file.
 
 mod check;
+mod identity_provider;
 mod load;
 mod text;
 
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use check::{Mistake, check};
+pub use identity_provider::IdentityProvider;
 pub use load::{Loaded, load, set};
 pub use text::{
     AlgorithmName, AnyUrl, IssuerIdentifier, JurisdictionCode, Network, Origin, Prefix,
@@ -235,6 +237,12 @@ pub struct AuthorizationServer {
     /// Roles whose people sign in with a second factor only: `registrar`, `clerk`, `auditor`, `administrator`.
     #[serde(default)]
     pub second_factor_required_for: Vec<String>,
+    /// Where people may sign in instead of here.
+    #[serde(default)]
+    pub identity_providers: Vec<IdentityProvider>,
+    /// Whether people may sign in with a password of this server.
+    #[serde(default = "yes")]
+    pub password_sign_in: bool,
     /// Failed sign-ins of an account within the window before it is held.
     #[serde(default = "ten")]
     pub login_failures_per_account: u32,
@@ -394,6 +402,9 @@ impl Default for Log {
 
 fn sqlite() -> String {
     "sqlite".to_owned()
+}
+const fn yes() -> bool {
+    true
 }
 const fn ten() -> u32 {
     10

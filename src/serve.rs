@@ -7,6 +7,7 @@ mod drain;
 mod forwarded;
 mod front;
 mod gate;
+mod identity_providers;
 mod internal;
 mod listener;
 mod refusal;

@@ -1,5 +1,6 @@
 //! How registrations are shown.
 
+use authorization_server::administration::FederatedIdentity;
 use authorization_server::{Client, ResourceOwner, ResourceServerEntry, Rights};
 use serde_json::{Value, json};
 
@@ -52,6 +53,16 @@ pub(super) fn user(user: &ResourceOwner) -> Value {
     });
     add_rights(&mut shown, &user.rights);
     shown
+}
+
+/// An identity of a person as shown.
+pub(super) fn identity(identity: &FederatedIdentity) -> Value {
+    json!({
+        "issuer": identity.issuer,
+        "subject": identity.subject,
+        "created": identity.created.to_string(),
+        "used": identity.used.map(|used| used.to_string()),
+    })
 }
 
 /// A resource server as shown.

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::output::Output;
 use super::registration;
 use super::shell::{RightsArgs, Shell};
+use crate::config::Loaded;
 
 /// The command line.
 #[derive(Debug, clap::Args)]
@@ -39,6 +40,21 @@ enum Act {
     Remove { username: String },
     /// Take a lost second factor away; sessions and tokens end at once
     ResetSecondFactor { username: String },
+    /// Let a person sign in with an identity at the organization's own OpenID Provider
+    Link {
+        username: String,
+        #[command(flatten)]
+        provider: ProviderArgs,
+        /// The identifier there, which the sign-in page shows to whoever is not connected yet
+        #[arg(long)]
+        subject: String,
+    },
+    /// Take that away; sessions and tokens end at once
+    Unlink {
+        username: String,
+        #[command(flatten)]
+        provider: ProviderArgs,
+    },
     /// Give a person another password; sessions and tokens end at once
     SetPassword {
         username: String,
@@ -67,6 +83,13 @@ struct Add {
 }
 
 #[derive(Debug, clap::Args)]
+struct ProviderArgs {
+    /// Name of the provider in the configuration; or its issuer, for one that is not there any more
+    #[arg(long)]
+    provider: String,
+}
+
+#[derive(Debug, clap::Args)]
 struct PasswordArgs {
     /// Read the password from standard input (a command line would show it to every user of the machine)
     #[arg(long)]
@@ -80,6 +103,7 @@ struct PasswordArgs {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { shell, act } = args;
     let output = shell.output;
+    let loaded = shell.load()?;
     let admin = shell.administration().await?;
     match act {
         Act::Add(add) => self::add(add, &admin, output).await?,
@@ -103,9 +127,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Act::Show { username } => {
             let user = admin.user(&username).await?;
             let second_factor = admin.has_second_factor(&user.id).await?;
+            let identities = admin.identities(&user.id).await?;
             let mut shown = registration::user(&user);
             if let Some(members) = shown.as_object_mut() {
                 members.insert("second_factor".to_owned(), second_factor.into());
+                let identities = identities.iter().map(registration::identity).collect();
+                members.insert("identities".to_owned(), identities);
             }
             output.one(&shown)?;
         }
@@ -128,6 +155,20 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Act::ResetSecondFactor { username } => {
             admin.reset_second_factor(&username).await?;
             done(output, &username, "second factor removed")?;
+        }
+        Act::Link {
+            username,
+            provider,
+            subject,
+        } => {
+            let issuer = provider.issuer(&loaded)?;
+            admin.link_identity(&username, &issuer, &subject).await?;
+            done(output, &username, "linked")?;
+        }
+        Act::Unlink { username, provider } => {
+            let issuer = provider.issuer(&loaded)?;
+            admin.unlink_identity(&username, &issuer).await?;
+            done(output, &username, "unlinked")?;
         }
         Act::SetPassword { username, password } => {
             let (password, made) = password.password(&admin)?;
@@ -155,6 +196,22 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
         "password",
         made.then_some(&password),
     )
+}
+
+impl ProviderArgs {
+    /// Its issuer identifier, to the letter.
+    fn issuer(&self, loaded: &Loaded) -> anyhow::Result<String> {
+        if self.provider.starts_with("https://") {
+            return Ok(self.provider.clone());
+        }
+        let section = loaded.config.authorization_server.as_ref();
+        let mut providers = section.iter().flat_map(|it| &it.identity_providers);
+        let found = providers.find(|it| it.name == self.provider);
+        found.map(|it| it.issuer.to_string()).with_context(|| {
+            let name = &self.provider;
+            format!("no [[authorization_server.identity_providers]] has the name {name}")
+        })
+    }
 }
 
 impl PasswordArgs {

@@ -127,6 +127,8 @@ second_factor_required_for = ["administrator"]          # of registrar, clerk, a
 login_failures_per_account = 10
 login_failures_per_source = 100
 login_failure_window_s = 900
+# Where people sign in with their organization's own account: docs/single-sign-on.md says what goes here.
+# [[authorization_server.identity_providers]]
 "#;
 
 const PAGES: &str = r##"

@@ -18,6 +18,7 @@ use toml::Spanned;
 use url::Url;
 
 use super::Shared;
+use super::identity_providers::identity_provider;
 use crate::config::{self, Config, Loaded};
 use crate::files;
 
@@ -139,6 +140,12 @@ fn authorization_server(
         cookie_name: format!("__Host-{}-session", loaded.config.party),
         jurisdictions: jurisdictions(&loaded.config),
         second_factor_required_for: section.second_factor_required_for.clone(),
+        identity_providers: section
+            .identity_providers
+            .iter()
+            .map(|one| identity_provider(loaded, one).with_context(|| one.name.clone()))
+            .collect::<anyhow::Result<_>>()?,
+        password_sign_in: section.password_sign_in,
         lifetimes: authorization_server::Lifetimes {
             access_token: seconds(section.access_token_lifetime_s),
             refresh_token: seconds(section.refresh_token_lifetime_s),

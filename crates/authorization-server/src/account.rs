@@ -28,8 +28,8 @@ use crate::resource_owner::Authenticated;
 use crate::session::{self, Browser, Session, is_token};
 use crate::store::revocations::{self, id_of};
 use crate::store::sessions::{self, Alive};
-use crate::store::{consents, second_factors};
-use crate::{AuthorizationServer, audit, resource_owner, second_factor};
+use crate::store::{consents, second_factors, users};
+use crate::{AuthorizationServer, audit, relying_party, resource_owner, second_factor};
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
@@ -74,6 +74,8 @@ async fn show(
                 grants
             },
             factors: second_factor::factors(server.db(), id).await?,
+            signs_in_with: relying_party::labels(&server, id).await?,
+            has_password: users::has_password(server.db(), id).await?,
             done: done.as_deref().and_then(notice),
         };
         Ok(with_browser(

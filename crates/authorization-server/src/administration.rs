@@ -9,6 +9,7 @@ mod clients;
     expect(dead_code, reason = "what the API and the pages ask")
 )]
 pub(crate) mod decision;
+mod identities;
 mod initial_access_tokens;
 mod keys;
 mod page;
@@ -22,7 +23,7 @@ mod sessions;
 mod target;
 mod tokens;
 pub(crate) mod users;
-mod validation;
+pub(crate) mod validation;
 
 use jiff::SignedDuration;
 use storage::audit::{AuditEvent, Outcome};
@@ -37,6 +38,7 @@ use reach::Reach;
 pub use crate::password::generate as generate_password;
 pub use crate::store::clients::ClientSecret;
 pub use crate::store::dynamic_registrations::{InitialAccessToken, RegistrationPolicy};
+pub use crate::store::federated::FederatedIdentity;
 pub use crate::store::revocations::TokenEntry;
 pub use administrator_links::NewAdministratorLink;
 pub use clients::{ClientFilter, NewClient, NewClientSecret};

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use oauth::jose::Algorithm;
 use url::Url;
 
-use crate::{Branding, ResourceOwner};
+use crate::{Branding, IdentityProvider, ResourceOwner};
 
 /// Settings of one party's authorization server.
 #[derive(Debug, Clone)]
@@ -29,6 +29,10 @@ pub struct Config {
     pub jurisdictions: Vec<String>,
     /// Roles whose people sign in with a second factor only; others may choose one.
     pub second_factor_required_for: Vec<String>,
+    /// Where people may sign in instead of here.
+    pub identity_providers: Vec<IdentityProvider>,
+    /// Whether people may sign in with a password of this server.
+    pub password_sign_in: bool,
     /// How long what is issued lives.
     pub lifetimes: Lifetimes,
     /// Bounds on what a caller may make us do.

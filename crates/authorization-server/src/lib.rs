@@ -13,6 +13,7 @@
 //! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
 //! | `POST /oauth2/revoke` | `revocation` | RFC 7009 |
 //! | `GET /oauth2/jwks` | `jwks` | RFC 7517 section 5 |
+//! | `POST /login/with/{name}`, `GET /login/with/{name}/callback` | `login`, `relying_party` | OpenID Connect Core 1.0 section 3.1 |
 //! | `GET /assets/...` | `pages` | style sheet, script |
 //!
 //! State is [`AuthorizationServer`]. Nothing that decides is cached: every answer reads the tables,
@@ -44,6 +45,7 @@ mod passkey;
 mod password;
 mod pushed_authorization;
 mod registration;
+mod relying_party;
 mod remote_jwks;
 mod resource_owner;
 mod revocation;
@@ -75,6 +77,7 @@ pub use registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, OrganizationAccess, Profile,
     Protocol, ResourceOwner, ResourceServerEntry, Rights, Rules,
 };
+pub use relying_party::{Credentials, Given, IdentityProvider, Mapping};
 pub use sealed::KeyEncryptionKey;
 pub use signing_keys::{KeyEntry, KeyError, KeyState, Rotation};
 
@@ -142,6 +145,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/sqlite/0010_passkeys.sql"),
             postgres: include_str!("../migrations/postgres/0010_passkeys.sql"),
         },
+        Migration {
+            version: 11,
+            title: "single sign-on",
+            sqlite: include_str!("../migrations/sqlite/0011_single_sign_on.sql"),
+            postgres: include_str!("../migrations/postgres/0011_single_sign_on.sql"),
+        },
     ],
 };
 
@@ -154,7 +163,7 @@ pub struct Environment {
     pub clock: Clock,
     /// The only randomness that this role uses.
     pub random: Random,
-    /// Fetches the `jwks_uri` of clients that registered one.
+    /// Fetches the `jwks_uri` of clients that registered one, and asks OpenID Providers.
     pub outbound: Outbound,
 }
 
@@ -180,6 +189,7 @@ struct Inner {
     encryption: Arc<KeyEncryptionKey>,
     signing_keys: signing_keys::SigningKeys,
     remote_jwks: remote_jwks::RemoteJwks,
+    relying_party: relying_party::RelyingParty,
     people: resource_owner::People,
     passkeys: Option<passkey::RelyingParty>,
 }
@@ -190,6 +200,8 @@ impl AuthorizationServer {
     pub fn new(environment: Environment, config: Config, keys: Keys) -> Self {
         let issuer = config.issuer_text();
         let remote_jwks = remote_jwks::RemoteJwks::new(environment.outbound.clone());
+        let relying_party =
+            relying_party::RelyingParty::new(&environment.outbound, &config.identity_providers);
         let people = resource_owner::People::new(&config);
         let passkeys = passkey::RelyingParty::of(&config);
         let encryption = Arc::new(keys.encryption);
@@ -202,6 +214,7 @@ impl AuthorizationServer {
                 signing_keys: signing_keys::SigningKeys::new(Arc::clone(&encryption)),
                 encryption,
                 remote_jwks,
+                relying_party,
                 people,
                 passkeys,
             }),
@@ -268,6 +281,10 @@ impl AuthorizationServer {
 
     pub(crate) fn remote_jwks(&self) -> &remote_jwks::RemoteJwks {
         &self.inner.remote_jwks
+    }
+
+    pub(crate) fn relying_party(&self) -> &relying_party::RelyingParty {
+        &self.inner.relying_party
     }
 
     /// The registrations, for what clients and people do themselves.

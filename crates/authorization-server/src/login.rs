@@ -7,6 +7,7 @@ mod purpose;
 mod step_up;
 #[cfg(test)]
 mod tests;
+mod with;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -23,6 +24,7 @@ use crate::authorize::only;
 use crate::caller::Caller;
 use crate::endpoint::is_form;
 use crate::pages::{self, Language, Open, Problem, Refused, View, settle};
+use crate::relying_party::sign_out;
 use crate::resource_owner::{self, Authenticated, LoginRefusal};
 use crate::session::{self, Browser, Session, is_token};
 use crate::store::{authorization_requests, clients};
@@ -38,6 +40,8 @@ pub(crate) fn routes() -> Router<AuthorizationServer> {
         .route("/login/passkey", post(passkey::submit))
         .route("/login/passkey/options", post(passkey::ask))
         .route("/login/step-up", get(step_up::show).post(step_up::submit))
+        .route("/login/with/{name}", post(with::submit))
+        .route("/login/with/{name}/callback", get(with::callback))
         .route("/logout", get(show_logout).post(logout))
 }
 
@@ -109,6 +113,9 @@ async fn submit(
 ) -> Response {
     let page = async {
         let (parameters, purpose) = Purpose::of_form(&server, &headers, body).await?;
+        if !server.config().password_sign_in {
+            return Err(Problem::NoPasswords);
+        }
         sign_in(&server, &caller, &headers, &parameters, &purpose).await
     };
     settle(page.await, &server, &caller).await
@@ -289,10 +296,12 @@ async fn show_logout(
         let signed_in = signed_in
             .as_ref()
             .map(|(session, token)| (*session, token.as_str()));
-        Ok(pages::logout(
-            &View::new(&server, &caller).at("/logout"),
-            signed_in,
-        ))
+        let there = match &signed_in {
+            Some((session, _)) => sign_out::address(&server, &browser, session).await?,
+            None => None,
+        };
+        let view = View::new(&server, &caller).at("/logout");
+        Ok(pages::logout(&view, signed_in, there.as_ref()))
     };
     settle(page.await, &server, &caller).await
 }
@@ -315,13 +324,17 @@ async fn logout(
                     find(&server, &browser, handle).await?.handle
                 )
             }
-            (None, Some(it)) if is_token(&browser.logout_token(it), token) => "/logout".to_owned(),
+            (None, Some(it)) if is_token(&browser.logout_token(it), token) => {
+                let there = sign_out::address(&server, &browser, it).await?;
+                there.map_or_else(|| "/logout".to_owned(), String::from)
+            }
             (None, None) => "/logout".to_owned(),
             _ => return Err(Problem::NotOurPage),
         };
         let mut response = pages::see_other(&next);
         if let Some(session) = session {
             let cookie = session::end(&server, &session, &caller).await?;
+            sign_out::forget(&server, &browser).await?;
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)

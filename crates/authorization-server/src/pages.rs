@@ -6,6 +6,7 @@ mod language;
 mod problem;
 mod script;
 mod setup;
+mod single_sign_on;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -21,13 +22,14 @@ use axum::response::Response;
 use axum::routing::get;
 use jiff::SignedDuration;
 use oauth::{Scope, SecretHash};
+use url::Url;
 
 use crate::caller::Caller;
 use crate::login::Told;
 use crate::second_factor::{Factors, Setup};
 use crate::session::Session;
 use crate::store::authorization_requests::AuthorizationRequest;
-use crate::{AuthorizationServer, Client, GrantType};
+use crate::{AuthorizationServer, Client, GrantType, relying_party};
 use answer::FormTarget;
 
 pub(crate) use account::{
@@ -38,6 +40,7 @@ pub(crate) use answer::{retry_after, see_other};
 pub(crate) use language::Language;
 pub(crate) use problem::Problem;
 pub(crate) use setup::{Setup as SetupPage, SetupRefusal, setup};
+pub(crate) use single_sign_on::refused_there;
 pub(crate) use view::View;
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
@@ -139,7 +142,9 @@ pub(crate) fn login(
         available: view.server.passkeys().is_some(),
         fields: &fields,
     };
-    answer::page(status, page.render(), sign_in.target())
+    let mut targets = relying_party::form_targets(view.server);
+    targets.extend(fields.open.map(|open| open.request.redirect_uri.clone()));
+    answer::page(status, page.render(), FormTarget::Several(&targets))
 }
 
 /// The page of the second step.
@@ -261,7 +266,12 @@ pub(crate) fn consent(view: &View<'_>, open: &Open, consent: &Consent<'_>) -> Re
 }
 
 /// The page that asks whether to sign out, or says that nobody is signed in.
-pub(crate) fn logout(view: &View<'_>, signed_in: Option<(&Session, &str)>) -> Response {
+/// `there` is where it goes on then, if anywhere.
+pub(crate) fn logout(
+    view: &View<'_>,
+    signed_in: Option<(&Session, &str)>,
+    there: Option<&Url>,
+) -> Response {
     let (username, csrf_token) = match signed_in {
         Some((session, token)) => (Some(session.owner.username.as_str()), token),
         None => (None, ""),
@@ -271,7 +281,10 @@ pub(crate) fn logout(view: &View<'_>, signed_in: Option<(&Session, &str)>) -> Re
         username,
         csrf_token,
     };
-    answer::page(StatusCode::OK, page.render(), FormTarget::Own)
+    let target = there.map_or(FormTarget::Own, |there| FormTarget::Client {
+        redirect_uri: there.as_str(),
+    });
+    answer::page(StatusCode::OK, page.render(), target)
 }
 
 fn to_client(open: &Open) -> FormTarget<'_> {

@@ -15,6 +15,7 @@ use crate::administration::administrator_links::UsedLink;
 use crate::assurance::Assurance;
 use crate::caller::Caller;
 use crate::password::{self, Buffer};
+use crate::relying_party::Admitted;
 use crate::session::Session;
 use crate::store::second_factors;
 use crate::store::users::{self, StoredUser};
@@ -185,6 +186,29 @@ pub(crate) fn with_link(server: &AuthorizationServer, used: UsedLink) -> Authent
         owner,
         assurance: Assurance::Aal1,
     })
+}
+
+/// What the sign-in at an organization's own OpenID Provider amounts to: the second factor is given here where the
+/// provider does not vouch for one.
+pub(crate) async fn federated(
+    server: &AuthorizationServer,
+    admitted: Admitted,
+) -> Result<Authenticated, storage::Error> {
+    let (owner, second_factor) = admitted.into_parts();
+    let enrolled = second_factors::is_enrolled(server.db(), &owner.id).await?;
+    let demanded = enrolled || server.config().requires_second_factor(&owner);
+    if demanded && !second_factor {
+        return Ok(Authenticated::Half(HalfAuthenticated { owner, enrolled }));
+    }
+    let assurance = if second_factor {
+        Assurance::Aal2
+    } else {
+        Assurance::Aal1
+    };
+    Ok(Authenticated::Whole(AuthenticatedResourceOwner {
+        owner,
+        assurance,
+    }))
 }
 
 /// Usernames are compared without regard to case and surrounding space, as people type them.

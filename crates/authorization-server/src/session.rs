@@ -96,6 +96,11 @@ impl Browser {
         self.tag(&["setup"])
     }
 
+    /// A secret of one use that is not stored anywhere, of 256 bits in base64url.
+    pub(crate) fn derived(&self, what: &str, of: &str) -> String {
+        self.tag(&[what, of])
+    }
+
     fn session_tag(&self, purpose: &str, session: &Session) -> String {
         let session = BASE64_URL_SAFE_NO_PAD.encode(session.hash.as_bytes());
         self.tag(&[purpose, &session])
@@ -181,15 +186,23 @@ pub(crate) async fn begin(
     headers: &HeaderMap,
     caller: &Caller,
 ) -> Result<HeaderValue, Error> {
-    let proved = Proved {
-        owner: owner.owner(),
-        assurance: owner.assurance(),
-        how: owner
-            .assurance()
-            .has_second_factor()
-            .then_some("second factor"),
-    };
-    let (work, cookie) = prepare(server, proved, headers, caller);
+    let (work, cookie) = prepare(server, Proved::by(owner), headers, caller);
+    server.db().write(work).await?;
+    Ok(cookie)
+}
+
+/// As [`begin`], for somebody who has signed in elsewhere at this time. Where nobody knows when, the session is none
+/// that has just begun: an old sign-in there opens nothing that wants a fresh one.
+pub(crate) async fn begin_elsewhere(
+    server: &AuthorizationServer,
+    owner: &AuthenticatedResourceOwner,
+    auth_time: Option<Timestamp>,
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Result<HeaderValue, Error> {
+    let (mut work, cookie) = prepare(server, Proved::by(owner), headers, caller);
+    let now = work.session.auth_time;
+    work.session.auth_time = auth_time.map_or(now - FRESH, |at| at.min(now));
     server.db().write(work).await?;
     Ok(cookie)
 }
@@ -232,6 +245,17 @@ struct Proved<'a> {
     assurance: Assurance,
     /// The second factor, if one was given.
     how: Option<&'static str>,
+}
+
+impl<'a> Proved<'a> {
+    fn by(authenticated: &'a AuthenticatedResourceOwner) -> Self {
+        let assurance = authenticated.assurance();
+        Self {
+            owner: authenticated.owner(),
+            assurance,
+            how: assurance.has_second_factor().then_some("second factor"),
+        }
+    }
 }
 
 fn prepare(

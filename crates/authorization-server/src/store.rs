@@ -11,6 +11,7 @@ pub(crate) mod clients;
 pub(crate) mod codes;
 pub(crate) mod consents;
 pub(crate) mod dynamic_registrations;
+pub(crate) mod federated;
 pub(crate) mod known_browsers;
 pub(crate) mod passkeys;
 pub(crate) mod pushed_requests;

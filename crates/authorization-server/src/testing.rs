@@ -89,28 +89,30 @@ impl Bench {
 
     /// As [`Bench::new`], fetching from servers of this authority.
     pub(crate) async fn trusting(trust: Trust) -> Self {
+        Self::configured(trust, config()).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn configured(trust: Trust, config: Config) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(directory.path().join("as.db"));
         let db = Db::open(location, &[&MIGRATIONS]).await.unwrap();
-        let mut bench = Self::build(db, trust).await;
+        let mut bench = Self::build(db, trust, config).await;
         bench.directory = Some(directory);
         bench
     }
 
+    /// On a given database with other settings, fetching from servers of this authority.
+    pub(crate) async fn with(db: Db, trust: Trust, config: Config) -> Self {
+        Self::build(db, trust, config).await
+    }
+
     /// On a given database.
     pub(crate) async fn on(db: Db) -> Self {
-        Self::build(db, Trust::platform()).await
+        Self::build(db, Trust::platform(), config()).await
     }
 
-    /// As [`Bench::new`], with other settings.
-    pub(crate) async fn with(config: Config) -> Self {
-        let mut bench = Self::new().await;
-        let environment = bench.server.inner.environment.clone();
-        bench.server = AuthorizationServer::new(environment, config, keys());
-        bench
-    }
-
-    async fn build(db: Db, trust: Trust) -> Self {
+    async fn build(db: Db, trust: Trust, config: Config) -> Self {
         let clock = Clock::fixed("2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap());
         let random = Random::seeded(7);
         let environment = Environment {
@@ -119,7 +121,7 @@ impl Bench {
             random: random.clone(),
             outbound: outbound(trust),
         };
-        let server = AuthorizationServer::new(environment, config(), keys());
+        let server = AuthorizationServer::new(environment, config, keys());
         server.keep_signing_keys().await.unwrap();
         let admin = Administration {
             db,
@@ -298,6 +300,8 @@ pub(crate) fn config() -> Config {
         signing_algorithms: vec![Algorithm::ES256],
         jurisdictions: vec![],
         second_factor_required_for: vec!["administrator".to_owned()],
+        identity_providers: vec![],
+        password_sign_in: true,
         lifetimes: Lifetimes::default(),
         limits: Limits::default(),
     }

@@ -349,7 +349,7 @@ impl Administration {
     }
 
     /// Nobody lifts himself, or shuts himself out: a session that was left open does neither.
-    fn not_oneself(&self, id: &str) -> Result<(), Error> {
+    pub(super) fn not_oneself(&self, id: &str) -> Result<(), Error> {
         match self
             .actor
             .permit
@@ -519,7 +519,7 @@ pub(crate) async fn end_all(
 }
 
 /// Names are said aloud, printed and typed: ASCII, so that no two look alike.
-pub(super) fn name(username: &str) -> Result<(), Error> {
+pub(crate) fn name(username: &str) -> Result<(), Error> {
     let allowed =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._@+-".contains(&byte);
     if (2..=100).contains(&username.len()) && username.bytes().all(allowed) {

@@ -104,7 +104,7 @@ fn branded() -> Branding {
 async fn the_pages_show_what_is_set() {
     let mut settings = config();
     settings.branding = branded();
-    let bench = Bench::with(settings).await;
+    let bench = Bench::configured(outbound::Trust::platform(), settings).await;
     let mut browser = TestBrowser::new(&bench);
     let page = browser.get("/login").await;
     assert!(!page.html.contains("<script>"), "{}", page.html);
@@ -132,7 +132,7 @@ async fn the_pages_show_what_is_set() {
 async fn colour_and_logo_are_served_where_the_pages_name_them() {
     let mut settings = config();
     settings.branding = branded();
-    let bench = Bench::with(settings).await;
+    let bench = Bench::configured(outbound::Trust::platform(), settings).await;
     let mut browser = TestBrowser::new(&bench);
     let page = browser.get("/login").await.html;
     let named = |start: &str| {

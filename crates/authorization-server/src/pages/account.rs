@@ -26,6 +26,9 @@ pub(crate) struct Account<'a> {
     pub(crate) grants: Vec<GrantEntry>,
     /// Which second factors there are.
     pub(crate) factors: Factors,
+    /// Providers that the person signs in with.
+    pub(crate) signs_in_with: Vec<String>,
+    pub(crate) has_password: bool,
     /// What was done just now.
     pub(crate) done: Option<&'static str>,
 }
@@ -69,6 +72,8 @@ pub(crate) fn account(view: &View<'_>, account: &Account<'_>) -> Response {
         csrf_token: &account.csrf_token,
         factors: account.factors,
         passkeys_available: view.server.passkeys().is_some(),
+        signs_in_with: account.signs_in_with.join(", "),
+        has_password: account.has_password && view.server.config().password_sign_in,
         done: account.done.map(|done| l.t(done)),
     };
     answer::page(StatusCode::OK, page.render(), FormTarget::Own)
@@ -260,6 +265,8 @@ struct AccountPage<'a> {
     csrf_token: &'a str,
     factors: Factors,
     passkeys_available: bool,
+    signs_in_with: String,
+    has_password: bool,
     done: Option<&'static str>,
 }
 

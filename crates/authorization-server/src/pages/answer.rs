@@ -19,6 +19,8 @@ pub(super) enum FormTarget<'a> {
     Own,
     /// Our own pages, and from there to the client.
     Client { redirect_uri: &'a str },
+    /// Our own pages, and from there to any of these.
+    Several(&'a [String]),
 }
 
 /// A page that no cache keeps, no frame shows and no other site hears of.
@@ -142,9 +144,20 @@ fn policy(target: FormTarget<'_>) -> HeaderValue {
         FormTarget::Client { redirect_uri } => format!("'self' {}", source(redirect_uri))
             .trim_end()
             .to_owned(),
+        FormTarget::Several(addresses) => several(addresses),
     };
     HeaderValue::from_str(&format!("{POLICY}; form-action {forms}"))
         .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
+}
+
+fn several(addresses: &[String]) -> String {
+    let mut sources = vec!["'self'".to_owned()];
+    for source in addresses.iter().map(|address| source(address)) {
+        if !source.is_empty() && !sources.contains(&source) {
+            sources.push(source);
+        }
+    }
+    sources.join(" ")
 }
 
 /// An origin as a policy names it. Policies cannot name IPv6 addresses (CSP3 section 2.3.1), so

@@ -31,6 +31,8 @@ pub(crate) enum Problem {
     NotOurPage,
     /// An administrator's link that is used, expired, replaced or unknown.
     LinkOver,
+    /// Passwords open nothing at this party.
+    NoPasswords,
     /// The database.
     Unavailable(storage::Error),
 }
@@ -78,7 +80,7 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NotOurPage => StatusCode::FORBIDDEN,
+            Self::NotOurPage | Self::NoPasswords => StatusCode::FORBIDDEN,
             Self::Unreadable(status) => *status,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -123,6 +125,10 @@ impl Problem {
             Self::LinkOver => (
                 "This link is over",
                 "It was used already, it has expired, or a newer one was made. Whoever has a shell on the server makes another one, as often as needed, with the command: vitalgate admin recover",
+            ),
+            Self::NoPasswords => (
+                "Nobody signs in with a password here",
+                "Use the account of your organization: go back to the sign-in page and choose it there.",
             ),
             Self::Unavailable(_) => (
                 "This does not work at the moment",

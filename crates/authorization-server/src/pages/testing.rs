@@ -273,7 +273,7 @@ pub(crate) async fn bench_on(db: Db) -> Bench {
     bench
 }
 
-async fn register(bench: &Bench) {
+pub(crate) async fn register(bench: &Bench) {
     bench.add(public_client("app")).await;
     bench.admin.add_user(new_user("r.smith")).await.unwrap();
 }
