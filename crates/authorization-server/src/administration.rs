@@ -4,18 +4,10 @@
 
 pub(crate) mod administrator_links;
 mod clients;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "what the API and the pages ask")
-)]
 pub(crate) mod decision;
 mod initial_access_tokens;
 mod keys;
 mod page;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "what the API and the pages ask")
-)]
 mod reach;
 mod resource_servers;
 mod sessions;

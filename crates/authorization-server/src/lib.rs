@@ -9,6 +9,7 @@
 //! | `GET POST /login`, `/consent` | `login`, `consent` | pages for people |
 //! | `GET /account`, `GET POST /account/...` | `account` | a person's own sessions, applications, password |
 //! | `GET POST /setup` | `setup` | an administrator's link |
+//! | `GET POST /admin`, `/admin/...` | `admin::pages` | administration |
 //! | `POST /oauth2/token` | `token` | RFC 6749 section 3.2 |
 //! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
 //! | `POST /oauth2/revoke` | `revocation` | RFC 7009 |
@@ -20,6 +21,7 @@
 
 mod access_token;
 mod account;
+mod admin;
 pub mod administration;
 mod audience;
 mod audit;
@@ -206,6 +208,7 @@ impl AuthorizationServer {
             .merge(consent::routes())
             .merge(account::routes())
             .merge(setup::routes())
+            .merge(admin::pages::routes())
             .merge(pages::routes())
             .layer(DefaultBodyLimit::max(self.config().limits.form_bytes))
             .with_state(self.clone())

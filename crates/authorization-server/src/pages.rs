@@ -11,7 +11,7 @@ pub(crate) mod testing;
 mod tests;
 mod unserved;
 mod view;
-mod words;
+pub(crate) mod words;
 
 use askama::Template;
 use axum::Router;
@@ -30,7 +30,8 @@ use crate::{AuthorizationServer, Client, GrantType};
 use answer::FormTarget;
 
 pub(crate) use account::{
-    Account, Authenticator, PasswordRefusal, account, authenticator, password, recovery_codes,
+    Account, Authenticator, PasswordRefusal, account, authenticator, moment, password,
+    recovery_codes,
 };
 pub(crate) use answer::{retry_after, see_other};
 pub(crate) use language::Language;
@@ -83,6 +84,21 @@ pub(crate) enum SignIn<'a> {
 pub(crate) struct Refused<'a> {
     pub(crate) username: &'a str,
     pub(crate) error: Option<String>,
+}
+
+/// A page whose forms lead to our own pages.
+pub(crate) fn own(status: StatusCode, page: askama::Result<String>) -> Response {
+    answer::page(status, page, FormTarget::Own)
+}
+
+/// The page that says what happened and what to do, in place of the one that was asked for.
+pub(crate) fn explain(
+    view: &View<'_>,
+    caller: &Caller,
+    status: StatusCode,
+    told: (&'static str, &'static str),
+) -> Response {
+    problem::show(view, caller, status, told)
 }
 
 /// The page that a handler made, or the one that says why there is none.

@@ -160,13 +160,9 @@ impl Administration {
     ) -> Result<Page<Client>, Error> {
         let reach = self.actor.reach();
         let keep = |client: &Client| reach.covers(&client.rights) && filter.fits(client);
-        let fetch = async |after: Option<&String>| {
-            clients::after(
-                &self.db,
-                after.map_or("", String::as_str),
-                reach.organization(),
-            )
-            .await
+        let own = reach.organization();
+        let fetch = |after: Option<String>| async move {
+            clients::after(&self.db, &after.unwrap_or_default(), own).await
         };
         page(request, fetch, |client| client.client_id.clone(), keep).await
     }

@@ -24,8 +24,8 @@ impl Administration {
     ) -> Result<Page<TokenEntry>, Error> {
         let reach = self.actor.reach();
         let now = self.clock.now();
-        let fetch = async |after: Option<&(i64, String)>| {
-            revocations::unexpired(&self.db, now, (client_id, user_id), after).await
+        let fetch = |after: Option<(i64, String)>| async move {
+            revocations::unexpired(&self.db, now, (client_id, user_id), after.as_ref()).await
         };
         let position =
             |token: &OwnedToken| (token.entry.issued.as_millisecond(), token.entry.id.clone());

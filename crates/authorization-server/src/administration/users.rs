@@ -170,13 +170,9 @@ impl Administration {
                     .is_none_or(|it| Some(it) == organization)
                 && filter.disabled.is_none_or(|it| it == user.disabled)
         };
-        let fetch = async |after: Option<&String>| {
-            users::after(
-                &self.db,
-                after.map_or("", String::as_str),
-                reach.organization(),
-            )
-            .await
+        let own = reach.organization();
+        let fetch = |after: Option<String>| async move {
+            users::after(&self.db, &after.unwrap_or_default(), own).await
         };
         page(request, fetch, |user| user.username.clone(), keep).await
     }

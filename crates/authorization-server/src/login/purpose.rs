@@ -29,6 +29,8 @@ pub(crate) enum Then {
     Account,
     /// Wants a sign-in that has just been.
     Authenticator,
+    /// The page of administration that was asked for. Wants a sign-in that has just been.
+    Administration,
 }
 
 impl Then {
@@ -36,6 +38,7 @@ impl Then {
         match self {
             Self::Account => "account",
             Self::Authenticator => "authenticator",
+            Self::Administration => "administration",
         }
     }
 
@@ -43,12 +46,14 @@ impl Then {
         match self {
             Self::Account => "/account",
             Self::Authenticator => "/account/authenticator",
+            Self::Administration => "/admin/continue",
         }
     }
 
     fn parse(text: Option<&str>) -> Self {
         match text {
             Some("authenticator") => Self::Authenticator,
+            Some("administration") => Self::Administration,
             _ => Self::Account,
         }
     }

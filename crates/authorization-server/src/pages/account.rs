@@ -67,6 +67,7 @@ pub(crate) fn account(view: &View<'_>, account: &Account<'_>) -> Response {
         applications: applications(l, &account.grants),
         csrf_token: &account.csrf_token,
         second_factor: account.second_factor,
+        administers: ["administrator", "auditor"].contains(&owner.role.as_str()),
         done: account.done.map(|done| l.t(done)),
     };
     answer::page(StatusCode::OK, page.render(), FormTarget::Own)
@@ -169,7 +170,7 @@ fn browser(l: Language, stored: Option<&str>) -> String {
 }
 
 /// The server cannot know the reader's time zone without a script.
-fn moment(at: Timestamp) -> String {
+pub(crate) fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
@@ -211,6 +212,7 @@ struct AccountPage<'a> {
     applications: Vec<ApplicationRow<'a>>,
     csrf_token: &'a str,
     second_factor: bool,
+    administers: bool,
     done: Option<&'static str>,
 }
 

@@ -64,6 +64,14 @@ impl Language {
         }
     }
 
+    /// A text that comes from a rule deeper down; one that nobody has translated reads in English.
+    pub(crate) fn rule(self, english: &str) -> &str {
+        match self {
+            Self::English => english,
+            Self::Spanish => SPANISH.get(english).copied().unwrap_or(english),
+        }
+    }
+
     /// A text with values in the places of `{}`, in order.
     pub(crate) fn f(self, english: &str, values: &[&str]) -> String {
         let values = values.iter().map(|value| (*value).to_owned());
@@ -156,9 +164,10 @@ static SPANISH: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
 });
 
 /// One file per area of the pages: a text, a line feed, its Spanish, an empty line.
-const CATALOGUES: [&str; 2] = [
+const CATALOGUES: [&str; 3] = [
     include_str!("../../assets/es/pages.txt"),
     include_str!("../../assets/es/setup.txt"),
+    include_str!("../../assets/es/administration_pages.txt"),
 ];
 /// No browser sends more; whoever does is not waited for.
 const RANGES: usize = 20;

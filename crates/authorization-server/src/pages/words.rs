@@ -5,12 +5,12 @@ use oauth::{Permission, Scope};
 use super::language::Language;
 
 /// The words of a scope as sentences; one that is not known is shown as it is.
-pub(super) fn sentences(l: Language, scope: &Scope) -> Vec<String> {
+pub(crate) fn sentences(l: Language, scope: &Scope) -> Vec<String> {
     scope.tokens().map(|token| sentence(l, token)).collect()
 }
 
 /// `births, fetal deaths`.
-pub(super) fn record_types(l: Language, codes: &[String]) -> String {
+pub(crate) fn record_types(l: Language, codes: &[String]) -> String {
     list(l, codes, |code| match code {
         "birth" => l.t("births"),
         "fetal-death" => l.t("fetal deaths"),
@@ -19,12 +19,12 @@ pub(super) fn record_types(l: Language, codes: &[String]) -> String {
 }
 
 /// `MA, NH`.
-pub(super) fn jurisdictions(l: Language, codes: &[String]) -> String {
+pub(crate) fn jurisdictions(l: Language, codes: &[String]) -> String {
     list(l, codes, |code| code)
 }
 
 /// `clerk`; one that is not known is shown as it is.
-pub(super) fn role(l: Language, role: &str) -> &str {
+pub(crate) fn role(l: Language, role: &str) -> &str {
     if crate::ROLES.contains(&role) {
         return l.t(role);
     }
@@ -32,7 +32,7 @@ pub(super) fn role(l: Language, role: &str) -> &str {
 }
 
 /// `5 minutes`, `24 hours`; rounded up.
-pub(super) fn duration(l: Language, seconds: i64) -> String {
+pub(crate) fn duration(l: Language, seconds: i64) -> String {
     let rounded = |unit: i64| (seconds + unit - 1) / unit;
     let (count, one, many) = match seconds.max(1) {
         1..=90 => (seconds.max(1), "1 second", "{} seconds"),

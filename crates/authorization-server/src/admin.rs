@@ -1,0 +1,3 @@
+//! Administration for people in browsers.
+
+pub(crate) mod pages;
