@@ -2,6 +2,7 @@
 
 mod audit;
 mod client;
+mod client_change;
 mod client_warnings;
 mod config;
 mod demo;
@@ -20,6 +21,7 @@ mod sample;
 mod sandbox;
 mod send;
 mod serve;
+mod session;
 mod shell;
 mod token;
 mod user;
@@ -61,6 +63,8 @@ enum Command {
     ResourceServer(resource_server::Args),
     /// Register and manage people
     User(user::Args),
+    /// List and end sessions
+    Session(session::Args),
     /// List and revoke tokens
     Token(token::Args),
     /// Add partners to the configuration, and find out why one is not reached
@@ -69,7 +73,7 @@ enum Command {
     Key(key::Args),
     /// Host records and list them
     Record(record::Args),
-    /// Read the audit
+    /// Read and export the audit
     Audit(audit::Args),
     /// Write synthetic BFDR documents
     Sample(sample::Args),
@@ -126,6 +130,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::InitialToken(args) => initial_token::run(args).await,
         Command::ResourceServer(args) => resource_server::run(args).await,
         Command::User(args) => user::run(args).await,
+        Command::Session(args) => session::run(args).await,
         Command::Token(args) => token::run(args).await,
         Command::Peer(args) => peer::run(args).await,
         Command::Key(args) => key::run(args).await,

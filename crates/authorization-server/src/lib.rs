@@ -8,6 +8,7 @@
 //! | `POST /oauth2/register`, `GET PUT DELETE /oauth2/register/{client_id}` | `dynamic_registration` | RFC 7591, RFC 7592 |
 //! | `GET POST /login`, `/consent` | `login`, `consent` | pages for people |
 //! | `GET /account`, `GET POST /account/...` | `account` | a person's own sessions, applications, password |
+//! | `/admin/api/...` | `admin::api` | administration as JSON |
 //! | `POST /oauth2/token` | `token` | RFC 6749 section 3.2 |
 //! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
 //! | `POST /oauth2/revoke` | `revocation` | RFC 7009 |
@@ -19,6 +20,7 @@
 
 mod access_token;
 mod account;
+mod admin;
 pub mod administration;
 mod audience;
 mod audit;
@@ -64,7 +66,7 @@ use outbound::Outbound;
 use storage::{Clock, Db, Migration, Migrations};
 
 pub use administration::users::ROLES;
-pub use config::{Config, Lifetimes, Limits};
+pub use config::{Config, Lifetimes, Limits, TrustedIssuer};
 pub use registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, OrganizationAccess, Profile,
     Protocol, ResourceOwner, ResourceServerEntry, Rights, Rules,
@@ -195,6 +197,7 @@ impl AuthorizationServer {
             .merge(login::routes())
             .merge(consent::routes())
             .merge(account::routes())
+            .merge(admin::api::routes())
             .merge(pages::routes())
             .layer(DefaultBodyLimit::max(self.config().limits.form_bytes))
             .with_state(self.clone())

@@ -156,7 +156,10 @@ static SPANISH: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
 });
 
 /// One file per area of the pages: a text, a line feed, its Spanish, an empty line.
-const CATALOGUES: [&str; 1] = [include_str!("../../assets/es/pages.txt")];
+const CATALOGUES: [&str; 2] = [
+    include_str!("../../assets/es/pages.txt"),
+    include_str!("../../assets/es/administration.txt"),
+];
 /// No browser sends more; whoever does is not waited for.
 const RANGES: usize = 20;
 
