@@ -139,6 +139,7 @@ fn authorization_server(
         cookie_name: format!("__Host-{}-session", loaded.config.party),
         jurisdictions: jurisdictions(&loaded.config),
         second_factor_required_for: section.second_factor_required_for.clone(),
+        trusted_issuers: trusted_issuers(&loaded.config),
         lifetimes: authorization_server::Lifetimes {
             access_token: seconds(section.access_token_lifetime_s),
             refresh_token: seconds(section.refresh_token_lifetime_s),
@@ -220,6 +221,18 @@ pub fn signing_algorithms(config: &Config) -> Vec<Algorithm> {
     section.map_or_else(Vec::new, |section| {
         section.signing_algorithms.iter().map(|it| **it).collect()
     })
+}
+
+/// The issuers that the configuration trusts, for administrators to read.
+fn trusted_issuers(config: &Config) -> Vec<authorization_server::TrustedIssuer> {
+    let resource_server = config.resource_server.iter();
+    let issuers = resource_server.flat_map(|section| &section.issuers);
+    issuers
+        .map(|issuer| authorization_server::TrustedIssuer {
+            issuer: issuer.issuer.to_string(),
+            trusted_for: "access tokens",
+        })
+        .collect()
 }
 
 /// The issuer identifier of a party's authorization server, as published.

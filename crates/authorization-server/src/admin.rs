@@ -1,3 +1,4 @@
-//! Administration for people in browsers.
+//! Administration over HTTP. What may be done is decided in [`administration::decision`](crate::administration).
 
+pub(crate) mod api;
 pub(crate) mod pages;

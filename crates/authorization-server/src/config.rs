@@ -29,10 +29,21 @@ pub struct Config {
     pub jurisdictions: Vec<String>,
     /// Roles whose people sign in with a second factor only; others may choose one.
     pub second_factor_required_for: Vec<String>,
+    /// Whose tokens and sign-ins this party trusts, as its configuration says: for administrators to read.
+    pub trusted_issuers: Vec<TrustedIssuer>,
     /// How long what is issued lives.
     pub lifetimes: Lifetimes,
     /// Bounds on what a caller may make us do.
     pub limits: Limits,
+}
+
+/// An issuer that the configuration trusts.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TrustedIssuer {
+    /// Its issuer identifier.
+    pub issuer: String,
+    /// For what: `access tokens` or `sign-in`.
+    pub trusted_for: &'static str,
 }
 
 /// How long what is issued lives.

@@ -295,6 +295,7 @@ pub(crate) fn config() -> Config {
         signing_algorithms: vec![Algorithm::ES256],
         jurisdictions: vec![],
         second_factor_required_for: vec!["administrator".to_owned()],
+        trusted_issuers: vec![],
         lifetimes: Lifetimes::default(),
         limits: Limits::default(),
     }

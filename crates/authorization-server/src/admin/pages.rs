@@ -1,7 +1,9 @@
 //! The pages of administration, thin over the operations of [`crate::administration`]: each asks
 //! [`decide`](crate::administration::decision::decide) first, and what is dangerous shows its effect before it is done.
 
+mod audit;
 mod clients;
+mod issuers;
 mod keys;
 mod overview;
 mod parts;
@@ -60,7 +62,9 @@ fn places() -> Vec<Place> {
     places.extend(users::places());
     places.extend(clients::places());
     places.extend(resource_servers::places());
+    places.extend(issuers::places());
     places.extend(keys::places());
     places.extend(sessions::places());
+    places.extend(audit::places());
     places
 }

@@ -125,10 +125,11 @@ impl Administration {
     /// himself.
     pub async fn replace_client(&self, new: NewClient) -> Result<Client, Error> {
         let client = self.client_of(new).await?;
-        // Somebody else's client is not there, whatever is wrong with the change.
-        self.client(&client.client_id).await?;
         let event = self.client_event(Operation::ClientChange.name(), &client.client_id);
-        if let Err(error) = self.gives(&client.rights, &client.scope) {
+        // Somebody else's client is not there, whatever is wrong with the change.
+        let there = self.client(&client.client_id).await;
+        let allowed = there.and_then(|_| self.gives(&client.rights, &client.scope));
+        if let Err(error) = allowed {
             return self.refuse(event, error).await;
         }
         let operation = Operation::ClientChange;
@@ -160,9 +161,9 @@ impl Administration {
     ) -> Result<Page<Client>, Error> {
         let reach = self.actor.reach();
         let keep = |client: &Client| reach.covers(&client.rights) && filter.fits(client);
-        let own = reach.organization();
-        let fetch = |after: Option<String>| async move {
-            clients::after(&self.db, &after.unwrap_or_default(), own).await
+        let fetch = |after: Option<String>| {
+            let (db, organization) = (self.db.clone(), reach.organization().map(str::to_owned));
+            async move { clients::after(&db, &after.unwrap_or_default(), organization.as_deref()).await }
         };
         page(request, fetch, |client| client.client_id.clone(), keep).await
     }
@@ -240,7 +241,7 @@ impl Administration {
         client_id: &str,
         new: NewClientSecret,
     ) -> Result<(ClientSecret, Secret), Error> {
-        let client = self.client(client_id).await?;
+        let client = self.target_client("client.secret.add", client_id).await?;
         uses_secret(&client)?;
         let (stored, shown) = self.make_secret(client_id, new)?;
         let listed = stored.secret.clone();
@@ -265,7 +266,9 @@ impl Administration {
         new: NewClientSecret,
         overlap: SignedDuration,
     ) -> Result<(ClientSecret, Secret), Error> {
-        let client = self.client(client_id).await?;
+        let client = self
+            .target_client("client.secret.rotate", client_id)
+            .await?;
         uses_secret(&client)?;
         if overlap.is_negative() || overlap > LONGEST_OVERLAP {
             return Err(Error::invalid("overlap", "must be 0 to 90 days"));
@@ -294,6 +297,17 @@ impl Administration {
         };
         self.act_on_secret("client.secret.delete", client_id, change)
             .await
+    }
+
+    /// Which client an act is meant for; that there is none such is recorded.
+    async fn target_client(&self, action: &str, client_id: &str) -> Result<Client, Error> {
+        match self.client(client_id).await {
+            Ok(client) => Ok(client),
+            Err(error) => {
+                let event = self.client_event(action, client_id);
+                self.refuse(event, error).await
+            }
+        }
     }
 
     /// All that is done to secrets is one operation: rotating them.

@@ -63,7 +63,8 @@ pub(crate) enum Operation {
     AuditExport,
 }
 
-/// All operations, in the order of the API's description.
+/// All operations.
+#[cfg(test)]
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation::UserList,
     Operation::UserRead,
@@ -124,6 +125,8 @@ pub(crate) struct Administrator {
     scope: Scope,
     /// The scope of the token, where it came by one.
     token_scope: Option<Scope>,
+    /// The client that a person came through.
+    through: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -147,6 +150,7 @@ pub(crate) struct Permit {
     organization: Option<String>,
     reach: Reach,
     scope: Scope,
+    through: Option<String>,
 }
 
 /// Why an operation is refused.
@@ -193,6 +197,7 @@ pub(crate) fn decide(
         organization: who.rights.organization.clone(),
         reach,
         scope: who.scope.clone(),
+        through: who.through.clone(),
     })
 }
 
@@ -259,6 +264,11 @@ impl Operation {
         }
     }
 
+    /// Whether it changes nothing.
+    pub(crate) const fn is_read(self) -> bool {
+        !matches!(self.access(), Access::Write)
+    }
+
     /// Whether it gives access away, takes much of it, or lets much out: it asks for a sign-in of the last minutes.
     /// What only stops somebody (ending a session, one token) never waits.
     pub(crate) const fn is_dangerous(self) -> bool {
@@ -316,12 +326,14 @@ impl Administrator {
             rights: owner.rights.clone(),
             scope: owner.scope.clone(),
             token_scope: None,
+            through: None,
         }
     }
 
     /// The same person through a client, which allows no more than the token's scope and both sides' rights.
-    pub(crate) fn through(self, token_scope: Scope, rights: Rights) -> Self {
+    pub(crate) fn through(self, client_id: &str, token_scope: Scope, rights: Rights) -> Self {
         Self {
+            through: Some(client_id.to_owned()),
             token_scope: Some(token_scope),
             rights,
             ..self
@@ -336,6 +348,7 @@ impl Administrator {
             rights,
             scope,
             token_scope: Some(token_scope),
+            through: None,
         }
     }
 
@@ -392,11 +405,11 @@ impl Permit {
         }
     }
 
-    /// The client that acts for itself, if it is one.
+    /// The client that acts for itself, or that the person came through.
     pub(super) fn client(&self) -> Option<&str> {
         match &self.identity {
             Identity::Client { id } => Some(id),
-            Identity::Person { .. } => None,
+            Identity::Person { .. } => self.through.as_deref(),
         }
     }
 }

@@ -49,8 +49,9 @@ impl Administration {
             now,
             used_after: now - self.session_idle,
         };
-        let fetch = |after: Option<(i64, String)>| async move {
-            sessions::alive(&self.db, alive, user_id, after.as_ref()).await
+        let fetch = |after: Option<(i64, String)>| {
+            let (db, user_id) = (self.db.clone(), user_id.map(str::to_owned));
+            async move { sessions::alive(&db, alive, user_id.as_deref(), after.as_ref()).await }
         };
         let position = |session: &ListedSession| {
             let entry = &session.entry;

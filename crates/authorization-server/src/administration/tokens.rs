@@ -24,8 +24,13 @@ impl Administration {
     ) -> Result<Page<TokenEntry>, Error> {
         let reach = self.actor.reach();
         let now = self.clock.now();
-        let fetch = |after: Option<(i64, String)>| async move {
-            revocations::unexpired(&self.db, now, (client_id, user_id), after.as_ref()).await
+        let wanted = (client_id.map(str::to_owned), user_id.map(str::to_owned));
+        let fetch = |after: Option<(i64, String)>| {
+            let (db, (client_id, user_id)) = (self.db.clone(), wanted.clone());
+            async move {
+                let wanted = (client_id.as_deref(), user_id.as_deref());
+                revocations::unexpired(&db, now, wanted, after.as_ref()).await
+            }
         };
         let position =
             |token: &OwnedToken| (token.entry.issued.as_millisecond(), token.entry.id.clone());
@@ -55,7 +60,8 @@ impl Administration {
     /// [`Error::NotFound`] also when the id fits several tokens.
     pub async fn revoke_token(&self, id: &str) -> Result<(), Error> {
         let event = AuditEvent {
-            token_id: id.get(..AUDITED_DIGITS).map(str::to_owned),
+            // What is not made as an id is may be a token itself.
+            token_id: bytes_of(id).and_then(|_| Some(id.get(..AUDITED_DIGITS)?.to_owned())),
             ..self.event(Operation::TokenRevoke.name())
         };
         if let Err(error) = self.permits(Operation::TokenRevoke) {

@@ -56,6 +56,24 @@ fn list<'a>(l: Language, codes: &'a [String], word: impl Fn(&'a str) -> &'a str)
 }
 
 fn sentence(l: Language, token: &str) -> String {
+    match token {
+        "administration.read" => {
+            return l
+                .t("See the people, clients, sessions and settings of this server")
+                .to_owned();
+        }
+        "administration.write" => {
+            return l
+                .t("Change the people, clients, sessions and keys of this server")
+                .to_owned();
+        }
+        "audit.read" => {
+            return l
+                .t("Read the audit: who did what, when and from where")
+                .to_owned();
+        }
+        _ => {}
+    }
     let verbs: Vec<&str> = verbs(token).into_iter().map(|verb| l.t(verb)).collect();
     let Some((last, first)) = verbs.split_last() else {
         return token.to_owned();
@@ -127,6 +145,21 @@ mod tests {
                 "system/*.cruds",
                 "Submit, read, change, delete and search for everything",
                 "Enviar, leer, cambiar, borrar y buscar todo",
+            ),
+            (
+                "administration.read",
+                "See the people, clients, sessions and settings of this server",
+                "Ver las personas, los clientes, las sesiones y los ajustes de este servidor",
+            ),
+            (
+                "administration.write",
+                "Change the people, clients, sessions and keys of this server",
+                "Cambiar las personas, los clientes, las sesiones y las claves de este servidor",
+            ),
+            (
+                "audit.read",
+                "Read the audit: who did what, when and from where",
+                "Leer la auditoría: quién hizo qué, cuándo y desde dónde",
             ),
             ("openid", "openid", "openid"),
             (

@@ -4,9 +4,8 @@ use axum::body::Body as ResponseBody;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
 use oauth::Parameters;
 use storage::audit::{AuditRow, CSV_HEADER, Filter, csv_line};
 use storage::{AuditEvent, Outcome};
@@ -16,7 +15,7 @@ use super::parts::{Cell, Field, Kind, List, Table, Way, text_of};
 use super::users::next;
 use super::visit::{Desk, Stop, Visit};
 use crate::administration::decision::Operation;
-use crate::administration::{AuditExport, PageRequest};
+use crate::administration::{Administration, AuditExport, Error, PageRequest};
 use crate::pages::Language;
 
 pub(super) fn places() -> Vec<Place> {
@@ -44,7 +43,9 @@ async fn list(visit: Visit) -> Response {
             cursor: text_of(&query, "after"),
             limit: None,
         };
-        let found = admin.search_audit(&filter(&query), &request).await?;
+        let found = admin
+            .search_audit(&filter(&admin, &query).await?, &request)
+            .await?;
         let further = |after: String| next(PATH, &query, &FILTERS, &after);
         Ok(desk.list(&List {
             heading: l.t("Audit").to_owned(),
@@ -89,7 +90,8 @@ async fn export_lines(visit: Visit) -> Response {
 async fn export(visit: &Visit) -> Result<AuditExport, Stop> {
     let desk = visit.desk().await?;
     let admin = desk.permit(Operation::AuditExport)?;
-    Ok(admin.export_audit(&filter(&visit.query())).await?)
+    let filter = filter(&admin, &visit.query()).await?;
+    Ok(admin.export_audit(&filter).await?)
 }
 
 /// The rows as one text, bounded: whoever needs more asks for a shorter time, or takes the shell.
@@ -143,9 +145,13 @@ fn exports(desk: &Desk<'_>, query: &Parameters) -> Vec<Way> {
     ]
 }
 
-fn filter(query: &Parameters) -> Filter {
+async fn filter(admin: &Administration, query: &Parameters) -> Result<Filter, Stop> {
     let text = |name: &str| text_of(query, name);
-    Filter {
+    let subject = match text("subject") {
+        Some(subject) => Some(subject_of(admin, subject).await?),
+        None => None,
+    };
+    Ok(Filter {
         since: text("since").and_then(|day| start(&day)),
         until: text("until").and_then(|day| end(&day)),
         action: text("action"),
@@ -155,27 +161,34 @@ fn filter(query: &Parameters) -> Filter {
             _ => None,
         },
         client_id: text("client_id"),
-        subject: text("subject"),
+        subject,
         organization: text("organization"),
         record_id: text("record_id"),
         source_address: text("source_address"),
         request_id: text("request_id"),
         ..Filter::default()
+    })
+}
+
+/// The identifier of whoever is meant by name; everything else is an identifier already.
+async fn subject_of(admin: &Administration, text: String) -> Result<String, Stop> {
+    match admin.user(&text).await {
+        Ok(user) => Ok(user.id),
+        Err(Error::NotFound(_)) => Ok(text),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// The first moment of a day.
 fn start(day: &str) -> Option<Timestamp> {
     let day: Date = day.parse().ok()?;
-    let start = day.to_zoned(TimeZone::UTC).ok()?;
-    Some(start.timestamp())
+    format!("{day}T00:00:00Z").parse().ok()
 }
 
 /// The first moment after a day.
 fn end(day: &str) -> Option<Timestamp> {
     let day: Date = day.parse().ok()?;
-    let next = day.checked_add(1.day()).ok()?;
-    Some(next.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    start(&day.tomorrow().ok()?.to_string())
 }
 
 fn filters(l: Language, query: &Parameters) -> Vec<Field> {
@@ -192,7 +205,7 @@ fn filters(l: Language, query: &Parameters) -> Vec<Field> {
         day("until", "To (day)"),
         text("action", "Action"),
         Field::choice("outcome", l.t("Outcome"), value("outcome"), outcomes.into()),
-        text("subject", "Person (identifier)"),
+        text("subject", "Person (username or identifier)"),
         text("client_id", "Application"),
         text("organization", "Organization"),
         text("source_address", "Address"),
@@ -211,7 +224,7 @@ fn table(desk: &Desk<'_>, rows: &[AuditRow]) -> Table {
         let event = &row.event;
         vec![
             Cell::text(event.at.strftime("%Y-%m-%d %H:%M:%S").to_string()),
-            Cell::code(&event.action),
+            Cell::text(&event.action),
             outcome(event),
             Cell::maybe(event.reason.as_deref()),
             who(desk, event),
@@ -223,7 +236,16 @@ fn table(desk: &Desk<'_>, rows: &[AuditRow]) -> Table {
         ]
     };
     let columns = [
-        "When", "Action", "Outcome", "Why", "Person", "Application", "Organization", "Address", "Record", "Reference",
+        "When",
+        "Action",
+        "Outcome",
+        "Why",
+        "Person",
+        "Application",
+        "Organization",
+        "Address",
+        "Record",
+        "Reference",
     ];
     Table {
         caption: l.t("Rows of the audit").to_owned(),
@@ -237,15 +259,35 @@ fn table(desk: &Desk<'_>, rows: &[AuditRow]) -> Table {
 fn who(desk: &Desk<'_>, event: &AuditEvent) -> Cell {
     match event.subject.as_deref() {
         Some(id) if id.starts_with("u-") && desk.may(Operation::UserRead) => {
-            Cell::link(id, format!("/admin/users/{id}"))
+            Cell::link(short(id), format!("/admin/users/{id}"))
         }
-        subject => Cell::maybe(subject),
+        subject => Cell::maybe(subject.map(short).as_deref()),
     }
 }
 
+/// Enough of an identifier to tell people apart; the file and the person's page have all of it.
+fn short(id: &str) -> String {
+    let start: String = id.chars().take(SHOWN).collect();
+    if start.len() < id.len() {
+        format!("{start}…")
+    } else {
+        start
+    }
+}
+
+/// Characters of an identifier in the table.
+const SHOWN: usize = 10;
 const PATH: &str = "/admin/audit";
 const FILTERS: [&str; 10] = [
-    "since", "until", "action", "outcome", "subject", "client_id", "organization", "source_address", "record_id",
+    "since",
+    "until",
+    "action",
+    "outcome",
+    "subject",
+    "client_id",
+    "organization",
+    "source_address",
+    "record_id",
     "request_id",
 ];
 /// Some hundred thousand rows: what a spreadsheet opens.

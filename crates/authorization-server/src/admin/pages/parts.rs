@@ -65,6 +65,11 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Whether it has more columns than fit in letters of the usual size.
+    fn is_dense(&self) -> bool {
+        self.columns.len() > 7
+    }
+
     /// The name of a column, for who sees one column only.
     fn label(&self, index: &usize) -> &str {
         self.columns.get(*index).map_or("", String::as_str)

@@ -226,7 +226,7 @@ impl Desk<'_> {
         parameters: &Parameters,
     ) -> Result<Administration, Stop> {
         let mut administration = self.permit(operation)?;
-        let version = parameters.get("version").map(str::to_owned);
+        let version = parameters.get("version").map(|it| vec![it.to_owned()]);
         administration.actor = administration.actor.if_unchanged(version);
         Ok(administration)
     }

@@ -446,3 +446,75 @@ impl storage::Work for Insert {
         crate::store::users::insert(tx, &self.0, "").await
     }
 }
+
+#[tokio::test]
+async fn the_audit_is_searched_and_exported() {
+    let bench = bench().await;
+    let _theirs = signed_in(&bench, "x.target").await;
+    let mut browser = chief(&bench).await;
+    let target = id(&bench, "x.target").await;
+    for search in [
+        "action=login&subject=x.target".to_owned(),
+        format!("subject={target}&since=2026-11-23&until=2026-11-23"),
+    ] {
+        let page = browser.get(&format!("/admin/audit?{search}")).await;
+        let table = page.html.split_once("<table").unwrap().1;
+        assert!(
+            table.contains(&format!("/admin/users/{target}")),
+            "{search}: {table}"
+        );
+        assert!(
+            !table.contains(&format!("/admin/users/{}", id(&bench, "chief").await)),
+            "{search}"
+        );
+    }
+    for none in [
+        "since=2026-11-24",
+        "until=2026-11-22",
+        "action=nothing",
+        "request_id=r-9",
+        "source_address=192.0.2.99",
+    ] {
+        let page = browser.get(&format!("/admin/audit?{none}")).await;
+        assert!(page.html.contains("No row fits"), "{none}");
+    }
+    let csv = browser.get("/admin/audit/export.csv?action=login").await;
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
+    assert!(csv.header("content-disposition").contains("attachment"));
+    assert_eq!(csv.header("cache-control"), "no-store");
+    assert!(
+        csv.html.starts_with("id,at,party") && csv.html.contains(&target),
+        "{}",
+        csv.html
+    );
+    let lines = browser.get("/admin/audit/export.jsonl?action=login").await;
+    let read = lines
+        .html
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    assert!(read.clone().count() >= 2 && read.clone().all(|row| row["action"] == "login"));
+    assert_eq!(
+        bench.audit("audit.export").await.len(),
+        2,
+        "the export is on record"
+    );
+    // An organization's administrator exports the own rows only.
+    let mut lesser = signed_in(&bench, "administrator").await;
+    let event = storage::AuditEvent {
+        organization: Some("another-hospital".to_owned()),
+        ..storage::AuditEvent::new(
+            bench.clock.now(),
+            "vro",
+            "client",
+            "bundle.read",
+            storage::Outcome::Allowed,
+        )
+    };
+    bench.server.db().audit(event).await.unwrap();
+    let csv = lesser.get("/admin/audit/export.csv").await;
+    assert!(
+        csv.html.contains("login") && !csv.html.contains("another-hospital"),
+        "{}",
+        csv.html
+    );
+}
