@@ -15,7 +15,7 @@
 //! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
 //! | `POST /oauth2/revoke` | `revocation` | RFC 7009 |
 //! | `GET /oauth2/jwks` | `jwks` | RFC 7517 section 5 |
-//! | `GET /assets/...` | `pages` | style sheet |
+//! | `GET /assets/...` | `pages` | style sheet, script |
 //!
 //! State is [`AuthorizationServer`]. Nothing that decides is cached: every answer reads the tables,
 //! so that what a shell command or another node changed holds at once.
@@ -24,6 +24,7 @@ mod access_token;
 mod account;
 mod admin;
 pub mod administration;
+mod assurance;
 mod audience;
 mod audit;
 mod authorize;
@@ -42,6 +43,7 @@ mod jwks;
 mod login;
 mod metadata;
 mod pages;
+mod passkey;
 mod password;
 mod pushed_authorization;
 mod registration;
@@ -127,9 +129,21 @@ pub static MIGRATIONS: Migrations = Migrations {
         },
         Migration {
             version: 8,
+            title: "known browser",
+            sqlite: include_str!("../migrations/sqlite/0008_known_browser.sql"),
+            postgres: include_str!("../migrations/postgres/0008_known_browser.sql"),
+        },
+        Migration {
+            version: 9,
             title: "administrator link",
-            sqlite: include_str!("../migrations/sqlite/0010_administrator_link.sql"),
-            postgres: include_str!("../migrations/postgres/0010_administrator_link.sql"),
+            sqlite: include_str!("../migrations/sqlite/0009_administrator_link.sql"),
+            postgres: include_str!("../migrations/postgres/0009_administrator_link.sql"),
+        },
+        Migration {
+            version: 10,
+            title: "passkeys",
+            sqlite: include_str!("../migrations/sqlite/0010_passkeys.sql"),
+            postgres: include_str!("../migrations/postgres/0010_passkeys.sql"),
         },
     ],
 };
@@ -170,6 +184,7 @@ struct Inner {
     signing_keys: signing_keys::SigningKeys,
     remote_jwks: remote_jwks::RemoteJwks,
     people: resource_owner::People,
+    passkeys: Option<passkey::RelyingParty>,
 }
 
 impl AuthorizationServer {
@@ -179,6 +194,7 @@ impl AuthorizationServer {
         let issuer = config.issuer_text();
         let remote_jwks = remote_jwks::RemoteJwks::new(environment.outbound.clone());
         let people = resource_owner::People::new(&config);
+        let passkeys = passkey::RelyingParty::of(&config);
         let encryption = Arc::new(keys.encryption);
         Self {
             inner: Arc::new(Inner {
@@ -190,6 +206,7 @@ impl AuthorizationServer {
                 encryption,
                 remote_jwks,
                 people,
+                passkeys,
             }),
         }
     }
@@ -278,6 +295,11 @@ impl AuthorizationServer {
 
     pub(crate) fn people(&self) -> &resource_owner::People {
         &self.inner.people
+    }
+
+    /// `None` where browsers allow no passkeys.
+    pub(crate) fn passkeys(&self) -> Option<&passkey::RelyingParty> {
+        self.inner.passkeys.as_ref()
     }
 
     /// The absolute address of one of our endpoints, for instance `endpoint("/oauth2/token")`.

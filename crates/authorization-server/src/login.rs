@@ -2,7 +2,9 @@
 
 mod code;
 mod enrol;
+mod passkey;
 mod purpose;
+mod step_up;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +14,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use jiff::SignedDuration;
 use oauth::{Parameters, Secret};
 use storage::AuditEvent;
@@ -33,6 +35,9 @@ pub(crate) fn routes() -> Router<AuthorizationServer> {
         .route("/login", get(show).post(submit))
         .route("/login/code", get(code::show).post(code::submit))
         .route("/login/enrol", get(enrol::show).post(enrol::submit))
+        .route("/login/passkey", post(passkey::submit))
+        .route("/login/passkey/options", post(passkey::ask))
+        .route("/login/step-up", get(step_up::show).post(step_up::submit))
         .route("/logout", get(show_logout).post(logout))
 }
 
@@ -90,7 +95,7 @@ fn page(
 ) -> Response {
     let shown = Refused {
         username,
-        error: None,
+        ..Refused::default()
     };
     let view = View::new(server, caller).at(purpose.address("/login"));
     pages::login(&view, purpose.page(), &shown, StatusCode::OK)
@@ -168,6 +173,8 @@ pub(crate) struct Told {
     pub(crate) status: StatusCode,
     pub(crate) text: String,
     pub(crate) retry_after: Option<SignedDuration>,
+    /// Where the person mends it.
+    pub(crate) field: &'static str,
     pub(crate) reason: &'static str,
     known: Option<String>,
 }
@@ -190,12 +197,16 @@ impl Told {
             status: StatusCode::FORBIDDEN,
             text: l.t("The username or the password is not right.").to_owned(),
             retry_after: None,
+            field: "username",
             reason: "wrong username or password",
             known,
         }
     }
 
     fn held(l: Language, wait: SignedDuration, known: Option<String>) -> Self {
+        if wait > SignedDuration::from_hours(24) {
+            return Self::closed(l, wait, known);
+        }
         let minutes = (wait.as_secs() + 59) / 60;
         let minutes = if minutes <= 1 {
             l.t("1 minute").to_owned()
@@ -207,7 +218,21 @@ impl Told {
             status: StatusCode::TOO_MANY_REQUESTS,
             text: l.f(text, &[&minutes]),
             retry_after: Some(wait),
+            field: "username",
             reason: "too many failures",
+            known,
+        }
+    }
+
+    /// Waiting does not help any more.
+    fn closed(l: Language, wait: SignedDuration, known: Option<String>) -> Self {
+        let text = "Too many attempts failed. Sign in with a browser in which you have signed in before, or ask your administrator.";
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            text: l.t(text).to_owned(),
+            retry_after: Some(wait),
+            field: "username",
+            reason: "too many failures in a row",
             known,
         }
     }
@@ -218,6 +243,7 @@ impl Told {
             status: StatusCode::TOO_MANY_REQUESTS,
             text: l.t(text).to_owned(),
             retry_after: Some(BUSY),
+            field: "username",
             reason: "too busy",
             known: None,
         }
@@ -241,6 +267,7 @@ async fn refuse(
     let refused = Refused {
         username,
         error: Some(told.text),
+        field: told.field,
     };
     let view = View::new(server, caller).at(purpose.address("/login"));
     let mut response = pages::login(&view, purpose.page(), &refused, told.status);
@@ -340,7 +367,7 @@ async fn opened(
     find(server, &browser, handle).await
 }
 
-async fn find(
+pub(crate) async fn find(
     server: &AuthorizationServer,
     browser: &Browser,
     handle: &str,

@@ -12,6 +12,7 @@ use storage::{Transaction, Work};
 use tokio::sync::Semaphore;
 
 use crate::administration::administrator_links::UsedLink;
+use crate::assurance::Assurance;
 use crate::caller::Caller;
 use crate::password::{self, Buffer};
 use crate::session::Session;
@@ -33,7 +34,7 @@ pub(crate) struct People {
 /// A person who has given everything that signing in takes, just now.
 pub(crate) struct AuthenticatedResourceOwner {
     owner: ResourceOwner,
-    second_factor: bool,
+    assurance: Assurance,
 }
 
 /// A person whose password was right, just now, and whose second factor is awaited.
@@ -72,16 +73,28 @@ impl AuthenticatedResourceOwner {
         &self.owner
     }
 
-    pub(crate) fn second_factor(&self) -> bool {
-        self.second_factor
+    /// What the sign-in has proved.
+    pub(crate) fn assurance(&self) -> Assurance {
+        self.assurance
     }
 
     /// Somebody who is signed in and whose app has just been confirmed with a code of it.
     pub(crate) fn confirmed(session: &Session) -> Self {
         Self {
             owner: session.owner.clone(),
-            second_factor: true,
+            assurance: session.assurance.max(Assurance::Aal2),
         }
+    }
+
+    /// Somebody who is signed in with a second factor and has added another. A passkey that was just made has signed
+    /// nothing yet, so it proves no more than the session did. `None` for a password alone: from now on it is not
+    /// enough.
+    pub(crate) fn continued(session: &Session) -> Option<Self> {
+        let enough = session.assurance.has_second_factor();
+        enough.then(|| Self {
+            owner: session.owner.clone(),
+            assurance: session.assurance,
+        })
     }
 }
 
@@ -97,10 +110,10 @@ impl HalfAuthenticated {
 
     /// The second factor that this person's present session began with counts on; `None` if there was none.
     pub(crate) fn with_session(self, session: &Session) -> Option<AuthenticatedResourceOwner> {
-        let same = session.owner.id == self.owner.id && session.second_factor;
+        let same = session.owner.id == self.owner.id && session.assurance.has_second_factor();
         same.then_some(AuthenticatedResourceOwner {
             owner: self.owner,
-            second_factor: true,
+            assurance: session.assurance,
         })
     }
 }
@@ -152,7 +165,7 @@ pub(crate) async fn authenticate(
             throttle::succeeded(server, attempt).await?;
             Ok(Authenticated::Whole(AuthenticatedResourceOwner {
                 owner: user.owner,
-                second_factor: false,
+                assurance: Assurance::Aal1,
             }))
         }
         _ => Err(LoginRefusal::Wrong { known }),
@@ -170,7 +183,7 @@ pub(crate) fn with_link(server: &AuthorizationServer, used: UsedLink) -> Authent
     }
     Authenticated::Whole(AuthenticatedResourceOwner {
         owner,
-        second_factor: false,
+        assurance: Assurance::Aal1,
     })
 }
 

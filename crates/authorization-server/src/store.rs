@@ -11,6 +11,8 @@ pub(crate) mod clients;
 pub(crate) mod codes;
 pub(crate) mod consents;
 pub(crate) mod dynamic_registrations;
+pub(crate) mod known_browsers;
+pub(crate) mod passkeys;
 pub(crate) mod pushed_requests;
 pub(crate) mod resource_servers;
 pub(crate) mod revocations;
@@ -24,6 +26,7 @@ pub(crate) mod users;
 use oauth::{Random, Scope};
 use storage::{Error, Row};
 
+use crate::assurance::Assurance;
 use crate::registration::{OrganizationAccess, Rights};
 
 /// 128 random bits in hexadecimal: the id of a family, a secret or a user.
@@ -70,6 +73,12 @@ pub(crate) fn rights(row: &Row<'_>, first: usize) -> Result<Rights, Error> {
         jurisdictions: list(&row.text(first + 2)?)?,
         record_types: list(&row.text(first + 3)?)?,
     })
+}
+
+/// Reads what a sign-in proved, where that is known.
+pub(crate) fn assurance(text: Option<&str>) -> Result<Option<Assurance>, Error> {
+    let parsed = |text| Assurance::parse(text).ok_or_else(|| unreadable("acr"));
+    text.map(parsed).transpose()
 }
 
 /// A column holds what this program never writes.

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+pub(crate) mod authenticator;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,6 +26,7 @@ use tower::ServiceExt as _;
 use url::Url;
 
 use crate::administration::{Actor, Administration, NewClient, NewClientSecret, NewResourceServer};
+use crate::assurance::Assurance;
 use crate::store;
 use crate::store::codes::{self, NewCode};
 use crate::{
@@ -401,6 +404,7 @@ impl Bench {
             audiences: vec![SOURCE.to_owned(), RECEIVER.to_owned()],
             family_id: store::identifier(random),
             auth_time: now,
+            assurance: Some(Assurance::Aal1),
             expires: now + self.server.config().authorization_code_lifetime(),
         };
         self.server.db().write(AddCode(new)).await.unwrap();

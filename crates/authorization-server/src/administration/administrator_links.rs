@@ -12,6 +12,7 @@ use crate::password::{self, Rule};
 use crate::registration::{OrganizationAccess, ResourceOwner, Rights};
 use crate::resource_owner::normal;
 use crate::store::administrator_links::{self as table, StoredLink};
+use crate::store::throttle::Kind;
 use crate::store::{identifier, second_factors, throttle, users};
 use crate::throttle::account;
 
@@ -266,7 +267,7 @@ impl Use {
             return Ok(Err(Error::NotFound("link")));
         }
         second_factors::remove(tx, id).await?;
-        throttle::forget_account(tx, &self.account).await?;
+        throttle::forget(tx, Kind::Account, &self.account).await?;
         end_all(tx, id, self.now).await.map(Ok)
     }
 }

@@ -13,7 +13,10 @@ use super::{Administration, Change, Error, validation};
 use crate::password::{self, Buffer, Rule};
 use crate::registration::{OrganizationAccess, ResourceOwner, Rights};
 use crate::resource_owner::normal;
-use crate::store::{consents, identifier, revocations, second_factors, sessions, throttle, users};
+use crate::store::throttle::Kind;
+use crate::store::{
+    consents, identifier, known_browsers, revocations, second_factors, sessions, throttle, users,
+};
 use crate::throttle::account;
 
 /// A person to be registered.
@@ -430,7 +433,7 @@ struct Unlock(SecretHash);
 
 impl Change for Unlock {
     async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
-        throttle::forget_account(tx, &self.0).await?;
+        throttle::forget(tx, Kind::Account, &self.0).await?;
         Ok(Ok(()))
     }
 }
@@ -474,7 +477,7 @@ impl Change for SetPassword {
             return Ok(Err(Error::NotFound("user")));
         }
         // Failures with the old password do not hold the new one up.
-        throttle::forget_account(tx, &self.account).await?;
+        throttle::forget(tx, Kind::Account, &self.account).await?;
         end_all(tx, &self.id, self.now).await.map(Ok)
     }
 }
@@ -518,6 +521,7 @@ pub(crate) async fn end_all(
 ) -> Result<(), storage::Error> {
     second_factors::delete_pending_of_user(tx, id).await?;
     sessions::delete_of_user(tx, id).await?;
+    known_browsers::forget_all(tx, id).await?;
     consents::forget_all(tx, id).await?;
     revocations::revoke_user(tx, id, now).await.map(|_| ())
 }

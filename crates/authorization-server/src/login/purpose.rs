@@ -31,6 +31,8 @@ pub(crate) enum Then {
     Authenticator,
     /// The page of administration that was asked for. Wants a sign-in that has just been.
     Administration,
+    /// As well.
+    Passkeys,
 }
 
 impl Then {
@@ -39,6 +41,7 @@ impl Then {
             Self::Account => "account",
             Self::Authenticator => "authenticator",
             Self::Administration => "administration",
+            Self::Passkeys => "passkeys",
         }
     }
 
@@ -47,6 +50,7 @@ impl Then {
             Self::Account => "/account",
             Self::Authenticator => "/account/authenticator",
             Self::Administration => "/admin/continue",
+            Self::Passkeys => "/account/passkeys",
         }
     }
 
@@ -54,6 +58,7 @@ impl Then {
         match text {
             Some("authenticator") => Self::Authenticator,
             Some("administration") => Self::Administration,
+            Some("passkeys") => Self::Passkeys,
             _ => Self::Account,
         }
     }

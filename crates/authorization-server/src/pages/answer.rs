@@ -63,7 +63,7 @@ pub(crate) fn see_other(location: &str) -> Response {
     response
 }
 
-/// The style sheet, under a name that changes with it, so that it may be kept for ever.
+/// The style sheet, under a name that changes with it.
 pub(super) async fn style() -> Response {
     asset("text/css; charset=utf-8", STYLE)
 }
@@ -90,7 +90,8 @@ pub(super) async fn own_asset(
     }
 }
 
-fn asset(media_type: &'static str, body: impl IntoResponse) -> Response {
+/// A file of a page, named after its content: it may be kept for ever.
+pub(super) fn asset(media_type: &'static str, body: impl IntoResponse) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
         (
@@ -105,12 +106,15 @@ fn asset(media_type: &'static str, body: impl IntoResponse) -> Response {
 
 /// `/assets/style-<hash>.css`.
 pub(super) fn style_path() -> &'static str {
-    static PATH: LazyLock<String> = LazyLock::new(|| {
-        let hash = Secret::received(STYLE.to_owned()).hash();
-        let start = hash.as_bytes().get(..8).unwrap_or_default();
-        format!("/assets/style-{}.css", hexadecimal(start))
-    });
+    static PATH: LazyLock<String> = LazyLock::new(|| asset_path("style", "css", STYLE));
     &PATH
+}
+
+/// `/assets/<name>-<hash>.<ending>`.
+pub(super) fn asset_path(name: &str, ending: &str, text: &str) -> String {
+    let hash = Secret::received(text.to_owned()).hash();
+    let start = hash.as_bytes().get(..8).unwrap_or_default();
+    format!("/assets/{name}-{}.{ending}", hexadecimal(start))
 }
 
 /// The origin that a redirect URI leads to, as people and browsers write it.

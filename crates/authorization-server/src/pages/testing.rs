@@ -58,6 +58,7 @@ impl Page {
             .1;
         let form = rest.split_once("</form>").unwrap().0;
         let inputs = form.split("<input type=\"hidden\" ").skip(1);
+        let inputs = inputs.map(|input| input.split_once('>').unwrap().0);
         inputs
             .map(|input| (attribute(input, "name"), attribute(input, "value")))
             .collect()
@@ -65,8 +66,9 @@ impl Page {
 }
 
 fn attribute(tag: &str, name: &str) -> String {
-    let rest = tag.split_once(&format!("{name}=\"")).unwrap().1;
-    rest.split_once('"').unwrap().0.to_owned()
+    let rest = tag.split_once(&format!("{name}=\""));
+    let value = rest.map(|(_, rest)| rest.split_once('"').unwrap().0);
+    value.unwrap_or_default().to_owned()
 }
 
 /// One browser with its cookies.

@@ -6,9 +6,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use axum::routing::post;
 
-use super::answer;
 use super::language::{COOKIE, Language};
 use super::{Problem, settle};
+use super::{answer, script};
 use crate::AuthorizationServer;
 use crate::branding::{Branding, Logo, Words};
 use crate::caller::Caller;
@@ -44,6 +44,10 @@ impl<'a> View<'a> {
 
     pub(crate) fn style(&self) -> &'static str {
         answer::style_path()
+    }
+
+    pub(crate) fn script(&self) -> &'static str {
+        script::passkey_path()
     }
 
     pub(crate) fn name(&self) -> &str {
