@@ -118,8 +118,7 @@ impl Actor {
     fn permitted(permit: Permit, caller: &Caller) -> Self {
         Self {
             client_id: permit.client().map(str::to_owned),
-            // The `sub` of the token: a client that acts for itself is its own.
-            subject: permit.person().or(permit.client()).map(str::to_owned),
+            subject: Some(permit.subject().to_owned()),
             organization: permit.organization().map(str::to_owned),
             source_address: caller.source_address.clone(),
             request_id: caller.request_id.clone(),
@@ -273,6 +272,14 @@ impl Administration {
             Some(most) if !scope.is_within(most) => {
                 Err(Error::Forbidden("the scope is beyond your own"))
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// Nobody lifts himself, or shuts himself out: a session that was left open does neither.
+    fn not_oneself(&self, id: &str) -> Result<(), Error> {
+        match self.actor.permit.as_ref().map(Permit::subject) {
+            Some(own) if own == id => Err(Error::Forbidden("this is your own account")),
             _ => Ok(()),
         }
     }

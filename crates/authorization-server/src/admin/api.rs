@@ -187,9 +187,8 @@ async fn permitted(
         .map_err(|denied| Problem::denied(server, denied))?;
     let query = Query::read(&asked.query, endpoint.query)?;
     let body = Fields::read(&asked.headers, asked.body, endpoint.body.is_some())?;
-    let actor = permit
-        .actor(&asked.caller)
-        .if_unchanged(versions(&asked.headers));
+    let versions = versions(&asked.headers)?;
+    let actor = permit.actor(&asked.caller).if_unchanged(versions);
     let call = Call {
         server: server.clone(),
         admin: server.administration(actor),

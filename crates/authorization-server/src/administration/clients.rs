@@ -128,7 +128,9 @@ impl Administration {
         let event = self.client_event(Operation::ClientChange.name(), &client.client_id);
         // Somebody else's client is not there, whatever is wrong with the change.
         let there = self.client(&client.client_id).await;
-        let allowed = there.and_then(|_| self.gives(&client.rights, &client.scope));
+        let allowed = there
+            .and_then(|_| self.not_oneself(&client.client_id))
+            .and_then(|()| self.gives(&client.rights, &client.scope));
         if let Err(error) = allowed {
             return self.refuse(event, error).await;
         }
@@ -317,7 +319,12 @@ impl Administration {
         client_id: &str,
         change: impl Change,
     ) -> Result<(), Error> {
-        self.permits(Operation::ClientRotateSecret)?;
+        let allowed = self.not_oneself(client_id);
+        if let Err(error) = self.permits(Operation::ClientRotateSecret).and(allowed) {
+            return self
+                .refuse(self.client_event(action, client_id), error)
+                .await;
+        }
         let change = OnClient::new(&self.actor, Effect::HandsOver, client_id, change);
         self.act(self.client_event(action, client_id), change).await
     }
@@ -331,7 +338,8 @@ impl Administration {
         change: impl Change,
     ) -> Result<(), Error> {
         let event = self.client_event(operation.name(), client_id);
-        if let Err(error) = self.permits(operation) {
+        let allowed = self.not_oneself(client_id);
+        if let Err(error) = self.permits(operation).and(allowed) {
             return self.refuse(event, error).await;
         }
         self.act(event, OnClient::new(&self.actor, effect, client_id, change))

@@ -127,6 +127,8 @@ pub(crate) struct Administrator {
     token_scope: Option<Scope>,
     /// The client that a person came through.
     through: Option<String>,
+    /// The listed id of the token that it came by.
+    token_id: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -151,6 +153,7 @@ pub(crate) struct Permit {
     reach: Reach,
     scope: Scope,
     through: Option<String>,
+    token_id: Option<String>,
 }
 
 /// Why an operation is refused.
@@ -198,6 +201,7 @@ pub(crate) fn decide(
         reach,
         scope: who.scope.clone(),
         through: who.through.clone(),
+        token_id: who.token_id.clone(),
     })
 }
 
@@ -327,6 +331,7 @@ impl Administrator {
             scope: owner.scope.clone(),
             token_scope: None,
             through: None,
+            token_id: None,
         }
     }
 
@@ -349,6 +354,15 @@ impl Administrator {
             scope,
             token_scope: Some(token_scope),
             through: None,
+            token_id: None,
+        }
+    }
+
+    /// By which token it came: that one it does not end here.
+    pub(crate) fn by_token(self, id: String) -> Self {
+        Self {
+            token_id: Some(id),
+            ..self
         }
     }
 
@@ -389,6 +403,10 @@ impl Permit {
         &self.reach
     }
 
+    pub(super) fn token_id(&self) -> Option<&str> {
+        self.token_id.as_deref()
+    }
+
     pub(super) fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -397,11 +415,10 @@ impl Permit {
         self.organization.as_deref()
     }
 
-    /// The person, if it is one.
-    pub(super) fn person(&self) -> Option<&str> {
+    /// The `sub` of whoever does it: a client that acts for itself is its own.
+    pub(super) fn subject(&self) -> &str {
         match &self.identity {
-            Identity::Person { id, .. } => Some(id),
-            Identity::Client { .. } => None,
+            Identity::Person { id, .. } | Identity::Client { id } => id,
         }
     }
 

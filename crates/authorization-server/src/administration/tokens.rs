@@ -64,7 +64,8 @@ impl Administration {
             token_id: bytes_of(id).and_then(|_| Some(id.get(..AUDITED_DIGITS)?.to_owned())),
             ..self.event(Operation::TokenRevoke.name())
         };
-        if let Err(error) = self.permits(Operation::TokenRevoke) {
+        let allowed = self.permits(Operation::TokenRevoke);
+        if let Err(error) = allowed.and_then(|()| self.not_own_token(id)) {
             return self.refuse(event, error).await;
         }
         let change = ById {
@@ -74,6 +75,17 @@ impl Administration {
             now: self.clock.now(),
         };
         self.act(event, change).await
+    }
+
+    fn not_own_token(&self, id: &str) -> Result<(), Error> {
+        let permit = self.actor.permit.as_ref();
+        let own = permit.and_then(|permit| permit.token_id());
+        match own {
+            Some(own) if bytes_of(id).is_some() && own.starts_with(&id.to_ascii_lowercase()) => {
+                Err(Error::Forbidden("this is the token that you came by"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Revokes all tokens and codes issued on behalf of a user.

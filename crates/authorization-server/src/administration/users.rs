@@ -356,19 +356,6 @@ impl Administration {
         Ok(scope)
     }
 
-    /// Nobody lifts himself, or shuts himself out: a session that was left open does neither.
-    fn not_oneself(&self, id: &str) -> Result<(), Error> {
-        match self
-            .actor
-            .permit
-            .as_ref()
-            .and_then(|permit| permit.person())
-        {
-            Some(own) if own == id => Err(Error::Forbidden("this is your own account")),
-            _ => Ok(()),
-        }
-    }
-
     fn user_event(&self, operation: Operation, id: &str) -> AuditEvent {
         AuditEvent {
             record_id: None,

@@ -7,7 +7,7 @@ use http_body_util::channel::Channel;
 use storage::Outcome;
 use storage::audit::{AuditRow, CSV_HEADER, Filter, csv_line};
 
-use super::input::Query;
+use super::input::{Query, Time};
 use super::problem::Problem;
 use super::{Call, Reply};
 use crate::administration::AuditExport;
@@ -40,8 +40,8 @@ fn filter(query: &Query) -> Result<Filter, Problem> {
         Some(_) => return Err(Problem::malformed("outcome", "must be allowed or denied")),
     };
     Ok(Filter {
-        since: query.value("since")?,
-        until: query.value("until")?,
+        since: query.value("since")?.map(|Time(at)| at),
+        until: query.value("until")?.map(|Time(at)| at),
         action: query.text("action"),
         client_id: query.text("client_id"),
         record_id: query.text("record_id"),

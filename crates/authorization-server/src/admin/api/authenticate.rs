@@ -13,6 +13,7 @@ use crate::administration::API;
 use crate::administration::decision::Administrator;
 use crate::audience;
 use crate::introspection::present_rights;
+use crate::store::revocations::id_of;
 use crate::store::tokens::{self, LiveAccessToken};
 use crate::store::users;
 
@@ -82,7 +83,7 @@ pub(super) async fn authenticate(
         }
     };
     Ok(Authenticated {
-        who,
+        who: who.by_token(id_of(hash.as_bytes())),
         client_id,
         subject,
         organization,

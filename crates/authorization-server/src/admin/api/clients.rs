@@ -2,9 +2,9 @@
 
 use jiff::SignedDuration;
 use oauth::jose::Algorithm;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::input::Fields;
+use super::input::{Fields, Time};
 use super::problem::Problem;
 use super::{Call, Reply, json, with};
 use crate::administration::decision::Operation;
@@ -36,7 +36,7 @@ pub(super) async fn add(mut call: Call) -> Result<Reply, Problem> {
     let client_id = call.body.optional("client_id")?;
     let secret = NewClientSecret {
         name: "first".to_owned(),
-        expires: call.body.optional("secret_expires")?,
+        expires: call.body.optional("secret_expires")?.map(|Time(at)| at),
     };
     let new = NewClient {
         client_id,
@@ -66,7 +66,7 @@ pub(super) async fn rotate_secret(mut call: Call) -> Result<Reply, Problem> {
         name: body
             .optional("name")?
             .unwrap_or_else(|| "secret".to_owned()),
-        expires: body.optional("expires")?,
+        expires: body.optional("expires")?.map(|Time(at)| at),
     };
     let days: u16 = body.optional("overlap_days")?.unwrap_or(OVERLAP_DAYS);
     std::mem::take(body).end()?;
@@ -101,7 +101,7 @@ async fn shown(call: &Call, client: &Client) -> Result<Reply, Problem> {
 
 /// A whole registration but for the id: what is left out has its default, not what was there before.
 fn registration(mut body: Fields) -> Result<NewClient, Problem> {
-    let jwks: Option<Value> = body.optional("jwks")?;
+    let jwks: Option<Map<String, Value>> = body.nullable("jwks")?;
     let new = NewClient {
         client_id: None,
         name: body.required("name")?,
@@ -124,10 +124,10 @@ fn registration(mut body: Fields) -> Result<NewClient, Problem> {
         scope: body.optional("scope")?.unwrap_or_default(),
         audiences: body.optional("audiences")?.unwrap_or_default(),
         rights: body.rights()?,
-        jwks: jwks.map(|jwks| jwks.to_string()),
-        jwks_uri: body.optional("jwks_uri")?,
-        access_token_lifetime_s: body.optional("access_token_lifetime_s")?,
-        note: body.optional("note")?,
+        jwks: jwks.map(|jwks| Value::Object(jwks).to_string()),
+        jwks_uri: body.nullable("jwks_uri")?,
+        access_token_lifetime_s: body.nullable("access_token_lifetime_s")?,
+        note: body.nullable("note")?,
     };
     body.end()?;
     Ok(new)

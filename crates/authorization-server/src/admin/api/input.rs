@@ -5,8 +5,10 @@ use std::str::FromStr;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
 use oauth::Parameters;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
@@ -44,12 +46,12 @@ impl Fields {
         }
     }
 
-    /// A member, if it is there and not null.
+    /// A member, if it is there.
     pub(super) fn optional<T: DeserializeOwned>(
         &mut self,
         name: &'static str,
     ) -> Result<Option<T>, Problem> {
-        let Some(value) = self.0.remove(name).filter(|value| !value.is_null()) else {
+        let Some(value) = self.0.remove(name) else {
             return Ok(None);
         };
         if holds_nul(&value) {
@@ -61,6 +63,14 @@ impl Fields {
         }
     }
 
+    /// A member that may be null as well, as it is shown where there is none.
+    pub(super) fn nullable<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<T>, Problem> {
+        Ok(self.optional::<Option<T>>(name)?.flatten())
+    }
+
     /// A member that has to be there.
     pub(super) fn required<T: DeserializeOwned>(
         &mut self,
@@ -70,13 +80,13 @@ impl Fields {
             .ok_or_else(|| Problem::invalid(name, "is missing"))
     }
 
-    /// A member that is one of the names that `parse` knows.
+    /// A member that is one of the names that `parse` knows, or null.
     pub(super) fn named<T>(
         &mut self,
         name: &'static str,
         parse: fn(&str) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
-        let Some(text) = self.optional::<String>(name)? else {
+        let Some(text) = self.nullable::<String>(name)? else {
             return Ok(None);
         };
         match parse(&text) {
@@ -99,7 +109,7 @@ impl Fields {
     /// `organization`, `organization_access`, `jurisdictions`, `record_types`: absent means none.
     pub(super) fn rights(&mut self) -> Result<Rights, Problem> {
         Ok(Rights {
-            organization: self.optional("organization")?,
+            organization: self.nullable("organization")?,
             organization_access: self
                 .named("organization_access", OrganizationAccess::parse)?
                 .unwrap_or_default(),
@@ -127,6 +137,12 @@ impl Query {
         if let Some(name) = parameters.names().find(|name| !known.contains(name)) {
             return Err(Problem::malformed(name, "is not a parameter of this"));
         }
+        if let Some(name) = parameters
+            .names()
+            .find(|name| parameters.get(name).is_none())
+        {
+            return Err(Problem::malformed(name, "has no value"));
+        }
         Ok(Self(parameters))
     }
 
@@ -147,16 +163,79 @@ impl Query {
     }
 }
 
-/// The versions of `If-Match` (RFC 9110 section 13.1.1); `None` when any will do. A weak one never matches.
-pub(super) fn versions(headers: &HeaderMap) -> Option<Vec<String>> {
-    let values = headers.get_all(header::IF_MATCH).iter();
-    let texts: Vec<&str> = values.map(|value| value.to_str().unwrap_or("")).collect();
-    if texts.is_empty() || texts == ["*"] {
-        return None;
+/// A time as RFC 3339 writes it: other spellings would be read differently elsewhere.
+pub(super) struct Time(pub(super) Timestamp);
+
+impl FromStr for Time {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let strict = || {
+            let (date, time) = text.split_once('T')?;
+            let zone = time.find(['Z', '+', '-'])?;
+            let (clock, zone) = time.split_at_checked(zone)?;
+            let (seconds, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+            let digits = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
+            let formed = |text: &str, mask: &str| {
+                text.len() == mask.len()
+                    && text.bytes().zip(mask.bytes()).all(|(it, mask)| match mask {
+                        b'0' => it.is_ascii_digit(),
+                        b'+' => b"+-".contains(&it),
+                        other => it == other,
+                    })
+            };
+            let zoned = zone == "Z" || formed(zone, "+00:00");
+            let right = formed(date, "0000-00-00")
+                && formed(seconds, "00:00:00")
+                && !fraction.is_empty()
+                && digits(fraction);
+            (zoned && right).then_some(())
+        };
+        strict().ok_or(())?;
+        text.parse().map(Self).map_err(|_| ())
     }
-    let tags = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
-    let strong = tags.filter_map(|tag| tag.strip_prefix('"')?.strip_suffix('"'));
-    Some(strong.map(str::to_owned).collect())
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse()
+            .map_err(|()| D::Error::custom("is no time of RFC 3339"))
+    }
+}
+
+/// The versions of `If-Match` (RFC 9110 section 13.1.1); `None` when any will do. A weak one never matches.
+///
+/// # Errors
+/// 400 for what is no list of entity tags: a condition that cannot be read must not count as one that holds.
+pub(super) fn versions(headers: &HeaderMap) -> Result<Option<Vec<String>>, Problem> {
+    let mut texts = Vec::new();
+    for value in headers.get_all(header::IF_MATCH) {
+        texts.push(value.to_str().map_err(|_| malformed_tag())?);
+    }
+    match texts.as_slice() {
+        [] | ["*"] => return Ok(None),
+        _ => {}
+    }
+    let mut versions = Vec::new();
+    for tag in texts.iter().flat_map(|text| text.split(',')) {
+        let tag = tag.trim_matches([' ', '\t']);
+        let (weak, tag) = match tag.strip_prefix("W/") {
+            Some(tag) => (true, tag),
+            None => (false, tag),
+        };
+        let inner = tag.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+        let inner = inner.filter(|it| it.bytes().all(|it| it > b' ' && it != b'"'));
+        let inner = inner.ok_or_else(malformed_tag)?;
+        if !weak {
+            versions.push(inner.to_owned());
+        }
+    }
+    Ok(Some(versions))
+}
+
+fn malformed_tag() -> Problem {
+    Problem::malformed("If-Match", "must be entity tags, or *")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -176,5 +255,38 @@ fn holds_nul(value: &Value) -> bool {
             .iter()
             .any(|(name, value)| name.contains('\0') || holds_nul(value)),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_rfc3339() {
+        for good in [
+            "2026-11-27T12:00:00Z",
+            "2026-11-27T12:00:00.123Z",
+            "2026-11-27T12:00:00+05:00",
+            "2026-11-27T12:00:00-05:00",
+        ] {
+            assert!(good.parse::<Time>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "2026-11-27",
+            "2026-11-27 12:00:00Z",
+            "2026-11-27t12:00:00z",
+            "2026-11-27T12:00Z",
+            "2026-11-27T12:00:00",
+            "2026-11-27T12:00:00.Z",
+            "2026-11-27T12:00:00Z[UTC]",
+            "2026-13-27T12:00:00Z",
+            "2026-11-27T12:00:00+5",
+            "+002026-11-27T12:00:00Z",
+            "2026-11-27T12:00:00\u{e9}Z",
+        ] {
+            assert!(bad.parse::<Time>().is_err(), "{bad}");
+        }
     }
 }

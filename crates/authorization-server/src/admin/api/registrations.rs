@@ -2,6 +2,7 @@
 
 use oauth::jose::Algorithm;
 
+use super::input::Time;
 use super::problem::Problem;
 use super::{Call, Reply, json, with};
 use crate::administration::view::{InitialAccessTokenView, KeyView, ResourceServerView};
@@ -93,7 +94,7 @@ pub(super) async fn add_initial_access_token(mut call: Call) -> Result<Reply, Pr
         audiences: body.required("audiences")?,
         rights: body.rights()?,
         uses: body.optional("uses")?.unwrap_or(1),
-        expires: body.required("expires")?,
+        expires: body.required::<Time>("expires")?.0,
     };
     std::mem::take(body).end()?;
     let (token, value) = call.admin.add_initial_access_token(new).await?;

@@ -78,10 +78,10 @@ fn clients(rights: &Value, add: &mut Add<'_>) {
         "scope": { "type": "string", "maxLength": 8000 },
         "audiences": list(&uri()),
         "redirect_uris": list(&uri()),
-        "profile": { "enum": Profile::ALL.map(Profile::as_str) },
+        "profile": or_null(&json!({ "enum": Profile::ALL.map(Profile::as_str) })),
         "assertion_algs": list(&json!({ "enum": Algorithm::ALL.map(Algorithm::as_str) })),
         "require_par": boolean(),
-        "assertion_audience": { "enum": ["issuer", "token_endpoint"] },
+        "assertion_audience": or_null(&json!({ "enum": ["issuer", "token_endpoint"] })),
         "introspection_alg": or_null(&json!({ "enum": Algorithm::ALL.map(Algorithm::as_str) })),
         "jwks": or_null(&json!({ "type": "object" })),
         "jwks_uri": or_null(&uri()),
@@ -276,12 +276,12 @@ pub(super) fn parameter(name: &str) -> Value {
         "limit" => json!({ "type": "integer", "minimum": 1, "maximum": 500 }),
         "disabled" => boolean(),
         "since" | "until" => time(),
-        "outcome" => json!({ "enum": ["allowed", "denied"] }),
-        "format" => json!({ "enum": ["jsonl", "csv"] }),
-        "role" => json!({ "enum": ROLES }),
+        "outcome" => json!({ "type": "string", "enum": ["allowed", "denied"] }),
+        "format" => json!({ "type": "string", "enum": ["jsonl", "csv"] }),
+        "role" => json!({ "type": "string", "enum": ROLES }),
         // What `next` of the page before says, whole.
         "cursor" => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$" }),
-        _ => json!({ "type": "string", "pattern": "^[ -~]+$" }),
+        _ => json!({ "type": "string", "pattern": "^[^\\u0000-\\u0008\\u000a-\\u001f\\u007f]+$" }),
     };
     json!({ "name": name, "in": "query", "schema": schema })
 }
@@ -294,9 +294,12 @@ pub(super) fn id() -> Value {
 
 /// RFC 9110 section 13.1.1.
 pub(super) fn if_match() -> Value {
-    json!({ "name": "If-Match", "in": "header",
-        "schema": { "type": "string", "pattern": "^(\\*|\"[a-z0-9]+\")$" } })
+    json!({ "name": "If-Match", "in": "header", "example": "*",
+        "schema": { "type": "string", "pattern": TAGS } })
 }
+
+/// `*`, or entity tags (RFC 9110 section 8.8.3) after commas.
+const TAGS: &str = r#"^(\*|(W/)?"[!#-+\--~]*"(, ?(W/)?"[!#-+\--~]*")*)$"#;
 
 fn rights_in(jurisdictions: &[String]) -> Value {
     let jurisdiction = if jurisdictions.is_empty() {
@@ -306,7 +309,7 @@ fn rights_in(jurisdictions: &[String]) -> Value {
     };
     json!({
         "organization": or_null(&text()),
-        "organization_access": { "enum": ["own", "all"] },
+        "organization_access": or_null(&json!({ "enum": ["own", "all"] })),
         "jurisdictions": list(&jurisdiction),
         "record_types": list(&json!({ "enum": ["birth", "fetal-death"] })),
     })

@@ -6,14 +6,19 @@ use super::input::Fields;
 use super::problem::Problem;
 use super::{Call, Reply, json, with};
 use crate::administration::decision::Operation;
+use crate::administration::users::ROLES;
 use crate::administration::view::UserView;
 use crate::administration::{NewUser, UserChange, UserFilter, generate_password};
 use crate::registration::ResourceOwner;
 
 pub(super) async fn list(call: Call) -> Result<Reply, Problem> {
+    let role = call.query.text("role");
+    if role.as_deref().is_some_and(|role| !ROLES.contains(&role)) {
+        return Err(Problem::malformed("role", "is no role"));
+    }
     let filter = UserFilter {
         username: call.query.text("username"),
-        role: call.query.text("role"),
+        role,
         organization: call.query.text("organization"),
         disabled: call.query.value("disabled")?,
     };
@@ -100,7 +105,7 @@ fn change_of(mut body: Fields) -> Result<UserChange, Problem> {
         role: body.required("role")?,
         scope: body.required("scope")?,
         rights: body.rights()?,
-        note: body.optional("note")?,
+        note: body.nullable("note")?,
     };
     body.end()?;
     Ok(change)

@@ -37,6 +37,10 @@ async fn a_person_from_beginning_to_end() {
     assert_eq!(changed.json["organization"], Value::Null);
     for (tags, status) in [
         (etag.as_str(), 412),
+        ("", 400),
+        ("0", 400),
+        ("\"a\"b\"", 400),
+        ("*, \"a\"", 400),
         ("\"x\", \"y\"", 412),
         (&format!("W/{}", text(&changed, "etag")), 412),
         (&format!("\"x\", {}", text(&changed, "etag")), 200),
@@ -144,6 +148,23 @@ async fn a_client_from_beginning_to_end() {
     assert_eq!(console.get(path).await.status, 404);
     let used = console.ask("DELETE", "/clients/ehr-rs", None).await;
     assert_eq!(used.status, 409);
+    let own = console.get("/tokens?client_id=console").await;
+    let id = own.json["items"][0]["id"].as_str().unwrap().to_owned();
+    for id in [id.as_str(), &id[..8], &id.to_ascii_uppercase()] {
+        let answer = console.ask("DELETE", &format!("/tokens/{id}"), None).await;
+        assert_eq!(answer.status, 403, "{:?}", answer.json);
+    }
+    // Nobody himself.
+    for (method, path, body) in [
+        ("DELETE", "/clients/console", None),
+        ("PUT", "/clients/console", Some(&new)),
+        ("POST", "/clients/console/disable", None),
+        ("POST", "/clients/console/revoke-tokens", None),
+        ("POST", "/clients/console/rotate-secret", Some(&json!({}))),
+    ] {
+        let answer = console.ask(method, path, body).await;
+        assert_eq!(answer.status, 403, "{method} {path} {:?}", answer.json);
+    }
 }
 
 #[tokio::test]
@@ -281,6 +302,8 @@ async fn what_comes_in_wrongly_names_its_member() {
         ("?cursor=x", "cursor"),
         ("?disabled=maybe", "disabled"),
         ("?name=x", "name"),
+        ("?role=a", "role"),
+        ("?role=", "role"),
         ("?role=a&role=b", "query"),
         ("?role=%00", "query"),
         ("?role=%ff", "query"),
