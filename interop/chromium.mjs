@@ -1,6 +1,6 @@
 // Real Chromium on the sandbox: pages whose every violation of the content security policy counts, screenshots,
 // axe-core at WCAG 2.2 AA.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { X509Certificate, createHash } from "node:crypto";
 import { AxeBuilder } from "@axe-core/playwright";
@@ -11,9 +11,10 @@ const out = process.env.OUT ?? "out";
 mkdirSync(out, { recursive: true });
 
 // Chromium trusts exactly the keys of the sandbox's certificates, nothing else: no blanket ignoring.
-const certificates = Object.values(sandbox.parties).map((party) => party.certificate);
-const pins = [...certificates, sandbox.faulty_issuer.cert].map((certificate) => {
-  const key = new X509Certificate(file(certificate)).publicKey.export({ type: "spki", format: "der" });
+// A script that runs a party of its own names its certificate in CERTIFICATE, before it imports this.
+const own = process.env.CERTIFICATE ? [readFileSync(process.env.CERTIFICATE)] : [];
+const pins = [...Object.values(sandbox.parties).map((party) => file(party.certificate)), file(sandbox.faulty_issuer.cert), ...own].map((pem) => {
+  const key = new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" });
   return createHash("sha256").update(key).digest("base64");
 });
 export const browser = await chromium.launch({

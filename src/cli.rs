@@ -3,6 +3,7 @@
 mod admin;
 mod audit;
 mod client;
+mod client_change;
 mod client_warnings;
 mod config;
 mod demo;
@@ -21,6 +22,7 @@ mod sample;
 mod sandbox;
 mod send;
 mod serve;
+mod session;
 mod shell;
 mod token;
 mod user;
@@ -64,6 +66,8 @@ enum Command {
     Admin(admin::Args),
     /// Register and manage people
     User(user::Args),
+    /// List and end sessions
+    Session(session::Args),
     /// List and revoke tokens
     Token(token::Args),
     /// Add partners to the configuration, and find out why one is not reached
@@ -72,7 +76,7 @@ enum Command {
     Key(key::Args),
     /// Host records and list them
     Record(record::Args),
-    /// Read the audit
+    /// Read and export the audit
     Audit(audit::Args),
     /// Write synthetic BFDR documents
     Sample(sample::Args),
@@ -130,6 +134,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::ResourceServer(args) => resource_server::run(args).await,
         Command::Admin(args) => admin::run(args).await,
         Command::User(args) => user::run(args).await,
+        Command::Session(args) => session::run(args).await,
         Command::Token(args) => token::run(args).await,
         Command::Peer(args) => peer::run(args).await,
         Command::Key(args) => key::run(args).await,

@@ -1,10 +1,13 @@
-//! `vitalgate audit list`: what was accessed, changed and refused.
+//! `vitalgate audit …`: what was accessed, changed and refused.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
-use storage::audit::{self, Filter, Outcome};
+use storage::audit::{self, CSV_HEADER, Filter, Outcome, csv_line};
+use storage::{AuditEvent, Clock, Db};
 
+use super::output::Output;
 use super::shell::Shell;
 
 /// The command line.
@@ -20,10 +23,38 @@ pub struct Args {
 enum Act {
     /// List audit rows, newest first
     List(List),
+    /// Write all audit rows that fit, newest first, to standard output
+    Export(Export),
+}
+
+#[derive(Debug, clap::Args)]
+struct Export {
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// jsonl (one JSON object a line) or csv
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// How a row is written.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Jsonl,
+    Csv,
 }
 
 #[derive(Debug, clap::Args)]
 struct List {
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Rows at most
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+}
+
+#[derive(Debug, clap::Args)]
+struct FilterArgs {
     /// From this time on (2026-12-01T00:00:00Z)
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
@@ -42,9 +73,37 @@ struct List {
     /// Only what was allowed, or denied
     #[arg(long, value_parser = outcome)]
     outcome: Option<Outcome>,
-    /// Rows at most
-    #[arg(long, default_value_t = 100)]
-    limit: u32,
+    /// Only by or about this person or client
+    #[arg(long, value_name = "ID")]
+    subject: Option<String>,
+    /// Only by this organization
+    #[arg(long)]
+    organization: Option<String>,
+    /// Only from this address
+    #[arg(long, value_name = "ADDRESS")]
+    source: Option<String>,
+    /// Only of the exchange with this reference number
+    #[arg(long, value_name = "ID")]
+    request_id: Option<String>,
+}
+
+impl FilterArgs {
+    fn filter(self, limit: u32) -> Filter {
+        Filter {
+            since: self.since,
+            until: self.until,
+            action: self.action,
+            client_id: self.client,
+            record_id: self.record,
+            outcome: self.outcome,
+            subject: self.subject,
+            organization: self.organization,
+            source_address: self.source,
+            request_id: self.request_id,
+            after: None,
+            limit,
+        }
+    }
 }
 
 /// Runs the command.
@@ -52,21 +111,25 @@ struct List {
 /// # Errors
 /// The database cannot be read.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args {
-        shell,
-        act: Act::List(list),
-    } = args;
-    let (_, db) = shell.db().await?;
-    let filter = Filter {
-        since: list.since,
-        until: list.until,
-        action: list.action,
-        client_id: list.client,
-        record_id: list.record,
-        outcome: list.outcome,
-        limit: list.limit,
-    };
-    let rows = audit::list(&db, &filter).await?;
+    let Args { shell, act } = args;
+    let (loaded, db) = shell.db().await?;
+    match act {
+        Act::List(list) => self::list(&db, list, shell.output).await?,
+        Act::Export(export) => {
+            // Who takes the audit out is a part of it.
+            let party = &loaded.config.party;
+            let now = Clock::system().now();
+            let event = AuditEvent::new(now, party, "shell", "audit.export", Outcome::Allowed);
+            db.audit(event).await?;
+            self::export(&db, export).await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(db: &Db, list: List, output: Output) -> anyhow::Result<()> {
+    let filter = list.filter.filter(list.limit);
+    let rows = audit::list(db, &filter).await?;
     let rows = rows
         .iter()
         .map(serde_json::to_value)
@@ -83,8 +146,28 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         "token_id",
         "source_address",
     ];
-    shell.output.list(&columns, &rows)?;
-    Ok(ExitCode::SUCCESS)
+    output.list(&columns, &rows)
+}
+
+async fn export(db: &Db, export: Export) -> anyhow::Result<()> {
+    let mut filter = export.filter.filter(CHUNK);
+    let mut out = std::io::stdout().lock();
+    if matches!(export.format, Format::Csv) {
+        out.write_all(CSV_HEADER.as_bytes())?;
+    }
+    loop {
+        let rows = audit::list(db, &filter).await?;
+        for row in &rows {
+            match export.format {
+                Format::Jsonl => writeln!(out, "{}", serde_json::to_string(row)?)?,
+                Format::Csv => out.write_all(csv_line(row).as_bytes())?,
+            }
+        }
+        let Some(last) = rows.last() else { break };
+        filter.after = Some((last.event.at.as_millisecond(), last.id.clone()));
+    }
+    out.flush()?;
+    Ok(())
 }
 
 fn outcome(name: &str) -> Result<Outcome, String> {
@@ -93,3 +176,6 @@ fn outcome(name: &str) -> Result<Outcome, String> {
         .find(|outcome| outcome.as_str() == name)
         .ok_or_else(|| "use allowed or denied".to_owned())
 }
+
+/// Rows that one query reads.
+const CHUNK: u32 = 500;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use authorization_server::administration::view::ClientView;
 use authorization_server::administration::{Administration, NewClient, NewClientSecret};
 use authorization_server::{
     AssertionAudience, ClientAuthenticationMethod, GrantType, Profile, Protocol,
@@ -12,11 +13,12 @@ use jiff::{SignedDuration, Timestamp};
 use oauth::jose::Algorithm;
 use serde_json::json;
 
+use super::client_change;
 use super::client_warnings;
 use super::key::algorithm;
 use super::keygen;
 use super::output::Output;
-use super::registration;
+use super::registration::{all_shown, shown};
 use super::shell::{RightsArgs, Shell};
 
 /// The command line.
@@ -45,6 +47,8 @@ enum Registered {
     List,
     /// Show one client with the dates of its secrets
     Show { client_id: String },
+    /// Give a client another registration; what is not given stays
+    Change(Box<client_change::Change>),
     /// Refuse a client, and its tokens, from now on
     Disable { client_id: String },
     /// Let a disabled client in again; revoked tokens stay revoked
@@ -157,6 +161,7 @@ async fn registered(act: Registered, shell: &Shell) -> anyhow::Result<()> {
         Registered::Add(add) => self::add(*add, &admin, output).await?,
         Registered::List => list(&admin, output).await?,
         Registered::Show { client_id } => show(&client_id, &admin, output).await?,
+        Registered::Change(change) => client_change::run(*change, &admin, output).await?,
         Registered::Disable { client_id } => {
             admin.set_client_disabled(&client_id, true).await?;
             done(output, &client_id, "disabled")?;
@@ -166,8 +171,6 @@ async fn registered(act: Registered, shell: &Shell) -> anyhow::Result<()> {
             done(output, &client_id, "enabled")?;
         }
         Registered::Revoke { client_id } => {
-            // A typing mistake shall not look like a success.
-            admin.client(&client_id).await?;
             admin.revoke_tokens_of_client(&client_id).await?;
             done(output, &client_id, "revoked")?;
         }
@@ -249,7 +252,7 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
         eprintln!("warning: {text}");
     }
     output.with_secret_in(
-        registration::client(&client),
+        without_keys(shown(&ClientView::from(&client))?, output),
         "client_secret",
         secret.as_ref(),
         add.secret_out.as_deref(),
@@ -276,12 +279,7 @@ fn keys(
 }
 
 async fn list(admin: &Administration, output: Output) -> anyhow::Result<()> {
-    let clients: Vec<_> = admin
-        .clients()
-        .await?
-        .iter()
-        .map(registration::client)
-        .collect();
+    let clients = all_shown(&admin.clients().await?, |client| ClientView::from(client))?;
     let columns = [
         "client_id",
         "name",
@@ -296,7 +294,8 @@ async fn list(admin: &Administration, output: Output) -> anyhow::Result<()> {
 }
 
 async fn show(client_id: &str, admin: &Administration, output: Output) -> anyhow::Result<()> {
-    let mut shown = registration::client(&admin.client(client_id).await?);
+    let client = admin.client(client_id).await?;
+    let mut shown = without_keys(shown(&ClientView::from(&client))?, output);
     let secrets = admin.client_secrets(client_id).await?;
     let secrets = secrets.iter().map(|secret| match secret.expires {
         Some(expires) => format!("{} ({}, until {expires})", secret.id, secret.name),
@@ -306,6 +305,14 @@ async fn show(client_id: &str, admin: &Administration, output: Output) -> anyhow
         members.insert("secrets".to_owned(), secrets.collect());
     }
     output.one(&shown)
+}
+
+/// A key set is for programs: people are shown the rest.
+pub(super) fn without_keys(mut shown: serde_json::Value, output: Output) -> serde_json::Value {
+    if let (Output::Text, Some(members)) = (output, shown.as_object_mut()) {
+        members.remove("jwks");
+    }
+    shown
 }
 
 fn done(output: Output, client_id: &str, what: &str) -> anyhow::Result<()> {
@@ -324,10 +331,10 @@ pub(super) fn grant(name: &str) -> Result<GrantType, String> {
         .ok_or_else(|| "use authorization_code, client_credentials or refresh_token".to_owned())
 }
 
-fn profile(name: &str) -> Result<Profile, String> {
+pub(super) fn profile(name: &str) -> Result<Profile, String> {
     Profile::parse(name).ok_or_else(|| "use baseline".to_owned())
 }
 
-fn assertion_audience(name: &str) -> Result<AssertionAudience, String> {
+pub(super) fn assertion_audience(name: &str) -> Result<AssertionAudience, String> {
     AssertionAudience::parse(name).ok_or_else(|| "use issuer or token_endpoint".to_owned())
 }

@@ -2,15 +2,15 @@
 
 use std::process::ExitCode;
 
-use authorization_server::administration::{
-    Administration, InitialAccessToken, NewInitialAccessToken,
-};
+use authorization_server::administration::view::InitialAccessTokenView;
+use authorization_server::administration::{Administration, NewInitialAccessToken};
 use authorization_server::{ClientAuthenticationMethod, GrantType};
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::client::{grant, method};
 use super::output::Output;
+use super::registration::{all_shown, shown};
 use super::shell::{RightsArgs, Shell};
 
 /// The command line.
@@ -70,7 +70,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Act::Add(add) => self::add(*add, &admin, output).await?,
         Act::List => {
             let tokens = admin.initial_access_tokens().await?;
-            let tokens: Vec<_> = tokens.iter().map(shown).collect();
+            let tokens = all_shown(&tokens, |token| InitialAccessTokenView::from(token))?;
             let columns = [
                 "id",
                 "name",
@@ -106,24 +106,6 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
         expires: admin.clock.now() + SignedDuration::from_hours(i64::from(add.expires_hours)),
     };
     let (token, value) = admin.add_initial_access_token(new).await?;
-    output.with_secret(shown(&token), "initial_access_token", Some(&value))
-}
-
-fn shown(token: &InitialAccessToken) -> Value {
-    let policy = &token.policy;
-    let grants: Vec<&str> = policy.grant_types.iter().map(|it| it.as_str()).collect();
-    let methods: Vec<&str> = policy.methods.iter().map(|it| it.as_str()).collect();
-    json!({
-        "id": token.id,
-        "name": token.name,
-        "scope": policy.scope.to_string(),
-        "audiences": policy.audiences,
-        "grants": grants,
-        "auth": methods,
-        "organization": policy.rights.organization,
-        "jurisdictions": policy.rights.jurisdictions,
-        "record_types": policy.rights.record_types,
-        "uses_left": token.uses_left,
-        "expires": token.expires.to_string(),
-    })
+    let shown = shown(&InitialAccessTokenView::from(&token))?;
+    output.with_secret(shown, "initial_access_token", Some(&value))
 }

@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use authorization_server::{KeyEntry, Rotation};
+use authorization_server::Rotation;
+use authorization_server::administration::view::KeyView;
 use oauth::jose::Algorithm;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::registration::{all_shown, shown};
 use super::shell::{Shell, administration};
 use crate::serve;
 
@@ -58,7 +60,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     ];
     match act {
         Act::List => {
-            let keys: Vec<_> = admin.signing_keys().await?.iter().map(shown).collect();
+            let keys = all_shown(&admin.signing_keys().await?, |key| KeyView::from(key))?;
             output.list(&columns, &keys)?;
         }
         Act::Rotate { alg, compromised } => {
@@ -77,7 +79,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 let key = admin
                     .rotate_signing_key(&encryption, algorithm, rotation)
                     .await?;
-                made.push(shown(&key));
+                made.push(shown(&KeyView::from(&key))?);
             }
             output.list(&columns, &made)?;
         }
@@ -90,18 +92,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn shown(key: &KeyEntry) -> Value {
-    json!({
-        "kid": key.kid,
-        "algorithm": key.algorithm.as_str(),
-        "state": key.state.as_str(),
-        "published_from": key.created.to_string(),
-        "signs_from": key.active.to_string(),
-        "signs_until": key.retiring.map(|time| time.to_string()),
-        "published_until": key.retired.map(|time| time.to_string()),
-    })
 }
 
 pub(super) fn algorithm(name: &str) -> Result<Algorithm, String> {

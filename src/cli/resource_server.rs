@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use authorization_server::administration::view::ResourceServerView;
 use authorization_server::administration::{
     Administration, NewClient, NewClientSecret, NewResourceServer,
 };
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use super::key::algorithm;
 use super::output::Output;
-use super::registration;
+use super::registration::{all_shown, shown};
 use super::shell::Shell;
 
 /// The command line.
@@ -78,7 +79,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Act::Add(add) => self::add(add, &admin, output).await?,
         Act::List => {
             let servers = admin.resource_servers().await?;
-            let servers: Vec<_> = servers.iter().map(registration::resource_server).collect();
+            let servers = all_shown(&servers, |server| ResourceServerView::from(server))?;
             output.list(
                 &[
                     "audience",
@@ -93,7 +94,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Act::Show { audience } => {
             let server = admin.resource_server(&audience).await?;
             let client = admin.client(&server.introspection_client_id).await?;
-            let mut shown = registration::resource_server(&server);
+            let mut shown = shown(&ResourceServerView::from(&server))?;
             if let Some(members) = shown.as_object_mut() {
                 members.insert("disabled".to_owned(), client.disabled.into());
             }

@@ -100,12 +100,41 @@ impl From<RightsArgs> for Rights {
     }
 }
 
-/// Rights as JSON members.
-pub(super) fn rights_json(rights: &Rights) -> serde_json::Value {
-    serde_json::json!({
-        "organization": rights.organization,
-        "organization_access": rights.organization_access.as_str(),
-        "jurisdictions": rights.jurisdictions,
-        "record_types": rights.record_types,
-    })
+/// Rights of which only what is given is changed.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct RightsChange {
+    /// Organization on whose behalf it acts
+    #[arg(long)]
+    organization: Option<String>,
+    /// Whether records of every organization are reached: own, all
+    #[arg(long, value_parser = access)]
+    organization_access: Option<OrganizationAccess>,
+    /// Jurisdiction codes, separated by commas; an empty text means none
+    #[arg(long, value_delimiter = ',', value_name = "CODE")]
+    jurisdictions: Option<Vec<String>>,
+    /// birth, fetal-death or both, separated by a comma; an empty text means none
+    #[arg(long, value_delimiter = ',', value_name = "TYPE")]
+    record_types: Option<Vec<String>>,
+}
+
+impl RightsChange {
+    /// The rights with what is given in them.
+    pub(super) fn of(self, before: Rights) -> Rights {
+        let list = |given: Option<Vec<String>>, before| match given {
+            Some(given) => given.into_iter().filter(|it| !it.is_empty()).collect(),
+            None => before,
+        };
+        Rights {
+            organization: self.organization.or(before.organization),
+            organization_access: self
+                .organization_access
+                .unwrap_or(before.organization_access),
+            jurisdictions: list(self.jurisdictions, before.jurisdictions),
+            record_types: list(self.record_types, before.record_types),
+        }
+    }
+}
+
+fn access(name: &str) -> Result<OrganizationAccess, String> {
+    OrganizationAccess::parse(name).ok_or_else(|| "use own or all".to_owned())
 }

@@ -3,9 +3,10 @@
 
 use std::process::ExitCode;
 
-use authorization_server::administration::TokenEntry;
-use serde_json::{Value, json};
+use authorization_server::administration::view::TokenView;
+use serde_json::json;
 
+use super::registration::{all_shown, shown};
 use super::shell::Shell;
 
 /// The command line.
@@ -62,7 +63,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 None => None,
             };
             let tokens = admin.tokens(client.as_deref(), user_id.as_deref()).await?;
-            let tokens: Vec<_> = tokens.iter().map(shown).collect();
+            let tokens = all_shown(&tokens, |token| TokenView::from(token))?;
             let columns = [
                 "id",
                 "client_id",
@@ -81,7 +82,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 .iter()
                 .filter(|token| id.len() >= 8 && token.id.starts_with(&id));
             match (fitting.next(), fitting.next()) {
-                (Some(token), None) => output.one(&shown(token))?,
+                (Some(token), None) => output.one(&shown(&TokenView::from(token))?)?,
                 _ => anyhow::bail!("there is no such token"),
             }
         }
@@ -96,7 +97,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             client: Some(client),
             ..
         }) => {
-            admin.client(&client).await?;
             admin.revoke_tokens_of_client(&client).await?;
             let object = json!({ "client_id": client, "result": "revoked" });
             output.done(&object, &format!("all tokens of client {client}: revoked"))?;
@@ -112,18 +112,4 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn shown(token: &TokenEntry) -> Value {
-    json!({
-        "id": token.id,
-        "family_id": token.family_id,
-        "client_id": token.client_id,
-        "user_id": token.user_id,
-        "scope": token.scope.to_string(),
-        "audiences": token.audiences,
-        "issued": token.issued.to_string(),
-        "expires": token.expires.to_string(),
-        "revoked": token.revoked,
-    })
 }

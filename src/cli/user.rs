@@ -4,13 +4,16 @@ use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use authorization_server::administration::{Administration, NewUser, generate_password};
+use authorization_server::administration::view::UserView;
+use authorization_server::administration::{
+    Administration, NewUser, UserChange, generate_password,
+};
 use oauth::Secret;
 use serde_json::json;
 
 use super::output::Output;
-use super::registration;
-use super::shell::{RightsArgs, Shell};
+use super::registration::{all_shown, identity, shown};
+use super::shell::{RightsArgs, RightsChange, Shell};
 use crate::config::Loaded;
 
 /// The command line.
@@ -30,6 +33,10 @@ enum Act {
     List,
     /// Show one person
     Show { username: String },
+    /// Give a person another role, scope, rights or note; what is not given stays
+    Change(Box<Change>),
+    /// Forget failed sign-ins, so that the next one is not held up
+    Unlock { username: String },
     /// Shut a person out; sessions and tokens end at once
     Disable { username: String },
     /// Let a disabled person in again
@@ -90,6 +97,22 @@ struct ProviderArgs {
 }
 
 #[derive(Debug, clap::Args)]
+struct Change {
+    username: String,
+    /// registrar, clerk, auditor or administrator
+    #[arg(long)]
+    role: Option<String>,
+    /// The most that the person can allow a client
+    #[arg(long)]
+    scope: Option<String>,
+    #[command(flatten)]
+    rights: RightsChange,
+    /// A remark for operators
+    #[arg(long)]
+    note: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
 struct PasswordArgs {
     /// Read the password from standard input (a command line would show it to every user of the machine)
     #[arg(long)]
@@ -108,12 +131,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match act {
         Act::Add(add) => self::add(add, &admin, output).await?,
         Act::List => {
-            let users: Vec<_> = admin
-                .users()
-                .await?
-                .iter()
-                .map(registration::user)
-                .collect();
+            let users = all_shown(&admin.users().await?, |user| UserView::from(user))?;
             let columns = [
                 "username",
                 "role",
@@ -126,15 +144,22 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Act::Show { username } => {
             let user = admin.user(&username).await?;
-            let second_factor = admin.has_second_factor(&user.id).await?;
+            let view = UserView {
+                second_factor: Some(admin.has_second_factor(&user.id).await?),
+                ..UserView::from(&user)
+            };
             let identities = admin.identities(&user.id).await?;
-            let mut shown = registration::user(&user);
+            let identities = identities.iter().map(identity).collect();
+            let mut shown = shown(&view)?;
             if let Some(members) = shown.as_object_mut() {
-                members.insert("second_factor".to_owned(), second_factor.into());
-                let identities = identities.iter().map(registration::identity).collect();
                 members.insert("identities".to_owned(), identities);
             }
             output.one(&shown)?;
+        }
+        Act::Change(change) => self::change(*change, &admin, output).await?,
+        Act::Unlock { username } => {
+            admin.unlock_user(&username).await?;
+            done(output, &username, "unlocked")?;
         }
         Act::Disable { username } => {
             admin.set_user_disabled(&username, true).await?;
@@ -192,7 +217,7 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
     };
     let user = admin.add_user(new).await?;
     output.with_secret(
-        registration::user(&user),
+        shown(&UserView::from(&user))?,
         "password",
         made.then_some(&password),
     )
@@ -212,6 +237,18 @@ impl ProviderArgs {
             format!("no [[authorization_server.identity_providers]] has the name {name}")
         })
     }
+}
+
+async fn change(change: Change, admin: &Administration, output: Output) -> anyhow::Result<()> {
+    let before = admin.user(&change.username).await?;
+    let after = UserChange {
+        role: change.role.unwrap_or(before.role),
+        scope: change.scope.unwrap_or_else(|| before.scope.to_string()),
+        rights: change.rights.of(before.rights),
+        note: change.note.or(before.note),
+    };
+    let user = admin.change_user(&change.username, after).await?;
+    output.one(&shown(&UserView::from(&user))?)
 }
 
 impl PasswordArgs {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use authorization_server::administration::{
-    Actor, Administration, Error, NewClient, NewClientSecret, NewResourceServer, NewUser,
+    self, Actor, Administration, Error, NewClient, NewClientSecret, NewResourceServer, NewUser,
     generate_password,
 };
 use authorization_server::{
@@ -86,6 +86,7 @@ pub async fn register(
                 .with_context(|| flow.name())?;
         }
         office.administrator(&mut registered).await?;
+        office.administration_client(&mut registered).await?;
     }
     for party in &cast.parties {
         // A file that a configuration names must be there; nobody knows this secret.
@@ -228,7 +229,7 @@ impl Office<'_> {
         let told = User {
             username: format!("{}.administrator", party.name),
             password: password.expose().to_owned(),
-            scope: ADMINISTRATOR_SCOPE.to_owned(),
+            scope: ADMINISTRATION_SCOPE.to_owned(),
             organization: party.organization.clone(),
             jurisdictions: self.cast.all_jurisdictions(),
             record_types: record_types(),
@@ -245,6 +246,32 @@ impl Office<'_> {
             users.push(told.clone());
         }
         self.add_user(told, password, OrganizationAccess::All).await
+    }
+
+    /// Who administers by the API, told with the first dataflow of this authorization server.
+    async fn administration_client(&self, registered: &mut Registered) -> anyhow::Result<()> {
+        let party = self.party;
+        let mut flows = self.cast.dataflows.iter();
+        let ours = flows.find(|flow| flow.receiver.name == party.name);
+        let Some(flow) = ours else { return Ok(()) };
+        let api = format!("{}{}", party.origin(), administration::API);
+        let id = format!("{}-administration", party.name);
+        let new = NewClient {
+            name: format!("Administration of {}", party.organization),
+            grant_types: vec![GrantType::ClientCredentials],
+            scope: ADMINISTRATION_SCOPE.to_owned(),
+            audiences: vec![api.clone()],
+            rights: Rights {
+                organization: Some(party.organization.clone()),
+                organization_access: OrganizationAccess::All,
+                jurisdictions: self.cast.all_jurisdictions(),
+                record_types: record_types(),
+            },
+            ..self.client(&id, ClientAuthenticationMethod::ClientSecretBasic)
+        };
+        let note = format!("administers by the API, which {api}/openapi.json describes");
+        let clients = registered.clients.entry(flow.name()).or_default();
+        self.describe(flow, new, clients, &note).await.map(drop)
     }
 
     async fn human_clients(&self, flow: &Flow, clients: &mut Vec<Client>) -> anyhow::Result<()> {
@@ -570,6 +597,6 @@ fn record_types() -> Vec<String> {
     vec!["birth".to_owned(), "fetal-death".to_owned()]
 }
 
-const ADMINISTRATOR_SCOPE: &str = "administration.read administration.write audit.read";
+const ADMINISTRATION_SCOPE: &str = "administration.read administration.write audit.read";
 const SHORT_S: i64 = 5;
 const OTHER_ORGANIZATION: &str = "Saint Brigid Medical Center";

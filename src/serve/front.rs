@@ -266,7 +266,10 @@ fn role(path: &str) -> Role {
                 .strip_prefix(base)
                 .is_some_and(|rest| rest.starts_with('/'))
     };
-    // RFC 9728: the resource server's own description.
+    // RFC 9728: of two resources, each describes itself.
+    if path == "/.well-known/oauth-protected-resource/admin/api" {
+        return Role::AuthorizationServer;
+    }
     if under("/fhir") || under("/.well-known/oauth-protected-resource") {
         Role::ResourceServer
     } else if under("/client") {
@@ -367,6 +370,10 @@ mod tests {
             (
                 "/.well-known/oauth-protected-resource/fhir",
                 Role::ResourceServer,
+            ),
+            (
+                "/.well-known/oauth-protected-resource/admin/api",
+                Role::AuthorizationServer,
             ),
             (
                 "/.well-known/oauth-authorization-server",

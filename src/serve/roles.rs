@@ -146,6 +146,7 @@ fn authorization_server(
             .map(|one| identity_provider(loaded, one).with_context(|| one.name.clone()))
             .collect::<anyhow::Result<_>>()?,
         password_sign_in: section.password_sign_in,
+        trusted_issuers: trusted_issuers(&loaded.config),
         lifetimes: authorization_server::Lifetimes {
             access_token: seconds(section.access_token_lifetime_s),
             refresh_token: seconds(section.refresh_token_lifetime_s),
@@ -227,6 +228,22 @@ pub fn signing_algorithms(config: &Config) -> Vec<Algorithm> {
     section.map_or_else(Vec::new, |section| {
         section.signing_algorithms.iter().map(|it| **it).collect()
     })
+}
+
+/// The issuers that the configuration trusts, for administrators to read.
+fn trusted_issuers(config: &Config) -> Vec<authorization_server::TrustedIssuer> {
+    let trusted = |issuer: String, trusted_for| authorization_server::TrustedIssuer {
+        issuer,
+        trusted_for,
+    };
+    let resource_server = config.resource_server.iter();
+    let issuers = resource_server.flat_map(|section| &section.issuers);
+    let server = config.authorization_server.iter();
+    let providers = server.flat_map(|section| &section.identity_providers);
+    issuers
+        .map(|it| trusted(it.issuer.to_string(), "access tokens"))
+        .chain(providers.map(|it| trusted(it.issuer.to_string(), "sign-in")))
+        .collect()
 }
 
 /// The issuer identifier of a party's authorization server, as published.

@@ -33,10 +33,21 @@ pub struct Config {
     pub identity_providers: Vec<IdentityProvider>,
     /// Whether people may sign in with a password of this server.
     pub password_sign_in: bool,
+    /// Whose tokens and sign-ins this party trusts, as its configuration says: for administrators to read.
+    pub trusted_issuers: Vec<TrustedIssuer>,
     /// How long what is issued lives.
     pub lifetimes: Lifetimes,
     /// Bounds on what a caller may make us do.
     pub limits: Limits,
+}
+
+/// An issuer that the configuration trusts.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TrustedIssuer {
+    /// Its issuer identifier.
+    pub issuer: String,
+    /// For what: `access tokens` or `sign-in`.
+    pub trusted_for: &'static str,
 }
 
 /// How long what is issued lives.

@@ -150,7 +150,7 @@ async fn look_up(
 
 /// What the token gives now: never more than when it was issued, and no more than its client and its
 /// user still have.
-fn present_rights(live: &LiveAccessToken) -> (Scope, Rights) {
+pub(crate) fn present_rights(live: &LiveAccessToken) -> (Scope, Rights) {
     let scope = Scope::granted(&live.scope, &live.client_scope);
     match &live.user {
         None => (scope, live.client_rights.clone()),

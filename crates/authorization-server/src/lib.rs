@@ -9,6 +9,8 @@
 //! | `GET POST /login`, `/consent` | `login`, `consent` | pages for people |
 //! | `GET /account`, `GET POST /account/...` | `account` | a person's own sessions, applications, password |
 //! | `GET POST /setup` | `setup` | an administrator's link |
+//! | `GET POST /admin`, `/admin/...` | `admin::pages` | administration |
+//! | `/admin/api/...` | `admin::api` | administration as JSON |
 //! | `POST /oauth2/token` | `token` | RFC 6749 section 3.2 |
 //! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
 //! | `POST /oauth2/revoke` | `revocation` | RFC 7009 |
@@ -21,6 +23,7 @@
 
 mod access_token;
 mod account;
+mod admin;
 pub mod administration;
 mod assurance;
 mod audience;
@@ -72,7 +75,7 @@ use storage::{Clock, Db, Migration, Migrations};
 
 pub use administration::users::ROLES;
 pub use branding::{Accent, Branding, Logo, Words, check_text};
-pub use config::{Config, Lifetimes, Limits};
+pub use config::{Config, Lifetimes, Limits, TrustedIssuer};
 pub use registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, OrganizationAccess, Profile,
     Protocol, ResourceOwner, ResourceServerEntry, Rights, Rules,
@@ -236,6 +239,8 @@ impl AuthorizationServer {
             .merge(consent::routes())
             .merge(account::routes())
             .merge(setup::routes())
+            .merge(admin::pages::routes())
+            .merge(admin::api::routes())
             .merge(pages::routes())
             .layer(DefaultBodyLimit::max(self.config().limits.form_bytes))
             .with_state(self.clone())

@@ -13,7 +13,7 @@ pub(crate) mod testing;
 mod tests;
 mod unserved;
 mod view;
-mod words;
+pub(crate) mod words;
 
 use askama::Template;
 use axum::Router;
@@ -33,8 +33,8 @@ use crate::{AuthorizationServer, Client, GrantType, relying_party};
 use answer::FormTarget;
 
 pub(crate) use account::{
-    Account, AppForm, Authenticator, Passkeys, PasswordRefusal, account, authenticator, passkeys,
-    password, recovery_codes,
+    Account, AppForm, Authenticator, Passkeys, PasswordRefusal, account, authenticator, moment,
+    passkeys, password, recovery_codes,
 };
 pub(crate) use answer::{retry_after, see_other};
 pub(crate) use language::Language;
@@ -108,6 +108,21 @@ pub(crate) struct StepUp<'a> {
     pub(crate) factors: Factors,
     /// Whether an authenticator app would be enough.
     pub(crate) app_is_enough: bool,
+}
+
+/// A page whose forms lead to our own pages.
+pub(crate) fn own(status: StatusCode, page: askama::Result<String>) -> Response {
+    answer::page(status, page, FormTarget::Own)
+}
+
+/// The page that says what happened and what to do, in place of the one that was asked for.
+pub(crate) fn explain(
+    view: &View<'_>,
+    caller: &Caller,
+    status: StatusCode,
+    told: (&'static str, &'static str),
+) -> Response {
+    problem::show(view, caller, status, told)
 }
 
 /// The page that a handler made, or the one that says why there is none.

@@ -91,6 +91,11 @@ impl Browser {
         self.tag(&["sign-in"])
     }
 
+    /// The token of the administration pages of one session.
+    pub(crate) fn administration_token(&self, session: &Session) -> String {
+        self.session_tag("administration", session)
+    }
+
     /// The token of the page that an administrator's link opens.
     pub(crate) fn setup_token(&self) -> String {
         self.tag(&["setup"])
@@ -387,7 +392,7 @@ impl Work for End {
 }
 
 /// The value of a cookie that is there exactly once: with two of a name one was planted.
-fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret> {
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret> {
     let all = headers
         .get_all(header::COOKIE)
         .iter()

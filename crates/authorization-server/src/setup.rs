@@ -73,7 +73,8 @@ async fn submit(
         let refusal = match used(&server, &caller, open, &parameters).await? {
             Ok(used) => {
                 let owner = resource_owner::with_link(&server, used);
-                return login::go_on_to(Then::Account, &server, &caller, &headers, owner).await;
+                return login::go_on_to(Then::Administration, &server, &caller, &headers, owner)
+                    .await;
             }
             Err(refusal) => refusal,
         };

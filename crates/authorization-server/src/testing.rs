@@ -302,6 +302,7 @@ pub(crate) fn config() -> Config {
         second_factor_required_for: vec!["administrator".to_owned()],
         identity_providers: vec![],
         password_sign_in: true,
+        trusted_issuers: vec![],
         lifetimes: Lifetimes::default(),
         limits: Limits::default(),
     }

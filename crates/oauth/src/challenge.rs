@@ -18,6 +18,8 @@ pub struct BearerChallenge {
     pub scope: Option<String>,
     /// Where the resource server describes itself.
     pub resource_metadata: Option<String>,
+    /// Seconds since the sign-in, at most (RFC 9470 section 3).
+    pub max_age: Option<String>,
 }
 
 impl BearerChallenge {
@@ -49,6 +51,7 @@ impl BearerChallenge {
             "error_description" => &mut self.error_description,
             "scope" => &mut self.scope,
             "resource_metadata" => &mut self.resource_metadata,
+            "max_age" => &mut self.max_age,
             "error" if self.error.is_some() => return None,
             "error" => {
                 self.error = ErrorCode::parse(&value);
@@ -70,6 +73,7 @@ impl fmt::Display for BearerChallenge {
             ("error_description", self.error_description.as_deref()),
             ("scope", self.scope.as_deref()),
             ("resource_metadata", self.resource_metadata.as_deref()),
+            ("max_age", self.max_age.as_deref()),
         ];
         f.write_str("Bearer")?;
         let mut separator = " ";

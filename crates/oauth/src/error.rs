@@ -14,6 +14,8 @@ pub enum ErrorCode {
     AccessDenied,
     /// RFC 6750 section 3.1: the token is good, but not for this.
     InsufficientScope,
+    /// RFC 9470 section 3: the token is good, but the sign-in behind it is too old.
+    InsufficientUserAuthentication,
     /// RFC 6749 section 5.2: client authentication failed.
     InvalidClient,
     /// RFC 6749 section 5.2: the code, refresh token or redirect URI does not count.
@@ -50,9 +52,10 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AccessDenied,
         Self::InsufficientScope,
+        Self::InsufficientUserAuthentication,
         Self::InvalidClient,
         Self::InvalidGrant,
         Self::InvalidClientMetadata,
@@ -77,6 +80,7 @@ impl ErrorCode {
         match self {
             Self::AccessDenied => "access_denied",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
             Self::InvalidClientMetadata => "invalid_client_metadata",
@@ -107,7 +111,7 @@ impl ErrorCode {
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
-            Self::InvalidClient | Self::InvalidToken => 401,
+            Self::InvalidClient | Self::InvalidToken | Self::InsufficientUserAuthentication => 401,
             Self::InsufficientScope => 403,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,

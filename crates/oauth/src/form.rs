@@ -45,6 +45,11 @@ impl Parameters {
         Ok(parameters)
     }
 
+    /// The names of all of them, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The value of a parameter. One without a value counts as absent (RFC 6749 section 3.1).
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

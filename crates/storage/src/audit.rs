@@ -1,5 +1,7 @@
 //! The audit: one row per access, change, search and denial, written in the commit that the answer waits for.
 
+mod text;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -9,6 +11,8 @@ use crate::migrations::{Migration, Migrations};
 use crate::row::Row;
 use crate::transaction::{Transaction, Work};
 use crate::value::Value;
+
+pub use text::{CSV_HEADER, csv_line};
 
 /// What happened. It never holds record content, names, secrets or tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -121,6 +125,16 @@ pub struct Filter {
     pub record_id: Option<String>,
     /// With this outcome.
     pub outcome: Option<Outcome>,
+    /// By or about this `sub`.
+    pub subject: Option<String>,
+    /// By this organization.
+    pub organization: Option<String>,
+    /// From this address.
+    pub source_address: Option<String>,
+    /// Of the exchange with this `X-Request-Id`.
+    pub request_id: Option<String>,
+    /// Only rows that come after this one in the list: its time in milliseconds and its id.
+    pub after: Option<(i64, String)>,
     /// Rows at most; the newest ones.
     pub limit: u32,
 }
@@ -153,10 +167,25 @@ pub async fn list(db: &Db, filter: &Filter) -> Result<Vec<AuditRow>, Error> {
     }
     add("client_id =", filter.client_id.as_deref().map(Value::from));
     add("record_id =", filter.record_id.as_deref().map(Value::from));
+    for (condition, wanted) in [
+        ("subject =", &filter.subject),
+        ("organization =", &filter.organization),
+        ("source_address =", &filter.source_address),
+        ("request_id =", &filter.request_id),
+    ] {
+        add(condition, wanted.as_deref().map(Value::from));
+    }
     add(
         "outcome =",
         filter.outcome.map(|outcome| Value::from(outcome.as_str())),
     );
+    if let Some((at_ms, id)) = &filter.after {
+        // The first condition lets an index by time skip what the list has shown.
+        add("at_ms <=", Some(Value::Integer(*at_ms)));
+        let at = parameters.len();
+        parameters.push(id.as_str().into());
+        sql.push_str(&format!(" AND (at_ms < ${at} OR id < ${})", at + 1));
+    }
     parameters.push(Value::Integer(filter.limit.into()));
     let limit = parameters.len();
     sql.push_str(&format!(" ORDER BY at_ms DESC, id DESC LIMIT ${limit}"));
@@ -251,10 +280,18 @@ const INSERT: &str = "INSERT INTO audit_event (id, at_ms, party, role, action, o
 
 pub(crate) static MIGRATIONS: Migrations = Migrations {
     name: "audit",
-    steps: &[Migration {
-        version: 1,
-        title: "audit events",
-        sqlite: include_str!("../migrations/sqlite/0001_audit.sql"),
-        postgres: include_str!("../migrations/postgres/0001_audit.sql"),
-    }],
+    steps: &[
+        Migration {
+            version: 1,
+            title: "audit events",
+            sqlite: include_str!("../migrations/sqlite/0001_audit.sql"),
+            postgres: include_str!("../migrations/postgres/0001_audit.sql"),
+        },
+        Migration {
+            version: 2,
+            title: "audit events by organization and subject",
+            sqlite: include_str!("../migrations/sqlite/0002_audit_search.sql"),
+            postgres: include_str!("../migrations/postgres/0002_audit_search.sql"),
+        },
+    ],
 };

@@ -125,10 +125,13 @@ impl Administration {
     /// himself.
     pub async fn replace_client(&self, new: NewClient) -> Result<Client, Error> {
         let client = self.client_of(new).await?;
-        // Somebody else's client is not there, whatever is wrong with the change.
-        self.client(&client.client_id).await?;
         let event = self.client_event(Operation::ClientChange.name(), &client.client_id);
-        if let Err(error) = self.gives(&client.rights, &client.scope) {
+        // Somebody else's client is not there, whatever is wrong with the change.
+        let there = self.client(&client.client_id).await;
+        let allowed = there
+            .and_then(|_| self.not_oneself(&client.client_id))
+            .and_then(|()| self.gives(&client.rights, &client.scope));
+        if let Err(error) = allowed {
             return self.refuse(event, error).await;
         }
         let operation = Operation::ClientChange;
@@ -160,13 +163,9 @@ impl Administration {
     ) -> Result<Page<Client>, Error> {
         let reach = self.actor.reach();
         let keep = |client: &Client| reach.covers(&client.rights) && filter.fits(client);
-        let fetch = async |after: Option<&String>| {
-            clients::after(
-                &self.db,
-                after.map_or("", String::as_str),
-                reach.organization(),
-            )
-            .await
+        let fetch = |after: Option<String>| {
+            let (db, organization) = (self.db.clone(), reach.organization().map(str::to_owned));
+            async move { clients::after(&db, &after.unwrap_or_default(), organization.as_deref()).await }
         };
         page(request, fetch, |client| client.client_id.clone(), keep).await
     }
@@ -244,7 +243,7 @@ impl Administration {
         client_id: &str,
         new: NewClientSecret,
     ) -> Result<(ClientSecret, Secret), Error> {
-        let client = self.client(client_id).await?;
+        let client = self.target_client("client.secret.add", client_id).await?;
         uses_secret(&client)?;
         let (stored, shown) = self.make_secret(client_id, new)?;
         let listed = stored.secret.clone();
@@ -269,7 +268,9 @@ impl Administration {
         new: NewClientSecret,
         overlap: SignedDuration,
     ) -> Result<(ClientSecret, Secret), Error> {
-        let client = self.client(client_id).await?;
+        let client = self
+            .target_client("client.secret.rotate", client_id)
+            .await?;
         uses_secret(&client)?;
         if overlap.is_negative() || overlap > LONGEST_OVERLAP {
             return Err(Error::invalid("overlap", "must be 0 to 90 days"));
@@ -300,6 +301,17 @@ impl Administration {
             .await
     }
 
+    /// Which client an act is meant for; that there is none such is recorded.
+    async fn target_client(&self, action: &str, client_id: &str) -> Result<Client, Error> {
+        match self.client(client_id).await {
+            Ok(client) => Ok(client),
+            Err(error) => {
+                let event = self.client_event(action, client_id);
+                self.refuse(event, error).await
+            }
+        }
+    }
+
     /// All that is done to secrets is one operation: rotating them.
     async fn act_on_secret(
         &self,
@@ -307,7 +319,12 @@ impl Administration {
         client_id: &str,
         change: impl Change,
     ) -> Result<(), Error> {
-        self.permits(Operation::ClientRotateSecret)?;
+        let allowed = self.not_oneself(client_id);
+        if let Err(error) = self.permits(Operation::ClientRotateSecret).and(allowed) {
+            return self
+                .refuse(self.client_event(action, client_id), error)
+                .await;
+        }
         let change = OnClient::new(&self.actor, Effect::HandsOver, client_id, change);
         self.act(self.client_event(action, client_id), change).await
     }
@@ -321,7 +338,8 @@ impl Administration {
         change: impl Change,
     ) -> Result<(), Error> {
         let event = self.client_event(operation.name(), client_id);
-        if let Err(error) = self.permits(operation) {
+        let allowed = self.not_oneself(client_id);
+        if let Err(error) = self.permits(operation).and(allowed) {
             return self.refuse(event, error).await;
         }
         self.act(event, OnClient::new(&self.actor, effect, client_id, change))

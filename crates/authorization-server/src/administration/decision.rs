@@ -63,7 +63,8 @@ pub(crate) enum Operation {
     AuditExport,
 }
 
-/// All operations, in the order of the API's description.
+/// All operations.
+#[cfg(test)]
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation::UserList,
     Operation::UserRead,
@@ -124,6 +125,10 @@ pub(crate) struct Administrator {
     scope: Scope,
     /// The scope of the token, where it came by one.
     token_scope: Option<Scope>,
+    /// The client that a person came through.
+    through: Option<String>,
+    /// The listed id of the token that it came by.
+    token_id: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -147,6 +152,8 @@ pub(crate) struct Permit {
     organization: Option<String>,
     reach: Reach,
     scope: Scope,
+    through: Option<String>,
+    token_id: Option<String>,
 }
 
 /// Why an operation is refused.
@@ -193,6 +200,8 @@ pub(crate) fn decide(
         organization: who.rights.organization.clone(),
         reach,
         scope: who.scope.clone(),
+        through: who.through.clone(),
+        token_id: who.token_id.clone(),
     })
 }
 
@@ -259,6 +268,11 @@ impl Operation {
         }
     }
 
+    /// Whether it changes nothing.
+    pub(crate) const fn is_read(self) -> bool {
+        !matches!(self.access(), Access::Write)
+    }
+
     /// Whether it gives access away, takes much of it, or lets much out: it asks for a sign-in of the last minutes.
     /// What only stops somebody (ending a session, one token) never waits.
     pub(crate) const fn is_dangerous(self) -> bool {
@@ -316,12 +330,15 @@ impl Administrator {
             rights: owner.rights.clone(),
             scope: owner.scope.clone(),
             token_scope: None,
+            through: None,
+            token_id: None,
         }
     }
 
     /// The same person through a client, which allows no more than the token's scope and both sides' rights.
-    pub(crate) fn through(self, token_scope: Scope, rights: Rights) -> Self {
+    pub(crate) fn through(self, client_id: &str, token_scope: Scope, rights: Rights) -> Self {
         Self {
+            through: Some(client_id.to_owned()),
             token_scope: Some(token_scope),
             rights,
             ..self
@@ -336,6 +353,16 @@ impl Administrator {
             rights,
             scope,
             token_scope: Some(token_scope),
+            through: None,
+            token_id: None,
+        }
+    }
+
+    /// By which token it came: that one it does not end here.
+    pub(crate) fn by_token(self, id: String) -> Self {
+        Self {
+            token_id: Some(id),
+            ..self
         }
     }
 
@@ -376,6 +403,10 @@ impl Permit {
         &self.reach
     }
 
+    pub(super) fn token_id(&self) -> Option<&str> {
+        self.token_id.as_deref()
+    }
+
     pub(super) fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -384,19 +415,18 @@ impl Permit {
         self.organization.as_deref()
     }
 
-    /// The person, if it is one.
-    pub(super) fn person(&self) -> Option<&str> {
+    /// The `sub` of whoever does it: a client that acts for itself is its own.
+    pub(super) fn subject(&self) -> &str {
         match &self.identity {
-            Identity::Person { id, .. } => Some(id),
-            Identity::Client { .. } => None,
+            Identity::Person { id, .. } | Identity::Client { id } => id,
         }
     }
 
-    /// The client that acts for itself, if it is one.
+    /// The client that acts for itself, or that the person came through.
     pub(super) fn client(&self) -> Option<&str> {
         match &self.identity {
             Identity::Client { id } => Some(id),
-            Identity::Person { .. } => None,
+            Identity::Person { .. } => self.through.as_deref(),
         }
     }
 }

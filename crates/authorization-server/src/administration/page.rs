@@ -72,20 +72,21 @@ impl PageRequest {
 
 /// Reads chunk after chunk until the page is full of items that `keep` keeps. `fetch` answers the items after a
 /// position, in order, [`CHUNK`] at most.
-pub(super) async fn page<T, P>(
+pub(super) async fn page<T, P, F>(
     request: &PageRequest,
-    fetch: impl AsyncFn(Option<&P>) -> Result<Vec<T>, storage::Error>,
+    fetch: impl Fn(Option<P>) -> F,
     position: impl Fn(&T) -> P,
     keep: impl Fn(&T) -> bool,
 ) -> Result<Page<T>, Error>
 where
     P: Serialize + DeserializeOwned,
+    F: Future<Output = Result<Vec<T>, storage::Error>>,
 {
     let limit = request.items()?;
     let mut after: Option<P> = request.position()?;
     let mut items: Vec<T> = Vec::new();
     loop {
-        let chunk = fetch(after.as_ref()).await?;
+        let chunk = fetch(after.take()).await?;
         let last = chunk.len() < CHUNK;
         after = chunk.last().map(&position);
         for item in chunk.into_iter().filter(|item| keep(item)) {

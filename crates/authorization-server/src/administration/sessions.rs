@@ -49,8 +49,9 @@ impl Administration {
             now,
             used_after: now - self.session_idle,
         };
-        let fetch = async |after: Option<&(i64, String)>| {
-            sessions::alive(&self.db, alive, user_id, after).await
+        let fetch = |after: Option<(i64, String)>| {
+            let (db, user_id) = (self.db.clone(), user_id.map(str::to_owned));
+            async move { sessions::alive(&db, alive, user_id.as_deref(), after.as_ref()).await }
         };
         let position = |session: &ListedSession| {
             let entry = &session.entry;
@@ -59,6 +60,19 @@ impl Administration {
         let keep = |session: &ListedSession| reach.covers(&session.user_rights);
         let listed = page(request, fetch, position, keep).await?;
         Ok(listed.map(|session| session.entry))
+    }
+
+    /// One session that has not expired, by the id that it is listed under.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn session(&self, id: &str) -> Result<SessionEntry, Error> {
+        let reach = self.actor.reach();
+        let found = sessions::find_listed(&self.db, id).await?;
+        found
+            .filter(|session| reach.covers(&session.user_rights))
+            .map(|session| session.entry)
+            .ok_or(Error::NotFound("session"))
     }
 
     /// Ends the session that is listed under this id.

@@ -28,7 +28,7 @@ struct Bounds {
     reach: Reach,
     /// Set where the act could give the target's access away, above all to the actor.
     most: Option<Scope>,
-    expected: Option<String>,
+    expected: Option<Vec<String>>,
     effect: Effect,
     /// Whether the last administrator is spared: not from somebody with a shell, who can make another.
     spares_last: bool,
@@ -73,7 +73,7 @@ impl Bounds {
 
     fn check_version(&self, version: &str) -> Result<(), Error> {
         match &self.expected {
-            Some(expected) if expected != version => Err(Error::Changed),
+            Some(expected) if !expected.iter().any(|it| it == version) => Err(Error::Changed),
             _ => Ok(()),
         }
     }
@@ -160,7 +160,7 @@ impl ResourceOwner {
     /// A short text that is another one after every change of what is shown (RFC 9110 section 8.8.3).
     #[must_use]
     pub fn version(&self) -> String {
-        version(&format!("{self:?}"))
+        short_id(&format!("{self:?}"))
     }
 }
 
@@ -168,11 +168,12 @@ impl Client {
     /// As [`ResourceOwner::version`].
     #[must_use]
     pub fn version(&self) -> String {
-        version(&format!("{self:?}"))
+        short_id(&format!("{self:?}"))
     }
 }
 
-fn version(text: &str) -> String {
+/// A short name of a text: half of its SHA-256.
+pub(super) fn short_id(text: &str) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
     id_of(digest.as_ref())
 }

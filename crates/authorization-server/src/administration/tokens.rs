@@ -24,8 +24,13 @@ impl Administration {
     ) -> Result<Page<TokenEntry>, Error> {
         let reach = self.actor.reach();
         let now = self.clock.now();
-        let fetch = async |after: Option<&(i64, String)>| {
-            revocations::unexpired(&self.db, now, (client_id, user_id), after).await
+        let wanted = (client_id.map(str::to_owned), user_id.map(str::to_owned));
+        let fetch = |after: Option<(i64, String)>| {
+            let (db, (client_id, user_id)) = (self.db.clone(), wanted.clone());
+            async move {
+                let wanted = (client_id.as_deref(), user_id.as_deref());
+                revocations::unexpired(&db, now, wanted, after.as_ref()).await
+            }
         };
         let position =
             |token: &OwnedToken| (token.entry.issued.as_millisecond(), token.entry.id.clone());
@@ -55,10 +60,12 @@ impl Administration {
     /// [`Error::NotFound`] also when the id fits several tokens.
     pub async fn revoke_token(&self, id: &str) -> Result<(), Error> {
         let event = AuditEvent {
-            token_id: id.get(..AUDITED_DIGITS).map(str::to_owned),
+            // What is not made as an id is may be a token itself.
+            token_id: bytes_of(id).and_then(|_| Some(id.get(..AUDITED_DIGITS)?.to_owned())),
             ..self.event(Operation::TokenRevoke.name())
         };
-        if let Err(error) = self.permits(Operation::TokenRevoke) {
+        let allowed = self.permits(Operation::TokenRevoke);
+        if let Err(error) = allowed.and_then(|()| self.not_own_token(id)) {
             return self.refuse(event, error).await;
         }
         let change = ById {
@@ -68,6 +75,17 @@ impl Administration {
             now: self.clock.now(),
         };
         self.act(event, change).await
+    }
+
+    fn not_own_token(&self, id: &str) -> Result<(), Error> {
+        let permit = self.actor.permit.as_ref();
+        let own = permit.and_then(|permit| permit.token_id());
+        match own {
+            Some(own) if bytes_of(id).is_some() && own.starts_with(&id.to_ascii_lowercase()) => {
+                Err(Error::Forbidden("this is the token that you came by"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Revokes all tokens and codes issued on behalf of a user.

@@ -110,7 +110,7 @@ impl Administration {
         username: &str,
         change: UserChange,
     ) -> Result<ResourceOwner, Error> {
-        let before = self.user(username).await?;
+        let before = self.target_user(Operation::UserChange, username).await?;
         let event = self.user_event(Operation::UserChange, &before.id);
         let scope = match self
             .not_oneself(&before.id)
@@ -173,13 +173,9 @@ impl Administration {
                     .is_none_or(|it| Some(it) == organization)
                 && filter.disabled.is_none_or(|it| it == user.disabled)
         };
-        let fetch = async |after: Option<&String>| {
-            users::after(
-                &self.db,
-                after.map_or("", String::as_str),
-                reach.organization(),
-            )
-            .await
+        let fetch = |after: Option<String>| {
+            let (db, organization) = (self.db.clone(), reach.organization().map(str::to_owned));
+            async move { users::after(&db, &after.unwrap_or_default(), organization.as_deref()).await }
         };
         page(request, fetch, |user| user.username.clone(), keep).await
     }
@@ -232,7 +228,8 @@ impl Administration {
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`]; [`Error::Forbidden`] for oneself: that is what the account page is for.
     pub async fn set_user_password(&self, username: &str, password: &Secret) -> Result<(), Error> {
-        let owner = self.user(username).await?;
+        let operation = Operation::UserSetPassword;
+        let owner = self.target_user(operation, username).await?;
         let rule = Rule::of(self.has_second_factor(&owner.id).await?);
         let hash = self.hash(password, &owner.username, rule).await?;
         let change = |id: &str| SetPassword {
@@ -242,7 +239,6 @@ impl Administration {
             short: password::is_short(password),
             hash,
         };
-        let operation = Operation::UserSetPassword;
         self.act_on_user(operation, Effect::HandsOver, username, change)
             .await
     }
@@ -315,7 +311,7 @@ impl Administration {
         username: &str,
         change: impl FnOnce(&str) -> C,
     ) -> Result<(), Error> {
-        let id = self.user(username).await?.id;
+        let id = self.target_user(operation, username).await?.id;
         let event = self.user_event(operation, &id);
         let allowed = match effect {
             Effect::Harmless => Ok(()),
@@ -327,6 +323,18 @@ impl Administration {
         let change = change(&id);
         self.act(event, OnUser::new(&self.actor, effect, &id, change))
             .await
+    }
+
+    /// Whom an act is meant for; one who is not there is recorded.
+    async fn target_user(
+        &self,
+        operation: Operation,
+        username: &str,
+    ) -> Result<ResourceOwner, Error> {
+        match self.user(username).await {
+            Ok(owner) => Ok(owner),
+            Err(error) => self.refuse(self.event(operation.name()), error).await,
+        }
     }
 
     /// The scope of a person that keeps all rules and that the actor may make.
@@ -346,19 +354,6 @@ impl Administration {
             Scope::parse(&change.scope).map_err(|_| Error::invalid("scope", "cannot be read"))?;
         self.gives(&change.rights, &scope)?;
         Ok(scope)
-    }
-
-    /// Nobody lifts himself, or shuts himself out: a session that was left open does neither.
-    pub(super) fn not_oneself(&self, id: &str) -> Result<(), Error> {
-        match self
-            .actor
-            .permit
-            .as_ref()
-            .and_then(|permit| permit.person())
-        {
-            Some(own) if own == id => Err(Error::Forbidden("this is your own account")),
-            _ => Ok(()),
-        }
     }
 
     fn user_event(&self, operation: Operation, id: &str) -> AuditEvent {

@@ -29,6 +29,8 @@ pub(crate) enum Then {
     Account,
     /// Wants a sign-in that has just been.
     Authenticator,
+    /// The page of administration that was asked for. Wants a sign-in that has just been.
+    Administration,
     /// As well.
     Passkeys,
 }
@@ -38,6 +40,7 @@ impl Then {
         match self {
             Self::Account => "account",
             Self::Authenticator => "authenticator",
+            Self::Administration => "administration",
             Self::Passkeys => "passkeys",
         }
     }
@@ -46,6 +49,7 @@ impl Then {
         match self {
             Self::Account => "/account",
             Self::Authenticator => "/account/authenticator",
+            Self::Administration => "/admin/continue",
             Self::Passkeys => "/account/passkeys",
         }
     }
@@ -53,6 +57,7 @@ impl Then {
     fn parse(text: Option<&str>) -> Self {
         match text {
             Some("authenticator") => Self::Authenticator,
+            Some("administration") => Self::Administration,
             Some("passkeys") => Self::Passkeys,
             _ => Self::Account,
         }

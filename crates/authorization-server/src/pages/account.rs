@@ -74,6 +74,7 @@ pub(crate) fn account(view: &View<'_>, account: &Account<'_>) -> Response {
         passkeys_available: view.server.passkeys().is_some(),
         signs_in_with: account.signs_in_with.join(", "),
         has_password: account.has_password && view.server.config().password_sign_in,
+        administers: ["administrator", "auditor"].contains(&owner.role.as_str()),
         done: account.done.map(|done| l.t(done)),
     };
     answer::page(StatusCode::OK, page.render(), FormTarget::Own)
@@ -222,7 +223,7 @@ fn browser(l: Language, stored: Option<&str>) -> String {
 }
 
 /// The server cannot know the reader's time zone without a script.
-fn moment(at: Timestamp) -> String {
+pub(crate) fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
@@ -267,6 +268,7 @@ struct AccountPage<'a> {
     passkeys_available: bool,
     signs_in_with: String,
     has_password: bool,
+    administers: bool,
     done: Option<&'static str>,
 }
 

@@ -64,6 +64,14 @@ impl Language {
         }
     }
 
+    /// A text that comes from a rule deeper down; one that nobody has translated reads in English.
+    pub(crate) fn rule(self, english: &str) -> &str {
+        match self {
+            Self::English => english,
+            Self::Spanish => SPANISH.get(english).copied().unwrap_or(english),
+        }
+    }
+
     /// A text with values in the places of `{}`, in order.
     pub(crate) fn f(self, english: &str, values: &[&str]) -> String {
         let values = values.iter().map(|value| (*value).to_owned());
@@ -156,7 +164,9 @@ static SPANISH: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
 });
 
 /// One file per area of the pages: a text, a line feed, its Spanish, an empty line.
-const CATALOGUES: [&str; 4] = [
+const CATALOGUES: [&str; 6] = [
+    include_str!("../../assets/es/administration.txt"),
+    include_str!("../../assets/es/administration_pages.txt"),
     include_str!("../../assets/es/pages.txt"),
     include_str!("../../assets/es/passkeys.txt"),
     include_str!("../../assets/es/setup.txt"),

@@ -42,33 +42,33 @@ impl<'a> View<'a> {
         self
     }
 
-    pub(super) fn style(&self) -> &'static str {
+    pub(crate) fn style(&self) -> &'static str {
         answer::style_path()
     }
 
-    pub(super) fn script(&self) -> &'static str {
+    pub(crate) fn script(&self) -> &'static str {
         script::passkey_path()
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.server.config().display_name
     }
 
     /// The organization's colours, after the style sheet.
-    pub(super) fn accent(&self) -> Option<String> {
+    pub(crate) fn accent(&self) -> Option<String> {
         self.branding().style_path()
     }
 
-    pub(super) fn logo(&self) -> Option<&str> {
+    pub(crate) fn logo(&self) -> Option<&str> {
         self.branding().logo.as_ref().map(Logo::path)
     }
 
-    pub(super) fn branding(&self) -> &Branding {
+    pub(crate) fn branding(&self) -> &Branding {
         &self.server.config().branding
     }
 
     /// A text of the organization's, in the language of the page if it has one.
-    pub(super) fn words<'w>(&self, words: &'w Words) -> &'w str {
+    pub(crate) fn words<'w>(&self, words: &'w Words) -> &'w str {
         let spanish = words.spanish.as_deref();
         match self.l {
             Language::Spanish => spanish.unwrap_or(&words.english),
@@ -77,13 +77,13 @@ impl<'a> View<'a> {
     }
 
     /// A telephone number without what only people read.
-    pub(super) fn dialled(&self, phone: &str) -> String {
+    pub(crate) fn dialled(&self, phone: &str) -> String {
         let dialled = |c: &char| c.is_ascii_digit() || *c == '+';
         phone.chars().filter(dialled).collect()
     }
 
     /// Whether there is anybody to ask.
-    pub(super) fn has_help(&self) -> bool {
+    pub(crate) fn has_help(&self) -> bool {
         let it = self.branding();
         it.help.is_some()
             || it.help_url.is_some()
@@ -91,7 +91,7 @@ impl<'a> View<'a> {
             || it.help_phone.is_some()
     }
 
-    pub(super) fn here(&self) -> Option<&str> {
+    pub(crate) fn here(&self) -> Option<&str> {
         self.here.as_deref()
     }
 }

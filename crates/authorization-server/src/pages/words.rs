@@ -5,12 +5,12 @@ use oauth::{Permission, Scope};
 use super::language::Language;
 
 /// The words of a scope as sentences; one that is not known is shown as it is.
-pub(super) fn sentences(l: Language, scope: &Scope) -> Vec<String> {
+pub(crate) fn sentences(l: Language, scope: &Scope) -> Vec<String> {
     scope.tokens().map(|token| sentence(l, token)).collect()
 }
 
 /// `births, fetal deaths`.
-pub(super) fn record_types(l: Language, codes: &[String]) -> String {
+pub(crate) fn record_types(l: Language, codes: &[String]) -> String {
     list(l, codes, |code| match code {
         "birth" => l.t("births"),
         "fetal-death" => l.t("fetal deaths"),
@@ -19,12 +19,12 @@ pub(super) fn record_types(l: Language, codes: &[String]) -> String {
 }
 
 /// `MA, NH`.
-pub(super) fn jurisdictions(l: Language, codes: &[String]) -> String {
+pub(crate) fn jurisdictions(l: Language, codes: &[String]) -> String {
     list(l, codes, |code| code)
 }
 
 /// `clerk`; one that is not known is shown as it is.
-pub(super) fn role(l: Language, role: &str) -> &str {
+pub(crate) fn role(l: Language, role: &str) -> &str {
     if crate::ROLES.contains(&role) {
         return l.t(role);
     }
@@ -32,7 +32,7 @@ pub(super) fn role(l: Language, role: &str) -> &str {
 }
 
 /// `5 minutes`, `24 hours`; rounded up.
-pub(super) fn duration(l: Language, seconds: i64) -> String {
+pub(crate) fn duration(l: Language, seconds: i64) -> String {
     let rounded = |unit: i64| (seconds + unit - 1) / unit;
     let (count, one, many) = match seconds.max(1) {
         1..=90 => (seconds.max(1), "1 second", "{} seconds"),
@@ -56,6 +56,24 @@ fn list<'a>(l: Language, codes: &'a [String], word: impl Fn(&'a str) -> &'a str)
 }
 
 fn sentence(l: Language, token: &str) -> String {
+    match token {
+        "administration.read" => {
+            return l
+                .t("See the people, clients, sessions and settings of this server")
+                .to_owned();
+        }
+        "administration.write" => {
+            return l
+                .t("Change the people, clients, sessions and keys of this server")
+                .to_owned();
+        }
+        "audit.read" => {
+            return l
+                .t("Read the audit: who did what, when and from where")
+                .to_owned();
+        }
+        _ => {}
+    }
     let verbs: Vec<&str> = verbs(token).into_iter().map(|verb| l.t(verb)).collect();
     let Some((last, first)) = verbs.split_last() else {
         return token.to_owned();
@@ -127,6 +145,21 @@ mod tests {
                 "system/*.cruds",
                 "Submit, read, change, delete and search for everything",
                 "Enviar, leer, cambiar, borrar y buscar todo",
+            ),
+            (
+                "administration.read",
+                "See the people, clients, sessions and settings of this server",
+                "Ver las personas, los clientes, las sesiones y los ajustes de este servidor",
+            ),
+            (
+                "administration.write",
+                "Change the people, clients, sessions and keys of this server",
+                "Cambiar las personas, los clientes, las sesiones y las claves de este servidor",
+            ),
+            (
+                "audit.read",
+                "Read the audit: who did what, when and from where",
+                "Leer la auditoría: quién hizo qué, cuándo y desde dónde",
             ),
             ("openid", "openid", "openid"),
             (

@@ -205,6 +205,14 @@ pub(crate) async fn find_live(
     .await
 }
 
+/// When the person behind an access token signed in; `None` for a client's own.
+pub(crate) async fn auth_time_of(db: &Db, hash: &SecretHash) -> Result<Option<Timestamp>, Error> {
+    db.find(AUTH_TIME_OF, &[hash.as_bytes().as_slice().into()], |row| {
+        row.timestamp(0)
+    })
+    .await
+}
+
 fn read_refresh(row: &Row<'_>) -> Result<RefreshToken, Error> {
     let used = match row.optional_timestamp(8)? {
         None => None,
@@ -253,6 +261,8 @@ fn read_live(row: &Row<'_>) -> Result<LiveAccessToken, Error> {
     })
 }
 
+const AUTH_TIME_OF: &str = "SELECT f.auth_time_ms FROM access_token t \
+    JOIN token_family f ON f.id = t.family_id WHERE t.token_hash = $1";
 const INSERT_ACCESS: &str = "INSERT INTO access_token (token_hash, family_id, client_id, user_id, \
     scope, audiences, issued_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const INSERT_FAMILY: &str = "INSERT INTO token_family (id, client_id, user_id, scope, audiences, \

@@ -157,7 +157,7 @@ fn a_token_needs_the_scope_of_the_operation() {
         for access in Access::ALL {
             let granted = scope(access.scope());
             let person = Administrator::person(&owner("administrator", all()), Some(now()))
-                .through(granted.clone(), all());
+                .through("app", granted.clone(), all());
             let client = Administrator::client("api", all(), granted.clone(), granted);
             let expected =
                 (access != operation.access()).then_some(Denied::Scope(operation.access()));
@@ -168,7 +168,7 @@ fn a_token_needs_the_scope_of_the_operation() {
         // A scope gives nobody a role.
         let everything = scope("administration.read administration.write audit.read");
         let clerk = Administrator::person(&owner("clerk", all()), Some(now()));
-        let clerk = clerk.through(everything, all());
+        let clerk = clerk.through("app", everything, all());
         assert_eq!(decide(*operation, &clerk, now()).err(), Some(Denied::Role));
     }
 }

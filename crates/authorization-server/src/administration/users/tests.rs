@@ -85,7 +85,8 @@ async fn people_are_registered_shown_disabled_and_removed() {
             1
         );
         for action in ["user.disable", "user.delete"] {
-            assert_eq!(bench.audit(action).await.len(), 1, "{action}");
+            // Once done, once refused: of nobody.
+            assert_eq!(bench.audit(action).await.len(), 2, "{action}");
         }
     })
     .await;

@@ -1,0 +1,4 @@
+//! Administration over HTTP. What may be done is decided in [`administration::decision`](crate::administration).
+
+pub(crate) mod api;
+pub(crate) mod pages;
