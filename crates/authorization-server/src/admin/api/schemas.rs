@@ -294,12 +294,13 @@ pub(super) fn id() -> Value {
 
 /// RFC 9110 section 13.1.1.
 pub(super) fn if_match() -> Value {
-    json!({ "name": "If-Match", "in": "header", "example": "*",
-        "schema": { "type": "string", "pattern": TAGS } })
+    json!({ "name": "If-Match", "in": "header", "schema": {
+        "anyOf": [{ "const": "*" }, { "type": "string", "pattern": TAGS }],
+    } })
 }
 
-/// `*`, or entity tags (RFC 9110 section 8.8.3) after commas.
-const TAGS: &str = r#"^(\*|(W/)?"[!#-+\--~]*"(, ?(W/)?"[!#-+\--~]*")*)$"#;
+/// Entity tags (RFC 9110 section 8.8.3) after commas.
+const TAGS: &str = r#"^(W/)?"[!#-+\--~]*"(, ?(W/)?"[!#-+\--~]*")*$"#;
 
 fn rights_in(jurisdictions: &[String]) -> Value {
     let jurisdiction = if jurisdictions.is_empty() {

@@ -1,0 +1,180 @@
+//! Administration by the shell and by the API of one running party: the same views, the same operations, one audit.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::http::{Answer, request, token};
+use support::party::{Party, text};
+
+const PARTY: &str = "A Hospital";
+
+/// A party with a client that administers by the API, and its token.
+fn console(party: &Party) -> String {
+    let api = format!("{}/admin/api", party.origin());
+    let scope = "administration.read administration.write audit.read";
+    let added = party.json(&[
+        "client",
+        "add",
+        "Console",
+        "--client-id",
+        "console",
+        "--scope",
+        scope,
+        "--audience",
+        &api,
+        "--organization",
+        PARTY,
+        "--all-organizations",
+    ]);
+    let secret = added["client_secret"].as_str().unwrap();
+    let answer = token(party, "console", secret).json();
+    answer["access_token"].as_str().unwrap().to_owned()
+}
+
+fn ask(party: &Party, token: &str, method: &str, path: &str, body: Option<&Value>) -> Answer {
+    let bearer = format!("Bearer {token}");
+    let mut headers = vec![("Authorization", bearer.as_str())];
+    if body.is_some() {
+        headers.push(("Content-Type", "application/json"));
+    }
+    let body = body.map(ToString::to_string).unwrap_or_default();
+    let path = format!("/admin/api{path}");
+    request(party, method, &path, &headers, &body)
+}
+
+#[test]
+fn the_shell_and_the_api_show_and_do_the_same() {
+    let party = Party::running(&[]);
+    let token = console(&party);
+    let new = json!({
+        "username": "jane", "role": "clerk", "scope": "user/Bundle.rs", "organization": PARTY,
+        "jurisdictions": ["MA"], "record_types": ["birth"],
+    });
+    let made = ask(&party, &token, "POST", "/users", Some(&new));
+    assert_eq!(made.status, 201, "{}", made.body);
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let shown = ask(&party, &token, "GET", &format!("/users/{id}"), None);
+    assert_eq!(shown.json(), party.json(&["user", "show", "jane"]));
+    let shown = ask(&party, &token, "GET", "/clients/console", None).json();
+    let mut printed = party.json(&["client", "show", "console"]);
+    // The shell lists secrets as sentences.
+    printed["secrets"] = shown["secrets"].clone();
+    assert_eq!(shown, printed);
+    let keys = ask(&party, &token, "GET", "/keys", None).json();
+    assert_eq!(keys["items"], party.json(&["key", "list"]));
+    let changed = party.json(&[
+        "user",
+        "change",
+        "jane",
+        "--role",
+        "auditor",
+        "--jurisdictions",
+        "",
+        "--note",
+        "moved",
+    ]);
+    assert_eq!(
+        (
+            &changed["role"],
+            &changed["jurisdictions"],
+            &changed["record_types"]
+        ),
+        (&json!("auditor"), &json!([]), &json!(["birth"]))
+    );
+    party.json(&["user", "unlock", "jane"]);
+    assert_eq!(
+        party.json(&["session", "list", "--user", "jane"]),
+        json!([])
+    );
+    party.json(&["session", "end", "--user", "jane"]);
+    let ended = party.command(&["session", "end", "00000000000000000000000000000000"]);
+    assert_eq!(ended.status.code(), Some(1));
+    party.add_client("hospital", "system/Bundle.rs");
+    let changed = party.json(&[
+        "client",
+        "change",
+        "hospital",
+        "--name",
+        "Riverbend",
+        "--note",
+        "x",
+    ]);
+    assert_eq!(
+        (
+            &changed["name"],
+            &changed["scope"],
+            &changed["organization"]
+        ),
+        (
+            &json!("Riverbend"),
+            &json!("system/Bundle.rs"),
+            &json!(PARTY)
+        )
+    );
+    let rows = ask(
+        &party,
+        &token,
+        "GET",
+        "/audit?subject=console&action=user.",
+        None,
+    );
+    assert_eq!(
+        rows.json()["items"].as_array().unwrap().len(),
+        1,
+        "{}",
+        rows.body
+    );
+}
+
+#[test]
+fn what_describes_the_api_is_published_and_the_rest_is_not() {
+    let party = Party::running(&[]);
+    let get = |path: &str| request(&party, "GET", path, &[], "");
+    let document = get("/admin/api/openapi.json");
+    assert_eq!(document.status, 200);
+    assert_eq!(document.json()["openapi"], "3.1.0");
+    let metadata = get("/.well-known/oauth-protected-resource/admin/api");
+    assert_eq!(
+        metadata.json()["resource"],
+        format!("{}/admin/api", party.origin())
+    );
+    // The record's resource server still describes itself.
+    let records = get("/.well-known/oauth-protected-resource/fhir");
+    assert_eq!(records.json()["resource"], party.fhir());
+    let refused = get("/admin/api/users");
+    assert_eq!(refused.status, 401);
+    let challenge = refused.header("www-authenticate").unwrap();
+    assert!(challenge.contains("/.well-known/oauth-protected-resource/admin/api"));
+    // A token for records is none for administration.
+    let secret = party.add_client("hospital", "system/Bundle.rs");
+    let records = token(&party, "hospital", &secret).json();
+    let records = records["access_token"].as_str().unwrap();
+    assert_eq!(ask(&party, records, "GET", "/users", None).status, 401);
+}
+
+#[test]
+fn the_audit_is_exported_as_lines_and_the_export_is_in_it() {
+    let party = Party::running(&[]);
+    let token = console(&party);
+    party.json(&[
+        "user", "add", "ada", "--role", "clerk", "--scope", "a", "--note", "=1+1",
+    ]);
+    let lines = party.command(&["audit", "export", "--action", "user."]);
+    assert!(lines.status.success(), "{}", text(&lines.stderr));
+    let row: Value = serde_json::from_slice(&lines.stdout).unwrap();
+    assert_eq!(
+        (&row["action"], &row["role"]),
+        (&json!("user.add"), &json!("shell"))
+    );
+    let csv = party.command(&["audit", "export", "--format", "csv"]);
+    let csv = text(&csv.stdout);
+    assert!(csv.starts_with("id,at,party,role,action,"), "{csv}");
+    assert!(csv.contains(",shell,audit.export,allowed,"), "{csv}");
+    let rows = party.json(&["audit", "list", "--action", "audit.export"]);
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    // Chunked, as long as it may be: the other commands read it whole.
+    let found = ask(&party, &token, "HEAD", "/audit/export", None);
+    assert_eq!(found.status, 200);
+    assert_eq!(found.header("content-type"), Some("application/jsonl"));
+}
