@@ -121,8 +121,24 @@ await filled.page.goto(`${office}/login`);
 await filled.page.waitForURL(`${office}/account`);
 check(true, "the browser offers it by itself where the username is typed");
 
+// And still does when the page was left open for longer than a question is good for.
+const patient = await device(await filled.held());
+let questions = 0;
+patient.page.on("request", (request) => {
+  if (request.url() === `${office}/login/passkey/options`) questions += 1;
+});
+await patient.page.clock.install();
+await Promise.all([patient.page.waitForResponse(`${office}/login/passkey/options`), patient.page.goto(`${office}/login`)]);
+await patient.page.clock.runFor(500);
+// A device that begins to answer does so from the next question on.
+await patient.touch(true);
+await patient.page.clock.runFor(9 * 60_000);
+await patient.page.waitForURL(`${office}/account`);
+check(questions === 2, `the question is renewed: ${questions}`);
+check(true, "the browser offers it on a page that was left open");
+
 // As the second step, and a recovery code in its place.
-const second = await device(await filled.held());
+const second = await device(await patient.held());
 await second.page.goto(`${office}/login`);
 await givePassword(second.page);
 check(/Confirm that it is you/.test(await second.page.textContent("h1")), "the passkey is asked for");

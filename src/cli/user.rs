@@ -45,7 +45,7 @@ enum Act {
     Revoke { username: String },
     /// Remove a person with sessions and tokens
     Remove { username: String },
-    /// Take a lost second factor away; sessions and tokens end at once
+    /// Take lost second factors away: app, passkeys and recovery codes; sessions and tokens end at once
     ResetSecondFactor { username: String },
     /// Let a person sign in with an identity at the organization's own OpenID Provider
     Link {

@@ -13,6 +13,8 @@ const named = (list) => (list ?? []).map((it) => ({ ...it, id: bytes(it.id) }));
 
 // What is waited for; asking again ends it.
 let waiting;
+// A question is good for ten minutes, and the page to sign in may stay open for longer.
+const RENEWED = 8 * 60 * 1000;
 
 async function question(form) {
   const body = new URLSearchParams(new FormData(form));
@@ -31,8 +33,10 @@ async function ask(form, mediation) {
   if (!asked) return undefined;
   const options = { ...asked.publicKey, challenge: bytes(asked.publicKey.challenge) };
   waiting?.abort();
-  waiting = new AbortController();
-  const { signal } = waiting;
+  const mine = new AbortController();
+  waiting = mine;
+  if (mediation) setTimeout(() => waiting === mine && offer(form), RENEWED);
+  const { signal } = mine;
   if (form.dataset.passkey === "create") {
     options.user = { ...options.user, id: bytes(options.user.id) };
     options.excludeCredentials = named(options.excludeCredentials);

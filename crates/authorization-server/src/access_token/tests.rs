@@ -78,6 +78,32 @@ async fn rfc9068_section_2() {
     assert_eq!(claims["active"], Value::Null);
 }
 
+/// How a person signed in; a client by itself has not.
+#[tokio::test]
+async fn rfc9068_section_2_2_1() {
+    let (bench, secret) = bench().await;
+    let claims = part(
+        token(&bench, &secret, &[JWT_RS]).await.text("access_token"),
+        1,
+    );
+    assert!(claims.get("acr").is_none() && claims.get("auth_time").is_none());
+    let sql = "UPDATE resource_server SET access_token_signing_alg = 'ES256'";
+    bench.server.db().write(Statement(sql)).await.unwrap();
+    bench.add(public_client("app")).await;
+    bench.add_user("u-1").await;
+    let code = bench.code("app", "u-1").await;
+    let signed_in = bench.clock.now().as_second();
+    bench.clock.advance(SignedDuration::from_secs(30));
+    let first = bench.redeem("app", &code).await;
+    let second = bench.refresh("app", first.text("refresh_token")).await;
+    for answer in [first, second] {
+        let claims = part(answer.text("access_token"), 1);
+        assert_eq!(claims["acr"], "aal1");
+        assert_eq!(claims["auth_time"], signed_in);
+        assert_eq!(claims["iat"], bench.clock.now().as_second());
+    }
+}
+
 #[tokio::test]
 async fn a_token_is_a_jwt_only_if_all_its_audiences_ask_for_it() {
     let (bench, secret) = bench().await;

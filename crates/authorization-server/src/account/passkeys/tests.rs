@@ -144,7 +144,8 @@ async fn what_makes_no_passkey() {
     assert_eq!(passkeys(&bench).await, 0);
     let late = ask(&mut browser, &page, ADD).await;
     bench.clock.advance(SignedDuration::from_mins(10));
-    let mut browser = account(&bench).await;
+    let login = browser.get("/login?then=passkeys").await;
+    browser.sign_in(&login, "r.smith", PASSWORD).await;
     let page = browser.get(ADD).await;
     let made = Device::new(b"device-1").make(&late);
     let refused = post(&mut browser, &page, (ADD, &late), &made).await;
