@@ -1,6 +1,7 @@
 //! A running party: its database, its roles behind one HTTPS listener, its internal listener.
 
 mod body;
+mod branding;
 mod certificate;
 mod drain;
 mod forwarded;
@@ -26,8 +27,8 @@ use crate::config::{self, Loaded};
 
 pub(crate) use certificate::{certificates as trusted, certified};
 pub use roles::{
-    Roles, fhir_base, jurisdictions, key_encryption_key, key_from_environment, signing_algorithms,
-    signing_key,
+    Roles, fhir_base, issuer, jurisdictions, key_encryption_key, key_from_environment,
+    session_idle, signing_algorithms, signing_key,
 };
 
 /// What a party is started with beside its configuration.

@@ -59,6 +59,8 @@ pub(super) fn administration(loaded: &Loaded, db: Db) -> Administration {
         clock: Clock::system(),
         random: Random::system(),
         party: loaded.config.party.clone(),
+        issuer: serve::issuer(&loaded.config),
+        session_idle: serve::session_idle(&loaded.config),
         jurisdictions: serve::jurisdictions(&loaded.config),
         signing_algorithms: serve::signing_algorithms(&loaded.config),
         actor: Actor::shell(),

@@ -103,7 +103,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Act::Revoke(Revoke { user, .. }) => {
             let user = admin.user(&user.unwrap_or_default()).await?;
-            admin.revoke_tokens_of_user(&user.id).await?;
+            admin.revoke_tokens_of_user(&user.username).await?;
             let object = json!({ "username": user.username, "result": "revoked" });
             output.done(
                 &object,

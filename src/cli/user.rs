@@ -145,8 +145,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             done(output, &username, "enabled")?;
         }
         Act::Revoke { username } => {
-            let id = admin.user(&username).await?.id;
-            admin.revoke_tokens_of_user(&id).await?;
+            admin.revoke_tokens_of_user(&username).await?;
             done(output, &username, "revoked")?;
         }
         Act::Remove { username } => {

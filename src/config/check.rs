@@ -2,6 +2,7 @@
 //! settings that contradict each other.
 
 mod identity_provider;
+mod pages;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -32,6 +33,7 @@ pub fn check(loaded: &Loaded) -> Vec<Mistake> {
     found.party();
     found.listen();
     found.limits();
+    found.pages();
     if let Some(section) = &loaded.config.authorization_server {
         found.authorization_server(section);
     }

@@ -128,9 +128,12 @@ fn authorization_server(
     outbound: &Outbound,
 ) -> anyhow::Result<AuthorizationServer> {
     let seconds = |number: u32| SignedDuration::from_secs(i64::from(number));
+    let name = loaded.config.pages.name.clone();
     let config = authorization_server::Config {
         party: loaded.config.party.clone(),
-        display_name: loaded.config.organization.clone(),
+        display_name: name.unwrap_or_else(|| loaded.config.organization.clone()),
+        organization: loaded.config.organization.clone(),
+        branding: super::branding::branding(loaded).context("[pages]")?,
         issuer: Url::parse(&loaded.config.public_origin)?,
         token_prefix: section.token_prefix.to_string(),
         signing_algorithms: signing_algorithms(&loaded.config),
@@ -223,6 +226,25 @@ pub fn signing_algorithms(config: &Config) -> Vec<Algorithm> {
     let section = config.authorization_server.as_ref();
     section.map_or_else(Vec::new, |section| {
         section.signing_algorithms.iter().map(|it| **it).collect()
+    })
+}
+
+/// The issuer identifier of a party's authorization server, as published.
+#[must_use]
+pub fn issuer(config: &Config) -> String {
+    let origin: &str = &config.public_origin;
+    Url::parse(origin)
+        .map_or_else(|_| origin.to_owned(), |url| url.to_string())
+        .trim_end_matches('/')
+        .to_owned()
+}
+
+/// How long a session of the party's authorization server lasts without use.
+#[must_use]
+pub fn session_idle(config: &Config) -> SignedDuration {
+    let section = config.authorization_server.as_ref();
+    section.map_or(SignedDuration::ZERO, |section| {
+        SignedDuration::from_secs(section.session_idle_s.into())
     })
 }
 

@@ -2,31 +2,54 @@
 //! and ends tokens. The shell calls it beside a running server, which sees every change at once because
 //! it caches nothing that decides. Each act leaves an audit row, in the same transaction.
 
+pub(crate) mod administrator_links;
 mod clients;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "what the API and the pages ask")
+)]
+pub(crate) mod decision;
 mod identities;
 mod initial_access_tokens;
 mod keys;
+mod page;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "what the API and the pages ask")
+)]
+mod reach;
 mod resource_servers;
+mod sessions;
+mod target;
 mod tokens;
 pub(crate) mod users;
 pub(crate) mod validation;
 
+use jiff::SignedDuration;
 use storage::audit::{AuditEvent, Outcome};
 use storage::{Clock, Db, Transaction, Work};
 
+use crate::audience;
 use crate::caller::Caller;
+use crate::registration::Rights;
+use decision::{Operation, Permit};
+use reach::Reach;
 
 pub use crate::password::generate as generate_password;
 pub use crate::store::clients::ClientSecret;
 pub use crate::store::dynamic_registrations::{InitialAccessToken, RegistrationPolicy};
 pub use crate::store::federated::FederatedIdentity;
 pub use crate::store::revocations::TokenEntry;
-pub use clients::{NewClient, NewClientSecret};
+pub use administrator_links::NewAdministratorLink;
+pub use clients::{ClientFilter, NewClient, NewClientSecret};
 pub use initial_access_tokens::NewInitialAccessToken;
-use oauth::Random;
 use oauth::jose::Algorithm;
+use oauth::{Random, Scope};
+pub(crate) use page::CHUNK;
+pub use page::{Page, PageRequest};
 pub use resource_servers::NewResourceServer;
-pub use users::NewUser;
+pub use sessions::SessionEntry;
+pub use users::{NewUser, UserChange, UserFilter};
 
 /// The registrations of one party.
 #[derive(Clone)]
@@ -39,6 +62,10 @@ pub struct Administration {
     pub random: Random,
     /// The party's name, for audit rows.
     pub party: String,
+    /// The issuer identifier: its administration API is an audience that needs no registration.
+    pub issuer: String,
+    /// How long a session lasts without use: a listed one is alive.
+    pub session_idle: SignedDuration,
     /// Jurisdictions that registrations may name; empty means any.
     pub jurisdictions: Vec<String>,
     /// What the server has signing keys for.
@@ -51,9 +78,15 @@ pub struct Administration {
 #[derive(Debug, Clone)]
 pub struct Actor {
     role: &'static str,
+    client_id: Option<String>,
     subject: Option<String>,
+    organization: Option<String>,
     source_address: Option<String>,
     request_id: Option<String>,
+    /// `None`: somebody with a shell, or a part of the server that has decided by itself.
+    permit: Option<Permit>,
+    /// The version that a change is meant for (RFC 9110 section 13.1.1).
+    expected: Option<String>,
 }
 
 impl Actor {
@@ -79,16 +112,66 @@ impl Actor {
         }
     }
 
+    /// Somebody who is not signed in but holds a link, and from where.
+    pub(crate) fn nobody(caller: &Caller) -> Self {
+        Self {
+            source_address: caller.source_address.clone(),
+            request_id: caller.request_id.clone(),
+            ..Self::role(SERVER)
+        }
+    }
+
+    /// Whoever has leave for one operation, and from where.
+    fn permitted(permit: Permit, caller: &Caller) -> Self {
+        Self {
+            client_id: permit.client().map(str::to_owned),
+            // The `sub` of the token: a client that acts for itself is its own.
+            subject: permit.person().or(permit.client()).map(str::to_owned),
+            organization: permit.organization().map(str::to_owned),
+            source_address: caller.source_address.clone(),
+            request_id: caller.request_id.clone(),
+            permit: Some(permit),
+            ..Self::role(SERVER)
+        }
+    }
+
+    /// The same for a target that is still of this version; what was changed meanwhile is refused.
+    #[must_use]
+    pub fn if_unchanged(self, version: Option<String>) -> Self {
+        Self {
+            expected: version,
+            ..self
+        }
+    }
+
     fn role(role: &'static str) -> Self {
         Self {
             role,
+            client_id: None,
             subject: None,
+            organization: None,
             source_address: None,
             request_id: None,
+            permit: None,
+            expected: None,
         }
+    }
+
+    fn reach(&self) -> Reach {
+        self.permit
+            .as_ref()
+            .map_or(Reach::All, |permit| permit.reach().clone())
+    }
+
+    /// The most that the actor can give; `None` is no bound.
+    fn most(&self) -> Option<&Scope> {
+        let permit = self.permit.as_ref()?;
+        (!permit.reach().is_all()).then(|| permit.scope())
     }
 }
 
+/// Where the administration API is, below the issuer.
+pub const API: &str = "/admin/api";
 const SERVER: &str = "authorization-server";
 
 /// Why an act was not done.
@@ -111,6 +194,12 @@ pub enum Error {
     /// Something else still needs it.
     #[error("{0}")]
     InUse(&'static str),
+    /// It is more than the actor may do or give.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// It was changed since it was read.
+    #[error("it was changed since it was read")]
+    Changed,
     /// The database.
     #[error(transparent)]
     Storage(#[from] storage::Error),
@@ -129,7 +218,9 @@ impl Administration {
     /// An audit row of this actor for an act that was done.
     pub(crate) fn event(&self, action: &str) -> AuditEvent {
         AuditEvent {
+            client_id: self.actor.client_id.clone(),
             subject: self.actor.subject.clone(),
+            organization: self.actor.organization.clone(),
             source_address: self.actor.source_address.clone(),
             request_id: self.actor.request_id.clone(),
             ..AuditEvent::new(
@@ -150,6 +241,50 @@ impl Administration {
             ),
             _ => Ok(()),
         }
+    }
+
+    /// Whether this is the server's own administration API.
+    fn is_own_audience(&self, audience: &str) -> bool {
+        audience::same(audience, &format!("{}{API}", self.issuer))
+    }
+
+    /// Holds the actor to the operation that was decided on.
+    fn permits(&self, operation: Operation) -> Result<(), Error> {
+        match &self.actor.permit {
+            Some(permit) if permit.operation() != operation => {
+                Err(Error::Forbidden("another operation was permitted"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the actor can give this: no more than he has himself.
+    fn gives(&self, rights: &Rights, scope: &Scope) -> Result<(), Error> {
+        if !self.actor.reach().covers(rights) {
+            return Err(Error::Forbidden(
+                "the organization, its access, a jurisdiction or a record type is beyond your own",
+            ));
+        }
+        match self.actor.most() {
+            Some(most) if !scope.is_within(most) => {
+                Err(Error::Forbidden("the scope is beyond your own"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses an act before it begins, and records that.
+    async fn refuse<T>(&self, event: AuditEvent, error: Error) -> Result<T, Error> {
+        if !matches!(error, Error::Storage(_)) {
+            self.db
+                .audit(AuditEvent {
+                    outcome: Outcome::Denied,
+                    reason: Some(error.to_string()),
+                    ..event
+                })
+                .await?;
+        }
+        Err(error)
     }
 
     /// Does one act and records it; an act that found nothing to change is recorded as denied.
@@ -186,5 +321,7 @@ impl<C: Change> Work for Act<C> {
     }
 }
 
+#[cfg(test)]
+mod bounds;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
 use oauth::SecretHash;
@@ -33,15 +34,25 @@ impl FromRequestParts<AuthorizationServer> for Caller {
         server: &AuthorizationServer,
     ) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let request_id = parts
-            .headers
-            .get("x-request-id")
-            .and_then(|value| value.to_str().ok());
         Ok(Self {
             source_address: peer.map(|ConnectInfo(address)| address.ip().to_string()),
-            request_id: request_id.map(str::to_owned),
-            language: Language::of(&parts.headers),
             browser: Browser::known(server, &parts.headers),
+            ..Self::of_headers(&parts.headers)
         })
+    }
+}
+
+impl Caller {
+    /// Where no connection is at hand.
+    pub(crate) fn of_headers(headers: &HeaderMap) -> Self {
+        let request_id = headers
+            .get("x-request-id")
+            .and_then(|value| value.to_str().ok());
+        Self {
+            source_address: None,
+            request_id: request_id.map(str::to_owned),
+            language: Language::of(headers),
+            browser: None,
+        }
     }
 }

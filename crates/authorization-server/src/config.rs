@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use oauth::jose::Algorithm;
 use url::Url;
 
-use crate::{IdentityProvider, ResourceOwner};
+use crate::{Branding, IdentityProvider, ResourceOwner};
 
 /// Settings of one party's authorization server.
 #[derive(Debug, Clone)]
@@ -13,6 +13,10 @@ pub struct Config {
     pub party: String,
     /// The party's name for people, on the pages.
     pub display_name: String,
+    /// The party's organization, which the first administrator is of.
+    pub organization: String,
+    /// What else of the organization's own the pages show.
+    pub branding: Branding,
     /// The issuer identifier and origin of every endpoint (RFC 8414 section 2).
     pub issuer: Url,
     /// Access tokens read `PREFIX_...`; resource servers choose the issuer by it.

@@ -8,12 +8,13 @@
 //! | `POST /oauth2/register`, `GET PUT DELETE /oauth2/register/{client_id}` | `dynamic_registration` | RFC 7591, RFC 7592 |
 //! | `GET POST /login`, `/consent` | `login`, `consent` | pages for people |
 //! | `GET /account`, `GET POST /account/...` | `account` | a person's own sessions, applications, password |
+//! | `GET POST /setup` | `setup` | an administrator's link |
 //! | `POST /oauth2/token` | `token` | RFC 6749 section 3.2 |
 //! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
 //! | `POST /oauth2/revoke` | `revocation` | RFC 7009 |
 //! | `GET /oauth2/jwks` | `jwks` | RFC 7517 section 5 |
 //! | `POST /login/with/{name}`, `GET /login/with/{name}/callback` | `login`, `relying_party` | OpenID Connect Core 1.0 section 3.1 |
-//! | `GET /assets/...` | `pages` | style sheet |
+//! | `GET /assets/...` | `pages` | style sheet, script |
 //!
 //! State is [`AuthorizationServer`]. Nothing that decides is cached: every answer reads the tables,
 //! so that what a shell command or another node changed holds at once.
@@ -21,9 +22,11 @@
 mod access_token;
 mod account;
 pub mod administration;
+mod assurance;
 mod audience;
 mod audit;
 mod authorize;
+mod branding;
 mod caller;
 mod cleanup;
 mod client_authentication;
@@ -38,6 +41,7 @@ mod jwks;
 mod login;
 mod metadata;
 mod pages;
+mod passkey;
 mod password;
 mod pushed_authorization;
 mod registration;
@@ -48,6 +52,7 @@ mod revocation;
 mod sealed;
 mod second_factor;
 mod session;
+mod setup;
 mod signing_keys;
 mod store;
 mod throttle;
@@ -66,6 +71,7 @@ use outbound::Outbound;
 use storage::{Clock, Db, Migration, Migrations};
 
 pub use administration::users::ROLES;
+pub use branding::{Accent, Branding, Logo, Words, check_text};
 pub use config::{Config, Lifetimes, Limits};
 pub use registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, OrganizationAccess, Profile,
@@ -129,9 +135,21 @@ pub static MIGRATIONS: Migrations = Migrations {
         },
         Migration {
             version: 9,
+            title: "administrator link",
+            sqlite: include_str!("../migrations/sqlite/0009_administrator_link.sql"),
+            postgres: include_str!("../migrations/postgres/0009_administrator_link.sql"),
+        },
+        Migration {
+            version: 10,
+            title: "passkeys",
+            sqlite: include_str!("../migrations/sqlite/0010_passkeys.sql"),
+            postgres: include_str!("../migrations/postgres/0010_passkeys.sql"),
+        },
+        Migration {
+            version: 11,
             title: "single sign-on",
-            sqlite: include_str!("../migrations/sqlite/0009_single_sign_on.sql"),
-            postgres: include_str!("../migrations/postgres/0009_single_sign_on.sql"),
+            sqlite: include_str!("../migrations/sqlite/0011_single_sign_on.sql"),
+            postgres: include_str!("../migrations/postgres/0011_single_sign_on.sql"),
         },
     ],
 };
@@ -173,6 +191,7 @@ struct Inner {
     remote_jwks: remote_jwks::RemoteJwks,
     relying_party: relying_party::RelyingParty,
     people: resource_owner::People,
+    passkeys: Option<passkey::RelyingParty>,
 }
 
 impl AuthorizationServer {
@@ -184,6 +203,7 @@ impl AuthorizationServer {
         let relying_party =
             relying_party::RelyingParty::new(&environment.outbound, &config.identity_providers);
         let people = resource_owner::People::new(&config);
+        let passkeys = passkey::RelyingParty::of(&config);
         let encryption = Arc::new(keys.encryption);
         Self {
             inner: Arc::new(Inner {
@@ -196,6 +216,7 @@ impl AuthorizationServer {
                 remote_jwks,
                 relying_party,
                 people,
+                passkeys,
             }),
         }
     }
@@ -214,6 +235,7 @@ impl AuthorizationServer {
             .merge(login::routes())
             .merge(consent::routes())
             .merge(account::routes())
+            .merge(setup::routes())
             .merge(pages::routes())
             .layer(DefaultBodyLimit::max(self.config().limits.form_bytes))
             .with_state(self.clone())
@@ -275,6 +297,8 @@ impl AuthorizationServer {
             clock: self.clock().clone(),
             random: self.random().clone(),
             party: self.config().party.clone(),
+            issuer: self.issuer().to_owned(),
+            session_idle: self.config().lifetimes.session_idle,
             jurisdictions: self.config().jurisdictions.clone(),
             signing_algorithms: self.config().signing_algorithms.clone(),
             actor,
@@ -283,6 +307,11 @@ impl AuthorizationServer {
 
     pub(crate) fn people(&self) -> &resource_owner::People {
         &self.inner.people
+    }
+
+    /// `None` where browsers allow no passkeys.
+    pub(crate) fn passkeys(&self) -> Option<&passkey::RelyingParty> {
+        self.inner.passkeys.as_ref()
     }
 
     /// The absolute address of one of our endpoints, for instance `endpoint("/oauth2/token")`.

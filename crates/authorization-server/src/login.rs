@@ -2,7 +2,9 @@
 
 mod code;
 mod enrol;
+mod passkey;
 mod purpose;
+mod step_up;
 #[cfg(test)]
 mod tests;
 mod with;
@@ -35,6 +37,9 @@ pub(crate) fn routes() -> Router<AuthorizationServer> {
         .route("/login", get(show).post(submit))
         .route("/login/code", get(code::show).post(code::submit))
         .route("/login/enrol", get(enrol::show).post(enrol::submit))
+        .route("/login/passkey", post(passkey::submit))
+        .route("/login/passkey/options", post(passkey::ask))
+        .route("/login/step-up", get(step_up::show).post(step_up::submit))
         .route("/login/with/{name}", post(with::submit))
         .route("/login/with/{name}/callback", get(with::callback))
         .route("/logout", get(show_logout).post(logout))
@@ -94,7 +99,7 @@ fn page(
 ) -> Response {
     let shown = Refused {
         username,
-        error: None,
+        ..Refused::default()
     };
     let view = View::new(server, caller).at(purpose.address("/login"));
     pages::login(&view, purpose.page(), &shown, StatusCode::OK)
@@ -126,13 +131,7 @@ async fn sign_in(
     let username = parameters.get("username").unwrap_or_default();
     let password = Secret::received(parameters.get("password").unwrap_or_default().to_owned());
     match resource_owner::authenticate(server, username, password, caller).await {
-        Ok(Authenticated::Half(half)) => code::ask(server, headers, purpose, &half).await,
-        Ok(Authenticated::Whole(owner)) => {
-            let cookie = session::begin(server, &owner, headers, caller).await?;
-            let mut response = pages::see_other(&purpose.next());
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-            Ok(response)
-        }
+        Ok(authenticated) => go_on(server, caller, headers, purpose, authenticated).await,
         Err(refusal) => {
             refuse(
                 server,
@@ -146,11 +145,43 @@ async fn sign_in(
     }
 }
 
+/// The second step, or what the person signs in for.
+async fn go_on(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    headers: &HeaderMap,
+    purpose: &Purpose,
+    authenticated: Authenticated,
+) -> Result<Response, Problem> {
+    let owner = match authenticated {
+        Authenticated::Half(half) => return code::ask(server, headers, purpose, &half).await,
+        Authenticated::Whole(owner) => owner,
+    };
+    let cookie = session::begin(server, &owner, headers, caller).await?;
+    let mut response = pages::see_other(&purpose.next());
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// The same for somebody who comes from another page than the one to sign in.
+pub(crate) async fn go_on_to(
+    then: Then,
+    server: &AuthorizationServer,
+    caller: &Caller,
+    headers: &HeaderMap,
+    authenticated: Authenticated,
+) -> Result<Response, Problem> {
+    let purpose = Purpose::account(server, headers, Some(then.as_str()));
+    go_on(server, caller, headers, &purpose, authenticated).await
+}
+
 /// What a refusal says to the person, and to the audit.
 pub(crate) struct Told {
     pub(crate) status: StatusCode,
     pub(crate) text: String,
     pub(crate) retry_after: Option<SignedDuration>,
+    /// Where the person mends it.
+    pub(crate) field: &'static str,
     pub(crate) reason: &'static str,
     known: Option<String>,
 }
@@ -173,6 +204,7 @@ impl Told {
             status: StatusCode::FORBIDDEN,
             text: l.t("The username or the password is not right.").to_owned(),
             retry_after: None,
+            field: "username",
             reason: "wrong username or password",
             known,
         }
@@ -193,6 +225,7 @@ impl Told {
             status: StatusCode::TOO_MANY_REQUESTS,
             text: l.f(text, &[&minutes]),
             retry_after: Some(wait),
+            field: "username",
             reason: "too many failures",
             known,
         }
@@ -205,6 +238,7 @@ impl Told {
             status: StatusCode::TOO_MANY_REQUESTS,
             text: l.t(text).to_owned(),
             retry_after: Some(wait),
+            field: "username",
             reason: "too many failures in a row",
             known,
         }
@@ -216,6 +250,7 @@ impl Told {
             status: StatusCode::TOO_MANY_REQUESTS,
             text: l.t(text).to_owned(),
             retry_after: Some(BUSY),
+            field: "username",
             reason: "too busy",
             known: None,
         }
@@ -239,6 +274,7 @@ async fn refuse(
     let refused = Refused {
         username,
         error: Some(told.text),
+        field: told.field,
     };
     let view = View::new(server, caller).at(purpose.address("/login"));
     let mut response = pages::login(&view, purpose.page(), &refused, told.status);
@@ -344,7 +380,7 @@ async fn opened(
     find(server, &browser, handle).await
 }
 
-async fn find(
+pub(crate) async fn find(
     server: &AuthorizationServer,
     browser: &Browser,
     handle: &str,

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+pub(crate) mod authenticator;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,12 +26,13 @@ use tower::ServiceExt as _;
 use url::Url;
 
 use crate::administration::{Actor, Administration, NewClient, NewClientSecret, NewResourceServer};
+use crate::assurance::Assurance;
 use crate::store;
 use crate::store::codes::{self, NewCode};
 use crate::{
-    AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Config, Environment,
-    GrantType, KeyEncryptionKey, Keys, Lifetimes, Limits, MIGRATIONS, OrganizationAccess, Protocol,
-    Rights,
+    AssertionAudience, AuthorizationServer, Branding, ClientAuthenticationMethod, Config,
+    Environment, GrantType, KeyEncryptionKey, Keys, Lifetimes, Limits, MIGRATIONS,
+    OrganizationAccess, Protocol, Rights,
 };
 
 /// A server to be driven through its router.
@@ -118,17 +121,15 @@ impl Bench {
             random: random.clone(),
             outbound: outbound(trust),
         };
-        let keys = Keys {
-            encryption: KeyEncryptionKey::new([7; 32]),
-            refresh_hmac: hmac::Key::new(hmac::HMAC_SHA256, &[9; 32]),
-        };
-        let server = AuthorizationServer::new(environment, config, keys);
+        let server = AuthorizationServer::new(environment, config, keys());
         server.keep_signing_keys().await.unwrap();
         let admin = Administration {
             db,
             clock: clock.clone(),
             random,
             party: "vro".to_owned(),
+            issuer: ISSUER.to_owned(),
+            session_idle: Lifetimes::default().session_idle,
             jurisdictions: vec![],
             signing_algorithms: vec![Algorithm::ES256],
             actor: Actor::shell(),
@@ -279,11 +280,20 @@ impl Bench {
     }
 }
 
+fn keys() -> Keys {
+    Keys {
+        encryption: KeyEncryptionKey::new([7; 32]),
+        refresh_hmac: hmac::Key::new(hmac::HMAC_SHA256, &[9; 32]),
+    }
+}
+
 /// Settings as the tests expect them.
 pub(crate) fn config() -> Config {
     Config {
         party: "vro".to_owned(),
         display_name: "Office of Vital Records".to_owned(),
+        organization: "office-of-vital-records".to_owned(),
+        branding: Branding::default(),
         issuer: Url::parse(ISSUER).unwrap(),
         token_prefix: "vro".to_owned(),
         cookie_name: "__Host-vro-session".to_owned(),
@@ -397,6 +407,7 @@ impl Bench {
             audiences: vec![SOURCE.to_owned(), RECEIVER.to_owned()],
             family_id: store::identifier(random),
             auth_time: now,
+            assurance: Some(Assurance::Aal1),
             expires: now + self.server.config().authorization_code_lifetime(),
         };
         self.server.db().write(AddCode(new)).await.unwrap();

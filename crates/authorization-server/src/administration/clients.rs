@@ -5,6 +5,9 @@ use oauth::Secret;
 use storage::Transaction;
 use storage::audit::AuditEvent;
 
+use super::decision::Operation;
+use super::page::{Page, PageRequest, page};
+use super::target::{Effect, OnClient};
 use super::{Administration, Change, Error, validation};
 use crate::registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, Protocol, Rights,
@@ -54,6 +57,34 @@ pub struct NewClientSecret {
     pub expires: Option<Timestamp>,
 }
 
+/// Which clients to list. Absent members do not filter.
+#[derive(Debug, Clone, Default)]
+pub struct ClientFilter {
+    /// Part of the id or the name, in any case.
+    pub name: Option<String>,
+    /// Of this organization.
+    pub organization: Option<String>,
+    /// Disabled or enabled.
+    pub disabled: Option<bool>,
+}
+
+impl ClientFilter {
+    fn fits(&self, client: &Client) -> bool {
+        let named = |part: &String| {
+            let part = part.to_lowercase();
+            client.client_id.to_lowercase().contains(&part)
+                || client.name.to_lowercase().contains(&part)
+        };
+        let organization = client.rights.organization.as_ref();
+        self.name.as_ref().is_none_or(named)
+            && self
+                .organization
+                .as_ref()
+                .is_none_or(|it| Some(it) == organization)
+            && self.disabled.is_none_or(|it| it == client.disabled)
+    }
+}
+
 impl Administration {
     /// Registers a client. One with a secret is given its first; it is shown here and never again.
     ///
@@ -65,6 +96,13 @@ impl Administration {
         secret: NewClientSecret,
     ) -> Result<(Client, Option<Secret>), Error> {
         let client = self.client_of(new).await?;
+        let event = self.client_event(Operation::ClientAdd.name(), &client.client_id);
+        let allowed = self
+            .permits(Operation::ClientAdd)
+            .and_then(|()| self.gives(&client.rights, &client.scope));
+        if let Err(error) = allowed {
+            return self.refuse(event, error).await;
+        }
         let made = client
             .authentication
             .uses_secret()
@@ -75,8 +113,7 @@ impl Administration {
             client: client.clone(),
             secret: stored,
         };
-        self.act(self.client_event("client.add", &client.client_id), change)
-            .await?;
+        self.act(event, change).await?;
         Ok((client, shown))
     }
 
@@ -84,12 +121,21 @@ impl Administration {
     /// result. Its secrets and whether it is disabled stay.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::NotFound`].
+    /// [`Error::Invalid`], [`Error::NotFound`], [`Error::Changed`]; [`Error::Forbidden`] for more than the actor has
+    /// himself.
     pub async fn replace_client(&self, new: NewClient) -> Result<Client, Error> {
         let client = self.client_of(new).await?;
-        let event = self.client_event("client.replace", &client.client_id);
-        self.act(event, Replace(client.clone())).await?;
-        self.client(&client.client_id).await
+        // Somebody else's client is not there, whatever is wrong with the change.
+        self.client(&client.client_id).await?;
+        let event = self.client_event(Operation::ClientChange.name(), &client.client_id);
+        if let Err(error) = self.gives(&client.rights, &client.scope) {
+            return self.refuse(event, error).await;
+        }
+        let operation = Operation::ClientChange;
+        let id = client.client_id.clone();
+        self.act_on_client(operation, Effect::HandsOver, &id, Replace(client))
+            .await?;
+        self.client(&id).await
     }
 
     /// All clients.
@@ -97,7 +143,32 @@ impl Administration {
     /// # Errors
     /// When the database is unavailable.
     pub async fn clients(&self) -> Result<Vec<Client>, Error> {
-        Ok(clients::all(&self.db).await?)
+        let mut all = clients::all(&self.db).await?;
+        let reach = self.actor.reach();
+        all.retain(|client| reach.covers(&client.rights));
+        Ok(all)
+    }
+
+    /// Clients by id, in pages.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor or limit.
+    pub async fn list_clients(
+        &self,
+        filter: &ClientFilter,
+        request: &PageRequest,
+    ) -> Result<Page<Client>, Error> {
+        let reach = self.actor.reach();
+        let keep = |client: &Client| reach.covers(&client.rights) && filter.fits(client);
+        let fetch = async |after: Option<&String>| {
+            clients::after(
+                &self.db,
+                after.map_or("", String::as_str),
+                reach.organization(),
+            )
+            .await
+        };
+        page(request, fetch, |client| client.client_id.clone(), keep).await
     }
 
     /// One client.
@@ -105,8 +176,10 @@ impl Administration {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn client(&self, client_id: &str) -> Result<Client, Error> {
+        let reach = self.actor.reach();
         clients::find(&self.db, client_id)
             .await?
+            .filter(|client| reach.covers(&client.rights))
             .ok_or(Error::NotFound("client"))
     }
 
@@ -115,17 +188,18 @@ impl Administration {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn set_client_disabled(&self, client_id: &str, disabled: bool) -> Result<(), Error> {
-        let action = if disabled {
-            "client.disable"
+        let operation = if disabled {
+            Operation::ClientDisable
         } else {
-            "client.enable"
+            Operation::ClientEnable
         };
         let change = SetDisabled {
             client_id: client_id.to_owned(),
             disabled,
             now: self.clock.now(),
         };
-        self.act(self.client_event(action, client_id), change).await
+        self.act_on_client(operation, Effect::Harmless, client_id, change)
+            .await
     }
 
     /// Removes a client with its secrets and tokens.
@@ -137,7 +211,19 @@ impl Administration {
             client_id: client_id.to_owned(),
             now: self.clock.now(),
         };
-        self.act(self.client_event("client.delete", client_id), change)
+        let operation = Operation::ClientRemove;
+        self.act_on_client(operation, Effect::Harmless, client_id, change)
+            .await
+    }
+
+    /// Revokes all tokens and codes issued to a client.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn revoke_tokens_of_client(&self, client_id: &str) -> Result<(), Error> {
+        let change = Revoke(client_id.to_owned(), self.clock.now());
+        let operation = Operation::ClientRevokeTokens;
+        self.act_on_client(operation, Effect::Harmless, client_id, change)
             .await
     }
 
@@ -167,7 +253,7 @@ impl Administration {
             now: self.clock.now(),
             others_until: None,
         };
-        self.act(self.client_event("client.secret.add", client_id), change)
+        self.act_on_secret("client.secret.add", client_id, change)
             .await?;
         Ok((listed, shown))
     }
@@ -196,7 +282,7 @@ impl Administration {
             now,
             others_until: Some(now + overlap),
         };
-        self.act(self.client_event("client.secret.rotate", client_id), change)
+        self.act_on_secret("client.secret.rotate", client_id, change)
             .await?;
         Ok((listed, shown))
     }
@@ -210,7 +296,35 @@ impl Administration {
             client_id: client_id.to_owned(),
             id: id.to_owned(),
         };
-        self.act(self.client_event("client.secret.delete", client_id), change)
+        self.act_on_secret("client.secret.delete", client_id, change)
+            .await
+    }
+
+    /// All that is done to secrets is one operation: rotating them.
+    async fn act_on_secret(
+        &self,
+        action: &str,
+        client_id: &str,
+        change: impl Change,
+    ) -> Result<(), Error> {
+        self.permits(Operation::ClientRotateSecret)?;
+        let change = OnClient::new(&self.actor, Effect::HandsOver, client_id, change);
+        self.act(self.client_event(action, client_id), change).await
+    }
+
+    /// Does something to a client within reach, and records it.
+    async fn act_on_client(
+        &self,
+        operation: Operation,
+        effect: Effect,
+        client_id: &str,
+        change: impl Change,
+    ) -> Result<(), Error> {
+        let event = self.client_event(operation.name(), client_id);
+        if let Err(error) = self.permits(operation) {
+            return self.refuse(event, error).await;
+        }
+        self.act(event, OnClient::new(&self.actor, effect, client_id, change))
             .await
     }
 
@@ -309,6 +423,15 @@ impl Change for Delete {
         // Revoked too, so that a client registered later under this id does not inherit them.
         revocations::revoke_client(tx, &self.client_id, self.now).await?;
         Ok(found(clients::delete(tx, &self.client_id).await?, "client"))
+    }
+}
+
+struct Revoke(String, Timestamp);
+
+impl Change for Revoke {
+    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        revocations::revoke_client(tx, &self.0, self.1).await?;
+        Ok(Ok(()))
     }
 }
 

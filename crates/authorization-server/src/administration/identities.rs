@@ -1,7 +1,9 @@
 //! Which identity at an organization's own OpenID Provider belongs to whom: said by an operator, never guessed.
 
-use storage::Transaction;
+use storage::{AuditEvent, Transaction};
 
+use super::decision::Operation;
+use super::target::{Effect, OnUser};
 use super::users::end_all;
 use super::{Administration, Change, Error};
 use crate::store::federated::{self, FederatedIdentity};
@@ -25,14 +27,13 @@ impl Administration {
             return Err(Error::invalid("subject", rule));
         }
         let id = self.user(username).await?.id;
-        let event = self.user_event("user.link", &id);
         let change = Link {
-            id,
+            id: id.clone(),
             issuer: issuer.to_owned(),
             subject: subject.to_owned(),
             now: self.clock.now(),
         };
-        self.act(event, change).await
+        self.act_on_identity("user.link", &id, change).await
     }
 
     /// Takes a person's identity of an issuer away; sessions and tokens end at once.
@@ -41,12 +42,30 @@ impl Administration {
     /// [`Error::NotFound`], also when there is no such identity.
     pub async fn unlink_identity(&self, username: &str, issuer: &str) -> Result<(), Error> {
         let id = self.user(username).await?.id;
-        let event = self.user_event("user.unlink", &id);
         let change = Unlink {
-            id,
+            id: id.clone(),
             issuer: issuer.to_owned(),
             now: self.clock.now(),
         };
+        self.act_on_identity("user.unlink", &id, change).await
+    }
+
+    /// Whoever is given a sign-in acts as the person: as much leave is wanted as for a change of the rights.
+    async fn act_on_identity<C: Change>(
+        &self,
+        action: &str,
+        id: &str,
+        change: C,
+    ) -> Result<(), Error> {
+        let event = AuditEvent {
+            reason: Some(format!("user {id}")),
+            ..self.event(action)
+        };
+        let allowed = self.permits(Operation::UserChange);
+        if let Err(error) = allowed.and(self.not_oneself(id)) {
+            return self.refuse(event, error).await;
+        }
+        let change = OnUser::new(&self.actor, Effect::HandsOver, id, change);
         self.act(event, change).await
     }
 

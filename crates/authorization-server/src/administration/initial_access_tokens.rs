@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use oauth::{Scope, Secret, SecretHash};
 use storage::Transaction;
 
+use super::decision::Operation;
 use super::{Administration, Change, Error, validation};
 use crate::registration::{ClientAuthenticationMethod, GrantType, Rights};
 use crate::store::dynamic_registrations::{self, InitialAccessToken, RegistrationPolicy};
@@ -39,6 +40,7 @@ impl Administration {
         &self,
         new: NewInitialAccessToken,
     ) -> Result<(InitialAccessToken, Secret), Error> {
+        self.permits(Operation::InitialAccessTokenAdd)?;
         validation::text("name", &new.name)?;
         validation::rights(&new.rights, &self.jurisdictions)?;
         let scope = Scope::parse(&new.scope)
@@ -95,6 +97,7 @@ impl Administration {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn end_initial_access_token(&self, id: &str) -> Result<(), Error> {
+        self.permits(Operation::InitialAccessTokenEnd)?;
         self.act(self.event("initial-access-token.end"), End(id.to_owned()))
             .await
     }

@@ -5,6 +5,7 @@ use oauth::jose::Algorithm;
 use storage::Transaction;
 use storage::audit::AuditEvent;
 
+use super::decision::Operation;
 use super::{Administration, Change, Error};
 use crate::KeyEncryptionKey;
 use crate::signing_keys::{self, KeyEntry, Rotation};
@@ -34,6 +35,9 @@ impl Administration {
         let new = signing_keys::make(encryption, &self.random, algorithm)
             .map_err(|error| Error::invalid("algorithm", error.to_string()))?;
         let kid = new.kid.clone();
+        if let Err(error) = self.permits(Operation::KeyRotate) {
+            return self.refuse(self.key_event("key.rotate", &kid), error).await;
+        }
         let change = Rotate(new, rotation, self.clock.now());
         self.act(self.key_event("key.rotate", &kid), change).await?;
         self.signing_keys()
@@ -48,6 +52,7 @@ impl Administration {
     /// # Errors
     /// [`Error::NotFound`] also for a key that is next, active or retired already.
     pub async fn retire_signing_key(&self, kid: &str) -> Result<(), Error> {
+        self.permits(Operation::KeyRotate)?;
         let change = Retire(kid.to_owned(), self.clock.now());
         self.act(self.key_event("key.retire", kid), change).await
     }

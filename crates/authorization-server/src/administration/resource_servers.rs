@@ -4,6 +4,7 @@ use oauth::jose::Algorithm;
 use storage::Transaction;
 use storage::audit::AuditEvent;
 
+use super::decision::Operation;
 use super::{Administration, Change, Error, validation};
 use crate::registration::{ClientAuthenticationMethod, ResourceServerEntry};
 use crate::store::{clients, resource_servers};
@@ -32,7 +33,11 @@ impl Administration {
         &self,
         new: NewResourceServer,
     ) -> Result<ResourceServerEntry, Error> {
+        self.permits(Operation::ResourceServerAdd)?;
         validation::audience(&new.audience)?;
+        if self.is_own_audience(&new.audience) {
+            return Err(Error::Exists("resource server"));
+        }
         validation::text("name", &new.name)?;
         validation::text("organization", &new.organization)?;
         self.signs("access_token_signing_alg", new.access_token_signing_alg)?;
@@ -92,6 +97,7 @@ impl Administration {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delete_resource_server(&self, audience: &str) -> Result<(), Error> {
+        self.permits(Operation::ResourceServerRemove)?;
         self.act(
             self.event("resource-server.delete"),
             Delete(audience.to_owned()),

@@ -4,12 +4,39 @@ use jiff::Timestamp;
 use storage::Transaction;
 use storage::audit::AuditEvent;
 
+use super::decision::Operation;
+use super::page::{Page, PageRequest, page};
+use super::reach::Reach;
+use super::target::Effect;
 use super::{Administration, Change, Error};
-use crate::store::revocations::{self, TokenEntry};
+use crate::store::revocations::{self, Holder, OwnedToken, TokenEntry};
 
 impl Administration {
-    /// Access tokens that have not expired, newest first (1,000 at most), of a client or of a user if
-    /// one is given.
+    /// Access tokens that have not expired, newest first, of a client or of a user if one is given.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor or limit.
+    pub async fn list_tokens(
+        &self,
+        client_id: Option<&str>,
+        user_id: Option<&str>,
+        request: &PageRequest,
+    ) -> Result<Page<TokenEntry>, Error> {
+        let reach = self.actor.reach();
+        let now = self.clock.now();
+        let fetch = async |after: Option<&(i64, String)>| {
+            revocations::unexpired(&self.db, now, (client_id, user_id), after).await
+        };
+        let position =
+            |token: &OwnedToken| (token.entry.issued.as_millisecond(), token.entry.id.clone());
+        let listed = page(request, fetch, position, |token| {
+            token.holder.is_reached(&reach)
+        })
+        .await?;
+        Ok(listed.map(|token| token.entry))
+    }
+
+    /// Access tokens that have not expired, newest first, as many as fit on the longest page.
     ///
     /// # Errors
     /// When the database is unavailable.
@@ -18,7 +45,8 @@ impl Administration {
         client_id: Option<&str>,
         user_id: Option<&str>,
     ) -> Result<Vec<TokenEntry>, Error> {
-        Ok(revocations::unexpired(&self.db, self.clock.now(), client_id, user_id).await?)
+        let request = PageRequest::longest();
+        Ok(self.list_tokens(client_id, user_id, &request).await?.items)
     }
 
     /// Revokes what `id` names: an access token by (the start of) its listed id, or a whole family.
@@ -28,39 +56,28 @@ impl Administration {
     pub async fn revoke_token(&self, id: &str) -> Result<(), Error> {
         let event = AuditEvent {
             token_id: id.get(..AUDITED_DIGITS).map(str::to_owned),
-            ..self.event("token.revoke")
+            ..self.event(Operation::TokenRevoke.name())
         };
+        if let Err(error) = self.permits(Operation::TokenRevoke) {
+            return self.refuse(event, error).await;
+        }
         let change = ById {
             id: id.to_owned(),
             prefix: bytes_of(id),
+            reach: self.actor.reach(),
             now: self.clock.now(),
         };
         self.act(event, change).await
     }
 
-    /// Revokes all tokens and codes issued to a client.
-    ///
-    /// # Errors
-    /// When the database is unavailable.
-    pub async fn revoke_tokens_of_client(&self, client_id: &str) -> Result<(), Error> {
-        let event = AuditEvent {
-            client_id: Some(client_id.to_owned()),
-            ..self.event("token.revoke")
-        };
-        self.act(event, OfClient(client_id.to_owned(), self.clock.now()))
-            .await
-    }
-
     /// Revokes all tokens and codes issued on behalf of a user.
     ///
     /// # Errors
-    /// When the database is unavailable.
-    pub async fn revoke_tokens_of_user(&self, user_id: &str) -> Result<(), Error> {
-        let event = AuditEvent {
-            subject: Some(user_id.to_owned()),
-            ..self.event("token.revoke")
-        };
-        self.act(event, OfUser(user_id.to_owned(), self.clock.now()))
+    /// [`Error::NotFound`].
+    pub async fn revoke_tokens_of_user(&self, username: &str) -> Result<(), Error> {
+        let change = |id: &str| OfUser(id.to_owned(), self.clock.now());
+        let operation = Operation::UserRevokeTokens;
+        self.act_on_user(operation, Effect::Harmless, username, change)
             .await
     }
 }
@@ -76,17 +93,19 @@ fn bytes_of(id: &str) -> Option<Vec<u8>> {
 struct ById {
     id: String,
     prefix: Option<Vec<u8>>,
+    reach: Reach,
     now: Timestamp,
 }
 
 impl Change for ById {
     async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
-        if revocations::revoke_family(tx, &self.id, self.now).await? {
-            return Ok(Ok(()));
-        }
-        let revoked = match &self.prefix {
-            Some(prefix) => revocations::revoke_by_id(tx, prefix, self.now).await?,
-            None => false,
+        let revoked = match revocations::holder_of_family(tx, &self.id).await? {
+            Some(holder) if holder.is_reached(&self.reach) => {
+                revocations::revoke_family(tx, &self.id, self.now).await?
+            }
+            // Somebody else's is not there.
+            Some(_) => false,
+            None => self.revoke_access(tx).await?,
         };
         Ok(if revoked {
             Ok(())
@@ -96,12 +115,34 @@ impl Change for ById {
     }
 }
 
-struct OfClient(String, Timestamp);
+impl ById {
+    /// By the start of the id, if that names one token alone.
+    async fn revoke_access(&self, tx: &mut Transaction<'_>) -> Result<bool, storage::Error> {
+        let Some(prefix) = &self.prefix else {
+            return Ok(false);
+        };
+        match revocations::holders_of_access(tx, prefix).await?.as_slice() {
+            [holder] if holder.is_reached(&self.reach) => {
+                revocations::revoke_by_id(tx, prefix, self.now).await
+            }
+            _ => Ok(false),
+        }
+    }
+}
 
-impl Change for OfClient {
-    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
-        revocations::revoke_client(tx, &self.0, self.1).await?;
-        Ok(Ok(()))
+impl Holder {
+    /// A person's token is the person's, whoever's client it went to.
+    fn is_reached(&self, reach: &Reach) -> bool {
+        let rights = if self.is_person {
+            &self.user_rights
+        } else {
+            &self.client_rights
+        };
+        match rights {
+            Some(rights) => reach.covers(rights),
+            // The holder is gone.
+            None => reach.is_all(),
+        }
     }
 }
 

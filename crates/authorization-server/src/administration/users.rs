@@ -6,9 +6,12 @@ mod tests;
 use oauth::{Scope, Secret, SecretHash};
 use storage::{AuditEvent, Transaction};
 
+use super::decision::Operation;
+use super::page::{Page, PageRequest, page};
+use super::target::{Effect, OnUser};
 use super::{Administration, Change, Error, validation};
 use crate::password::{self, Buffer, Rule};
-use crate::registration::{ResourceOwner, Rights};
+use crate::registration::{OrganizationAccess, ResourceOwner, Rights};
 use crate::resource_owner::normal;
 use crate::store::throttle::Kind;
 use crate::store::{
@@ -33,40 +36,106 @@ pub struct NewUser {
     pub note: Option<String>,
 }
 
+/// What of a person can be changed; all of it takes the place of what was there.
+#[derive(Debug, Clone)]
+pub struct UserChange {
+    /// `registrar`, `clerk`, `auditor` or `administrator`.
+    pub role: String,
+    /// The most that the person can allow a client.
+    pub scope: String,
+    /// What the person reaches.
+    pub rights: Rights,
+    /// For the operator.
+    pub note: Option<String>,
+}
+
+/// Which people to list. Absent members do not filter.
+#[derive(Debug, Clone, Default)]
+pub struct UserFilter {
+    /// Part of the username.
+    pub username: Option<String>,
+    /// With this role.
+    pub role: Option<String>,
+    /// Of this organization.
+    pub organization: Option<String>,
+    /// Disabled or enabled.
+    pub disabled: Option<bool>,
+}
+
 impl Administration {
     /// Registers a person.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::Exists`].
+    /// [`Error::Invalid`], [`Error::Exists`]; [`Error::Forbidden`] for more than the actor has himself.
     pub async fn add_user(&self, new: NewUser) -> Result<ResourceOwner, Error> {
         let username = normal(&new.username);
         name(&username)?;
-        if !ROLES.contains(&new.role.as_str()) {
-            return Err(Error::invalid(
-                "role",
-                format!("must be one of {}", ROLES.join(", ")),
-            ));
-        }
-        validation::rights(&new.rights, &self.jurisdictions)?;
-        let scope =
-            Scope::parse(&new.scope).map_err(|_| Error::invalid("scope", "cannot be read"))?;
+        let change = UserChange {
+            role: new.role,
+            scope: new.scope,
+            rights: new.rights,
+            note: new.note,
+        };
+        let id = format!("u-{}", identifier(&self.random));
+        let event = self.user_event(Operation::UserAdd, &id);
+        let scope = match self.checked(Operation::UserAdd, &change) {
+            Ok(scope) => scope,
+            Err(error) => return self.refuse(event, error).await,
+        };
         let hash = self
             .hash(&new.password, &username, Rule::OnlyFactor)
             .await?;
         let owner = ResourceOwner {
-            id: format!("u-{}", identifier(&self.random)),
+            id,
             username,
-            role: new.role,
+            role: change.role,
             scope,
-            rights: new.rights,
+            rights: change.rights,
             disabled: false,
             short_password: false,
-            note: new.note,
+            note: change.note,
             created: self.clock.now(),
         };
-        let event = self.user_event("user.add", &owner.id);
         self.act(event, Add(owner.clone(), hash)).await?;
         Ok(owner)
+    }
+
+    /// Gives a person another role, scope, rights and note. They hold for what was issued before as well.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NotFound`], [`Error::Changed`]; [`Error::Forbidden`] for more than the actor has
+    /// himself, and for oneself; [`Error::InUse`] for the last administrator.
+    pub async fn change_user(
+        &self,
+        username: &str,
+        change: UserChange,
+    ) -> Result<ResourceOwner, Error> {
+        let before = self.user(username).await?;
+        let event = self.user_event(Operation::UserChange, &before.id);
+        let scope = match self
+            .not_oneself(&before.id)
+            .and_then(|()| self.checked(Operation::UserChange, &change))
+        {
+            Ok(scope) => scope,
+            Err(error) => return self.refuse(event, error).await,
+        };
+        let keeps = change.role == "administrator"
+            && change.rights.organization_access == OrganizationAccess::All;
+        let effect = if keeps {
+            Effect::HandsOver
+        } else {
+            Effect::Rewrites
+        };
+        let after = ResourceOwner {
+            role: change.role,
+            scope,
+            rights: change.rights,
+            note: change.note,
+            ..before
+        };
+        let work = OnUser::new(&self.actor, effect, &after.id, Rewrite(after.clone()));
+        self.act(event, work).await?;
+        self.user(username).await
     }
 
     /// All people.
@@ -74,7 +143,45 @@ impl Administration {
     /// # Errors
     /// When the database is unavailable.
     pub async fn users(&self) -> Result<Vec<ResourceOwner>, Error> {
-        Ok(users::all(&self.db).await?)
+        let mut all = users::all(&self.db).await?;
+        let reach = self.actor.reach();
+        all.retain(|user| reach.covers(&user.rights));
+        Ok(all)
+    }
+
+    /// People by name, in pages.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor or limit.
+    pub async fn list_users(
+        &self,
+        filter: &UserFilter,
+        request: &PageRequest,
+    ) -> Result<Page<ResourceOwner>, Error> {
+        let reach = self.actor.reach();
+        let part = filter.username.as_deref().map(normal);
+        let keep = |user: &ResourceOwner| {
+            let organization = user.rights.organization.as_ref();
+            reach.covers(&user.rights)
+                && part
+                    .as_ref()
+                    .is_none_or(|part| user.username.contains(part))
+                && filter.role.as_ref().is_none_or(|role| *role == user.role)
+                && filter
+                    .organization
+                    .as_ref()
+                    .is_none_or(|it| Some(it) == organization)
+                && filter.disabled.is_none_or(|it| it == user.disabled)
+        };
+        let fetch = async |after: Option<&String>| {
+            users::after(
+                &self.db,
+                after.map_or("", String::as_str),
+                reach.organization(),
+            )
+            .await
+        };
+        page(request, fetch, |user| user.username.clone(), keep).await
     }
 
     /// One person, by name.
@@ -83,69 +190,99 @@ impl Administration {
     /// [`Error::NotFound`].
     pub async fn user(&self, username: &str) -> Result<ResourceOwner, Error> {
         let found = users::find_by_username(&self.db, &normal(username)).await?;
-        found.map(|user| user.owner).ok_or(Error::NotFound("user"))
+        self.reached(found.map(|user| user.owner))
+    }
+
+    /// One person, by id (`sub`).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn user_by_id(&self, id: &str) -> Result<ResourceOwner, Error> {
+        self.reached(users::find(&self.db, id).await?)
+    }
+
+    fn reached(&self, found: Option<ResourceOwner>) -> Result<ResourceOwner, Error> {
+        let reach = self.actor.reach();
+        found
+            .filter(|user| reach.covers(&user.rights))
+            .ok_or(Error::NotFound("user"))
     }
 
     /// Disables a person: sessions and tokens end at once. Or enables again; what has ended stays ended.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`Error::NotFound`]; [`Error::Forbidden`] for oneself, [`Error::InUse`] for the last administrator.
     pub async fn set_user_disabled(&self, username: &str, disabled: bool) -> Result<(), Error> {
-        let id = self.user(username).await?.id;
-        let action = if disabled {
-            "user.disable"
+        let (operation, effect) = if disabled {
+            (Operation::UserDisable, Effect::ShutsOut)
         } else {
-            "user.enable"
+            (Operation::UserEnable, Effect::Harmless)
         };
-        self.act(
-            self.user_event(action, &id),
-            SetDisabled {
-                now: self.clock.now(),
-                id,
-                disabled,
-            },
-        )
-        .await
+        let change = |id: &str| SetDisabled {
+            now: self.clock.now(),
+            id: id.to_owned(),
+            disabled,
+        };
+        self.act_on_user(operation, effect, username, change).await
     }
 
     /// Gives a person another password, of at least 8 characters beside a second factor and 15 without; sessions and
     /// tokens end at once.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::NotFound`].
+    /// [`Error::Invalid`], [`Error::NotFound`]; [`Error::Forbidden`] for oneself: that is what the account page is for.
     pub async fn set_user_password(&self, username: &str, password: &Secret) -> Result<(), Error> {
         let owner = self.user(username).await?;
         let rule = Rule::of(self.has_second_factor(&owner.id).await?);
         let hash = self.hash(password, &owner.username, rule).await?;
-        let event = self.user_event("user.set-password", &owner.id);
-        self.act(
-            event,
-            SetPassword {
-                now: self.clock.now(),
-                id: owner.id,
-                account: account(&owner.username),
-                short: password::is_short(password),
-                hash,
-            },
-        )
-        .await
+        let change = |id: &str| SetPassword {
+            now: self.clock.now(),
+            id: id.to_owned(),
+            account: account(&owner.username),
+            short: password::is_short(password),
+            hash,
+        };
+        let operation = Operation::UserSetPassword;
+        self.act_on_user(operation, Effect::HandsOver, username, change)
+            .await
     }
 
     /// Takes a person's second factor and recovery codes away, for one who has lost them; sessions and tokens end
     /// at once.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also when there is no second factor.
+    /// [`Error::NotFound`], also when there is no second factor; [`Error::Forbidden`] for oneself.
     pub async fn reset_second_factor(&self, username: &str) -> Result<(), Error> {
-        let id = self.user(username).await?.id;
-        self.act(
-            self.user_event("user.reset-second-factor", &id),
-            ResetSecondFactor {
-                now: self.clock.now(),
-                id,
-            },
-        )
-        .await
+        let change = |id: &str| ResetSecondFactor {
+            now: self.clock.now(),
+            id: id.to_owned(),
+        };
+        let operation = Operation::UserResetSecondFactor;
+        self.act_on_user(operation, Effect::HandsOver, username, change)
+            .await
+    }
+
+    /// Forgets a person's failed sign-ins, so that the next one is not held up.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn unlock_user(&self, username: &str) -> Result<(), Error> {
+        let account = account(&normal(username));
+        let change = |_: &str| Unlock(account);
+        let operation = Operation::UserUnlock;
+        self.act_on_user(operation, Effect::Harmless, username, change)
+            .await
+    }
+
+    /// Ends all sessions of a person, who may sign in again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn end_sessions_of_user(&self, username: &str) -> Result<(), Error> {
+        let change = |id: &str| EndSessions(id.to_owned());
+        let operation = Operation::UserEndSessions;
+        self.act_on_user(operation, Effect::Harmless, username, change)
+            .await
     }
 
     /// Whether a person signs in with a second factor.
@@ -159,29 +296,86 @@ impl Administration {
     /// Removes a person with sessions and tokens.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`Error::NotFound`]; [`Error::Forbidden`] for oneself, [`Error::InUse`] for the last administrator.
     pub async fn delete_user(&self, username: &str) -> Result<(), Error> {
-        let id = self.user(username).await?.id;
-        self.act(
-            self.user_event("user.delete", &id),
-            Delete {
-                now: self.clock.now(),
-                id,
-            },
-        )
-        .await
+        let change = |id: &str| Delete {
+            now: self.clock.now(),
+            id: id.to_owned(),
+        };
+        let operation = Operation::UserRemove;
+        self.act_on_user(operation, Effect::ShutsOut, username, change)
+            .await
     }
 
-    pub(super) fn user_event(&self, action: &str, id: &str) -> AuditEvent {
+    /// Does something to a person within reach, and records it.
+    pub(super) async fn act_on_user<C: Change>(
+        &self,
+        operation: Operation,
+        effect: Effect,
+        username: &str,
+        change: impl FnOnce(&str) -> C,
+    ) -> Result<(), Error> {
+        let id = self.user(username).await?.id;
+        let event = self.user_event(operation, &id);
+        let allowed = match effect {
+            Effect::Harmless => Ok(()),
+            _ => self.not_oneself(&id),
+        };
+        if let Err(error) = self.permits(operation).and(allowed) {
+            return self.refuse(event, error).await;
+        }
+        let change = change(&id);
+        self.act(event, OnUser::new(&self.actor, effect, &id, change))
+            .await
+    }
+
+    /// The scope of a person that keeps all rules and that the actor may make.
+    fn checked(&self, operation: Operation, change: &UserChange) -> Result<Scope, Error> {
+        self.permits(operation)?;
+        if !ROLES.contains(&change.role.as_str()) {
+            return Err(Error::invalid(
+                "role",
+                format!("must be one of {}", ROLES.join(", ")),
+            ));
+        }
+        if let Some(note) = &change.note {
+            validation::text("note", note)?;
+        }
+        validation::rights(&change.rights, &self.jurisdictions)?;
+        let scope =
+            Scope::parse(&change.scope).map_err(|_| Error::invalid("scope", "cannot be read"))?;
+        self.gives(&change.rights, &scope)?;
+        Ok(scope)
+    }
+
+    /// Nobody lifts himself, or shuts himself out: a session that was left open does neither.
+    pub(super) fn not_oneself(&self, id: &str) -> Result<(), Error> {
+        match self
+            .actor
+            .permit
+            .as_ref()
+            .and_then(|permit| permit.person())
+        {
+            Some(own) if own == id => Err(Error::Forbidden("this is your own account")),
+            _ => Ok(()),
+        }
+    }
+
+    fn user_event(&self, operation: Operation, id: &str) -> AuditEvent {
         AuditEvent {
             record_id: None,
             token_id: None,
             reason: Some(format!("user {id}")),
-            ..self.event(action)
+            ..self.event(operation.name())
         }
     }
 
-    async fn hash(&self, password: &Secret, username: &str, rule: Rule) -> Result<String, Error> {
+    pub(super) async fn hash(
+        &self,
+        password: &Secret,
+        username: &str,
+        rule: Rule,
+    ) -> Result<String, Error> {
         password::choose(password, username, rule)
             .await
             .map_err(|why| Error::invalid("password", why))?;
@@ -211,6 +405,38 @@ impl Change for Add {
         } else {
             Err(Error::Exists("username"))
         })
+    }
+}
+
+struct Rewrite(ResourceOwner);
+
+impl Change for Rewrite {
+    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        let changed = users::change(tx, &self.0).await?;
+        Ok(if changed {
+            Ok(())
+        } else {
+            Err(Error::NotFound("user"))
+        })
+    }
+}
+
+struct Unlock(SecretHash);
+
+impl Change for Unlock {
+    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        throttle::forget(tx, Kind::Account, &self.0).await?;
+        Ok(Ok(()))
+    }
+}
+
+struct EndSessions(String);
+
+impl Change for EndSessions {
+    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
+        second_factors::delete_pending_of_user(tx, &self.0).await?;
+        sessions::delete_of_user(tx, &self.0).await?;
+        Ok(Ok(()))
     }
 }
 

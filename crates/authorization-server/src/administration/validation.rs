@@ -211,6 +211,17 @@ async fn audiences(administration: &Administration, new: &NewClient) -> Result<(
             "are needed for grants, and only for them",
         ));
     }
+    let own = |wanted: &String| administration.is_own_audience(wanted);
+    if new.audiences.iter().any(own) {
+        // A token for several audiences is one that each of them could use at the others (RFC 9700 section 4.9.2).
+        return match new.audiences.as_slice() {
+            [_] => Ok(()),
+            _ => Err(Error::invalid(
+                "audiences",
+                "a client of the administration API has no other audience",
+            )),
+        };
+    }
     for wanted in &new.audiences {
         if resource_servers::find(&administration.db, wanted)
             .await?

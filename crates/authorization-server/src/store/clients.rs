@@ -6,6 +6,7 @@ use oauth::jose::Algorithm;
 use storage::{Db, Error, Row, Transaction, Value};
 
 use super::{list, list_text, rights, scope, unreadable};
+use crate::administration::CHUNK;
 use crate::registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, Profile, Protocol,
 };
@@ -55,6 +56,31 @@ pub(crate) async fn find_evenly(db: &Db, client_id: &str) -> Result<Option<Clien
 /// All clients by id.
 pub(crate) async fn all(db: &Db) -> Result<Vec<Client>, Error> {
     db.select(ALL, vec![], read).await
+}
+
+/// Clients after this id, in order, as many as a list reads at once; of one organization, if one is given.
+pub(crate) async fn after(
+    db: &Db,
+    client_id: &str,
+    organization: Option<&str>,
+) -> Result<Vec<Client>, Error> {
+    let limit = i64::try_from(CHUNK).unwrap_or(i64::MAX);
+    let (sql, parameters) = match organization {
+        None => (AFTER, vec![client_id.into(), limit.into()]),
+        Some(organization) => (
+            AFTER_WITHIN,
+            vec![client_id.into(), organization.into(), limit.into()],
+        ),
+    };
+    db.select(sql, parameters, read).await
+}
+
+/// A client whose row the transaction holds by [`lock`].
+pub(crate) async fn find_locked(
+    tx: &mut Transaction<'_>,
+    client_id: &str,
+) -> Result<Option<Client>, Error> {
+    tx.find(FIND, &[client_id.into()], read).await
 }
 
 /// Whether the client has this secret, and that one has not expired. An unknown client costs the same
@@ -302,6 +328,16 @@ const ALL: &str = "SELECT client_id, name, authentication, assertion_audience, g
     jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
     introspection_signed_response_alg, require_pushed_authorization_requests \
     FROM client ORDER BY client_id";
+const AFTER: &str = "SELECT client_id, name, authentication, assertion_audience, grant_types, \
+    redirect_uris, scope, audiences, organization, organization_access, jurisdictions, record_types, \
+    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
+    introspection_signed_response_alg, require_pushed_authorization_requests \
+    FROM client WHERE client_id > $1 ORDER BY client_id LIMIT $2";
+const AFTER_WITHIN: &str = "SELECT client_id, name, authentication, assertion_audience, grant_types, \
+    redirect_uris, scope, audiences, organization, organization_access, jurisdictions, record_types, \
+    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
+    introspection_signed_response_alg, require_pushed_authorization_requests \
+    FROM client WHERE client_id > $1 AND organization = $2 ORDER BY client_id LIMIT $3";
 const HAS_SECRET: &str = "SELECT id FROM client_secret WHERE client_id = $1 AND secret_hash = $2 \
     AND (expires_ms IS NULL OR expires_ms > $3)";
 const SECRETS: &str = "SELECT id, name, created_ms, expires_ms FROM client_secret \

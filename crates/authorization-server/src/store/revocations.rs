@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use oauth::{Scope, SecretHash};
 use storage::{Db, Error, Row, Transaction, Value};
 
-use super::{hexadecimal, list, scope};
+use super::{hexadecimal, list, rights, scope};
+use crate::administration::CHUNK;
+use crate::registration::Rights;
 
 /// An access token as it is listed: never its value.
 #[derive(Debug, Clone)]
@@ -170,13 +172,30 @@ pub(crate) async fn revoke_by_id(
         == 1)
 }
 
-/// Access tokens that have not expired, newest first.
+/// Whose a token is.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder {
+    pub(crate) is_person: bool,
+    /// `None` when the person is gone, or there is none.
+    pub(crate) user_rights: Option<Rights>,
+    /// `None` when the client is gone.
+    pub(crate) client_rights: Option<Rights>,
+}
+
+/// A listed token and whose it is.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnedToken {
+    pub(crate) entry: TokenEntry,
+    pub(crate) holder: Holder,
+}
+
+/// Access tokens that have not expired, newest first: those after an issue time and id, as many as a list reads at once.
 pub(crate) async fn unexpired(
     db: &Db,
     now: Timestamp,
-    client_id: Option<&str>,
-    user_id: Option<&str>,
-) -> Result<Vec<TokenEntry>, Error> {
+    (client_id, user_id): (Option<&str>, Option<&str>),
+    after: Option<&(i64, String)>,
+) -> Result<Vec<OwnedToken>, Error> {
     let mut sql = UNEXPIRED.to_owned();
     let mut parameters: Vec<Value> = vec![now.into()];
     for (column, wanted) in [
@@ -189,8 +208,58 @@ pub(crate) async fn unexpired(
             sql.push_str(&parameters.len().to_string());
         }
     }
-    sql.push_str(" ORDER BY t.issued_ms DESC, t.token_hash LIMIT 1000");
-    db.select(sql, parameters, read_entry).await
+    if let Some((issued_ms, id)) = after {
+        let (_, last) = range_of(&bytes_of(id).unwrap_or_default());
+        parameters.extend([Value::Integer(*issued_ms), last.into()]);
+        let (first, second) = (parameters.len() - 1, parameters.len());
+        sql.push_str(&format!(
+            " AND (t.issued_ms < ${first} OR (t.issued_ms = ${first} AND t.token_hash > ${second}))"
+        ));
+    }
+    sql.push_str(&format!(
+        " ORDER BY t.issued_ms DESC, t.token_hash LIMIT {CHUNK}"
+    ));
+    let read = |row: &Row<'_>| {
+        Ok(OwnedToken {
+            entry: read_entry(row)?,
+            holder: read_holder(row, 10)?,
+        })
+    };
+    db.select(sql, parameters, read).await
+}
+
+/// Whose a family is; `None` if there is none such.
+pub(crate) async fn holder_of_family(
+    tx: &mut Transaction<'_>,
+    family_id: &str,
+) -> Result<Option<Holder>, Error> {
+    tx.find(HOLDER_OF_FAMILY, &[family_id.into()], |row| {
+        read_holder(row, 0)
+    })
+    .await
+}
+
+/// Whose the access tokens are whose hash starts with these bytes; two at most.
+pub(crate) async fn holders_of_access(
+    tx: &mut Transaction<'_>,
+    id: &[u8],
+) -> Result<Vec<Holder>, Error> {
+    let (low, high) = range_of(id);
+    tx.select(HOLDERS_OF_ACCESS, &[low.into(), high.into()], |row| {
+        read_holder(row, 0)
+    })
+    .await
+}
+
+/// Reads the user's id as the token has it, the user's id and rights if there is one, and the client's.
+fn read_holder(row: &Row<'_>, first: usize) -> Result<Holder, Error> {
+    let user = row.optional_text(first + 1)?.is_some();
+    let client = row.optional_text(first + 6)?.is_some();
+    Ok(Holder {
+        is_person: row.optional_text(first)?.is_some(),
+        user_rights: user.then(|| rights(row, first + 2)).transpose()?,
+        client_rights: client.then(|| rights(row, first + 7)).transpose()?,
+    })
 }
 
 fn read_entry(row: &Row<'_>) -> Result<TokenEntry, Error> {
@@ -240,6 +309,12 @@ pub(crate) fn bytes_of(id: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
+/// The first and the last hash with this listed id (all of it); `None` if it is none.
+pub(crate) fn range_of_id(id: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    let prefix = bytes_of(id).filter(|bytes| bytes.len() == ID_BYTES)?;
+    Some(range_of(&prefix))
+}
+
 fn range_of(prefix: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let padded = |fill: u8| {
         let mut bytes = prefix.to_vec();
@@ -282,6 +357,28 @@ const ACCESS_OF_CLIENT: &str =
     "UPDATE access_token SET revoked_ms = $1 WHERE client_id = $2 AND revoked_ms IS NULL";
 const ACCESS_IN_RANGE: &str =
     "SELECT token_hash FROM access_token WHERE token_hash >= $1 AND token_hash <= $2 LIMIT 2";
-const UNEXPIRED: &str = "SELECT t.token_hash, t.family_id, t.client_id, t.user_id, t.scope, \
-    t.audiences, t.issued_ms, t.expires_ms, t.revoked_ms, f.revoked_ms FROM access_token t \
-    LEFT JOIN token_family f ON f.id = t.family_id WHERE t.expires_ms > $1";
+macro_rules! holder {
+    ($columns:literal, $of:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            "t.user_id, u.id, u.organization, u.organization_access, u.jurisdictions, u.record_types, ",
+            "c.client_id, c.organization, c.organization_access, c.jurisdictions, c.record_types FROM ",
+            $of,
+            " t LEFT JOIN resource_owner u ON u.id = t.user_id LEFT JOIN client c ON c.client_id = t.client_id ",
+            $rest
+        )
+    };
+}
+const UNEXPIRED: &str = holder!(
+    "t.token_hash, t.family_id, t.client_id, t.user_id, t.scope, t.audiences, t.issued_ms, t.expires_ms, \
+     t.revoked_ms, f.revoked_ms, ",
+    "access_token",
+    "LEFT JOIN token_family f ON f.id = t.family_id WHERE t.expires_ms > $1"
+);
+const HOLDER_OF_FAMILY: &str = holder!("", "token_family", "WHERE t.id = $1");
+const HOLDERS_OF_ACCESS: &str = holder!(
+    "",
+    "access_token",
+    "WHERE t.token_hash >= $1 AND t.token_hash <= $2 LIMIT 2"
+);

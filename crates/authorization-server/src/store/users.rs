@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use storage::{Db, Error, Row, Transaction};
 
 use super::{list_text, rights, scope};
+use crate::administration::CHUNK;
 use crate::{ResourceOwner, password};
 
 /// A person with the password's hash.
@@ -57,6 +58,55 @@ pub(crate) async fn set_rights(
 
 pub(crate) async fn all(db: &Db) -> Result<Vec<ResourceOwner>, Error> {
     db.select(ALL, Vec::new(), |row| Ok(read(row)?.owner)).await
+}
+
+/// People after this name, in order, as many as a list reads at once; of one organization, if one is given.
+pub(crate) async fn after(
+    db: &Db,
+    username: &str,
+    organization: Option<&str>,
+) -> Result<Vec<ResourceOwner>, Error> {
+    let limit = i64::try_from(CHUNK).unwrap_or(i64::MAX);
+    let (sql, parameters) = match organization {
+        None => (AFTER, vec![username.into(), limit.into()]),
+        Some(organization) => (
+            AFTER_WITHIN,
+            vec![username.into(), organization.into(), limit.into()],
+        ),
+    };
+    db.select(sql, parameters, |row| Ok(read(row)?.owner)).await
+}
+
+/// A person whose row nobody else changes until the transaction ends.
+pub(crate) async fn lock(
+    tx: &mut Transaction<'_>,
+    id: &str,
+) -> Result<Option<ResourceOwner>, Error> {
+    tx.execute(LOCK, &[id.into()]).await?;
+    Ok(tx.find(BY_ID, &[id.into()], read).await?.map(|it| it.owner))
+}
+
+/// Whether somebody else than this person administers all organizations.
+pub(crate) async fn has_other_chief(tx: &mut Transaction<'_>, id: &str) -> Result<bool, Error> {
+    Ok(tx
+        .find(OTHER_CHIEF, &[id.into()], |row| row.text(0))
+        .await?
+        .is_some())
+}
+
+/// Another role, scope, rights and note; `false` when there is none such.
+pub(crate) async fn change(tx: &mut Transaction<'_>, owner: &ResourceOwner) -> Result<bool, Error> {
+    let parameters = [
+        owner.role.as_str().into(),
+        owner.scope.to_string().into(),
+        owner.rights.organization.as_deref().into(),
+        owner.rights.organization_access.as_str().into(),
+        list_text(&owner.rights.jurisdictions).into(),
+        list_text(&owner.rights.record_types).into(),
+        owner.note.as_deref().into(),
+        owner.id.as_str().into(),
+    ];
+    Ok(tx.execute(CHANGE, &parameters).await? == 1)
 }
 
 /// `false` when the name is taken.
@@ -153,6 +203,14 @@ macro_rules! select {
 const BY_USERNAME: &str = select!("WHERE username = $1");
 const BY_ID: &str = select!("WHERE id = $1");
 const ALL: &str = select!("ORDER BY username");
+const AFTER: &str = select!("WHERE username > $1 ORDER BY username LIMIT $2");
+const AFTER_WITHIN: &str =
+    select!("WHERE username > $1 AND organization = $2 ORDER BY username LIMIT $3");
+const LOCK: &str = "UPDATE resource_owner SET disabled = disabled WHERE id = $1";
+const OTHER_CHIEF: &str = "SELECT id FROM resource_owner WHERE role = 'administrator' \
+    AND organization_access = 'all' AND NOT disabled AND id <> $1 LIMIT 1";
+const CHANGE: &str = "UPDATE resource_owner SET role = $1, scope = $2, organization = $3, \
+    organization_access = $4, jurisdictions = $5, record_types = $6, note = $7 WHERE id = $8";
 const INSERT: &str = "INSERT INTO resource_owner (id, username, password_hash, role, scope, organization, \
     organization_access, jurisdictions, record_types, disabled, note, created_ms, password_changed_ms) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";

@@ -1,0 +1,73 @@
+//! Whom and what an administrator reaches: all organizations, or the own one within the own rights.
+
+use storage::AuditEvent;
+
+use crate::registration::{OrganizationAccess, Rights};
+
+/// How far an administrator reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All organizations.
+    All,
+    /// One organization, its jurisdictions and record types; without an organization nothing.
+    Within(Rights),
+}
+
+impl Reach {
+    /// The reach of whoever has these rights.
+    pub(crate) fn of(rights: &Rights) -> Self {
+        match rights.organization_access {
+            OrganizationAccess::All => Self::All,
+            OrganizationAccess::Own => Self::Within(rights.clone()),
+        }
+    }
+
+    pub(crate) fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Within(own) if own.organization.is_none())
+    }
+
+    /// The one organization, to narrow a query by; [`Reach::covers`] still decides on every row.
+    pub(crate) fn organization(&self) -> Option<&str> {
+        match self {
+            Self::All => None,
+            // An empty text is no organization's name.
+            Self::Within(own) => Some(own.organization.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// Whether somebody or something with these rights is reached, or such rights could be given.
+    pub(crate) fn covers(&self, rights: &Rights) -> bool {
+        let own = match self {
+            Self::All => return true,
+            Self::Within(own) => own,
+        };
+        own.organization.is_some()
+            && own.organization == rights.organization
+            && rights.organization_access == OrganizationAccess::Own
+            && is_within(&rights.jurisdictions, &own.jurisdictions)
+            && is_within(&rights.record_types, &own.record_types)
+    }
+
+    /// Whether an audit row may be read: what the own organization did, in jurisdictions and with record types of its own.
+    pub(crate) fn covers_event(&self, event: &AuditEvent) -> bool {
+        let own = match self {
+            Self::All => return true,
+            Self::Within(own) => own,
+        };
+        let known = |value: &Option<String>, all: &[String]| {
+            value.as_ref().is_none_or(|value| all.contains(value))
+        };
+        own.organization.is_some()
+            && own.organization == event.organization
+            && known(&event.jurisdiction, &own.jurisdictions)
+            && known(&event.record_type, &own.record_types)
+    }
+}
+
+fn is_within(items: &[String], all: &[String]) -> bool {
+    items.iter().all(|item| all.contains(item))
+}
