@@ -212,6 +212,10 @@ async function forApplication() {
   check(users.length === 2, `still one person: ${users.map((user) => user.username)}`);
   await page.goto(`${office}/account`);
   check(/jane\.doe@state\.example/.test(await text(page)), "signed in to the account");
+  check(/your organization signs you in/.test(await text(page)), "the account offers no password");
+  await accessible(page, "account of who signs in there");
+  await narrow(page, "account of who signs in there");
+  await shot(page, "upstream-account");
   await ended(visit);
 }
 

@@ -142,6 +142,10 @@ impl OfProvider<'_, '_> {
                 self.found.at(offset, &text);
             }
         }
+        self.values(provider);
+    }
+
+    fn values(&mut self, provider: &IdentityProvider) {
         if provider
             .organization
             .as_ref()

@@ -5,7 +5,7 @@ use storage::{AuditEvent, Transaction};
 use super::decision::Operation;
 use super::target::{Effect, OnUser};
 use super::users::end_all;
-use super::{Administration, Change, Error, validation};
+use super::{Administration, Change, Error};
 use crate::store::federated::{self, FederatedIdentity};
 
 impl Administration {
@@ -20,7 +20,12 @@ impl Administration {
         issuer: &str,
         subject: &str,
     ) -> Result<(), Error> {
-        validation::text("subject", subject)?;
+        let printable = subject.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        // OpenID Connect Core section 2.
+        if subject.trim().is_empty() || subject.len() > 255 || !printable {
+            let rule = "must be 1 to 255 printable ASCII characters";
+            return Err(Error::invalid("subject", rule));
+        }
         let id = self.user(username).await?.id;
         let change = Link {
             id: id.clone(),

@@ -110,6 +110,7 @@ impl Refused {
 
     fn words(&self) -> (&'static str, &'static str) {
         match self {
+            Self::Unmapped(why) => why.words(),
             Self::Over => (
                 "This sign-in is over",
                 "It was finished, it has expired, or it was begun in another browser. Go back to the application and start again.",
@@ -134,18 +135,6 @@ impl Refused {
                 "Sign in there once more",
                 "What you want to do needs a sign-in from just now, and {} did not say that there was one. Sign out there, then try again.",
             ),
-            Self::Unmapped(Unmapped::NoRoleClaim | Unmapped::NoRole) => (
-                "Your account has no role here",
-                "You signed in at {}, but your account there is in no group that may work here. Ask your administrator to put it into the right group, then sign in again.",
-            ),
-            Self::Unmapped(Unmapped::SeveralRoles) => (
-                "Your account has several roles",
-                "Your account at {} is in groups that stand for different roles here, and a person has one. Ask your administrator to take it out of all but one of them, then sign in again.",
-            ),
-            Self::Unmapped(_) => (
-                "Something is missing in your account",
-                "{} did not tell what this site needs to know about you: a usable name, your organization, or the records that you may see. Tell your administrator, with the reference below.",
-            ),
             Self::Taken { .. } => (
                 "This username is taken",
                 "You signed in at {} as {}, and this site has an account of that name that is not connected with it. If it is yours, ask your administrator here to connect the two; they need the identifier below.",
@@ -162,7 +151,26 @@ impl Refused {
     }
 }
 
-impl std::convert::From<IdTokenError> for Refused {
+impl Unmapped {
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoRoleClaim | Self::NoRole => (
+                "Your account has no role here",
+                "You signed in at {}, but your account there is in no group that may work here. Ask your administrator to put it into the right group, then sign in again.",
+            ),
+            Self::SeveralRoles => (
+                "Your account has several roles",
+                "Your account at {} is in groups that stand for different roles here, and a person has one. Ask your administrator to take it out of all but one of them, then sign in again.",
+            ),
+            Self::Right(_) | Self::Username => (
+                "Something is missing in your account",
+                "{} did not tell what this site needs to know about you: a usable name, your organization, or the records that you may see. Tell your administrator, with the reference below.",
+            ),
+        }
+    }
+}
+
+impl From<IdTokenError> for Refused {
     fn from(error: IdTokenError) -> Self {
         match error {
             IdTokenError::AuthTime => Self::NotRecent,

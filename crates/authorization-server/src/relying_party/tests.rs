@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod doors;
 mod hostile;
 mod people;
+mod responses;
 mod sign_out;
 
 use axum::http::StatusCode;
@@ -27,6 +29,34 @@ fn token_request(there: &There) -> outbound::testing::Recorded {
     only
 }
 
+/// The request that the browser was sent with.
+fn assert_sent(there: &There, sent: &Sent) {
+    let auth = format!("{}/auth?tenant=1&", there.op.origin());
+    assert!(
+        sent.page.location().starts_with(&auth),
+        "{}",
+        sent.page.location()
+    );
+    for (name, expected) in [
+        ("response_type", "code"),
+        ("response_mode", "query"),
+        ("client_id", "vro-client"),
+        (
+            "redirect_uri",
+            "https://vro.example/login/with/state/callback",
+        ),
+        ("scope", "openid profile"),
+        ("code_challenge_method", "S256"),
+        ("prompt", ""),
+        ("max_age", ""),
+        ("login_hint", ""),
+    ] {
+        assert_eq!(sent.get(name), expected, "{name}");
+    }
+    assert_eq!(sent.get("state").len(), 43);
+    assert_eq!(sent.get("nonce").len(), 43);
+}
+
 #[tokio::test]
 async fn an_application_s_request_goes_on_after_the_sign_in_there() {
     storage::testing::each_engine(&[&MIGRATIONS], |db| async move {
@@ -35,31 +65,7 @@ async fn an_application_s_request_goes_on_after_the_sign_in_there() {
         let login = browser.open(&request()).await;
         assert!(login.html.contains("Sign in with State of Example"));
         let sent = there.press(&mut browser, &login).await;
-        let auth = format!("{}/auth?tenant=1&", there.op.origin());
-        assert!(
-            sent.page.location().starts_with(&auth),
-            "{}",
-            sent.page.location()
-        );
-        for (name, expected) in [
-            ("response_type", "code"),
-            ("response_mode", "query"),
-            ("client_id", "vro-client"),
-            (
-                "redirect_uri",
-                "https://vro.example/login/with/state/callback",
-            ),
-            ("scope", "openid profile"),
-            ("code_challenge_method", "S256"),
-            ("prompt", ""),
-            ("max_age", ""),
-            ("login_hint", ""),
-        ] {
-            assert_eq!(sent.get(name), expected, "{name}");
-        }
-        assert_eq!(sent.get("state").len(), 43);
-        assert_eq!(sent.get("nonce").len(), 43);
-
+        assert_sent(&there, &sent);
         there.will_say(&there.claims(&sent, &json!({})));
         let page = there.back(&mut browser, &sent).await;
         let consent = browser.get(page.location()).await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oauth::jose::SigningKey;
 use oauth::jose::client_assertion::{self, NewAssertion};
 use oauth::pkce::CodeVerifier;
 use oauth::{BasicCredentials, Secret, strict};
@@ -67,18 +68,7 @@ fn request(
             key,
             token_endpoint_style,
         } => {
-            let new = NewAssertion {
-                client_id,
-                audience: if *token_endpoint_style {
-                    endpoints.token.as_str()
-                } else {
-                    &provider.issuer
-                },
-                token_endpoint_style: *token_endpoint_style,
-            };
-            let now = server.clock().now();
-            assertion = client_assertion::sign(key, &new, server.random(), now)
-                .map_err(|_| ours("unusable private key"))?;
+            assertion = self::assertion(server, provider, endpoints, key, *token_endpoint_style)?;
             form.push(("client_id", client_id));
             form.push(("client_assertion_type", JWT_BEARER));
             form.push(("client_assertion", &assertion));
@@ -92,6 +82,26 @@ fn request(
         None => request,
     };
     Ok(guarded(provider, request))
+}
+
+fn assertion(
+    server: &AuthorizationServer,
+    provider: &IdentityProvider,
+    endpoints: &Endpoints,
+    key: &SigningKey,
+    token_endpoint_style: bool,
+) -> Result<String, Refused> {
+    let new = NewAssertion {
+        client_id: &provider.client_id,
+        audience: if token_endpoint_style {
+            endpoints.token.as_str()
+        } else {
+            &provider.issuer
+        },
+        token_endpoint_style,
+    };
+    client_assertion::sign(key, &new, server.random(), server.clock().now())
+        .map_err(|_| Refused::Misconfigured("unusable private key".to_owned()))
 }
 
 fn read(answer: &Response) -> Result<Tokens, Refused> {

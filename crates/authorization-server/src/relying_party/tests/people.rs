@@ -120,14 +120,17 @@ async fn an_operator_connects_and_disconnects() {
     }
     let nobody = admin.link_identity("nobody", &issuer, "79").await;
     assert!(matches!(nobody, Err(Error::NotFound("user"))));
-    let empty = admin.link_identity("other", &issuer, " ").await;
-    assert!(matches!(
-        empty,
-        Err(Error::Invalid {
-            field: "subject",
-            ..
-        })
-    ));
+    for subject in ["", " ", "a\nb", "é", "x".repeat(256).as_str()] {
+        let malformed = admin.link_identity("other", &issuer, subject).await;
+        let rule = matches!(
+            malformed,
+            Err(Error::Invalid {
+                field: "subject",
+                ..
+            })
+        );
+        assert!(rule, "{subject}");
+    }
 
     let (mut browser, page) = there.sign_in(&claims).await;
     assert_eq!(page.location(), "/account", "{}", page.html);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -267,4 +268,24 @@ fn only_what_is_allowed_and_one_key_without_a_name() {
     assert_eq!(one, IdTokenError::Signature);
     let two = verify(&nameless, &both, &policy(), now()).unwrap_err();
     assert_eq!(two, IdTokenError::UnknownKey);
+}
+
+proptest! {
+    #[test]
+    fn no_input_panics_or_counts(
+        header in "\\PC{0,40}",
+        claims in "\\PC{0,80}",
+        signature in "[A-Za-z0-9_-]{0,90}",
+        whole in "\\PC{0,200}",
+    ) {
+        let key = Jwks::default();
+        let parts = format!(
+            "{}.{}.{signature}",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode(claims)
+        );
+        for jwt in [parts, whole] {
+            prop_assert!(verify(&jwt, &key, &policy(), now()).is_err());
+        }
+    }
 }
