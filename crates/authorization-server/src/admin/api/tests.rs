@@ -99,7 +99,7 @@ impl Bench {
             scope: Scope::parse(scope).unwrap(),
             audiences: audiences.clone(),
             auth_time,
-            assurance: crate::assurance::Assurance::Aal1,
+            assurance: Some(crate::assurance::Assurance::Aal1),
             created: now,
             expires: now + jiff::SignedDuration::from_hours(1),
         };
