@@ -397,18 +397,19 @@ async fn nothing_of_another_organization_is_shown() {
     let _stranger = signed_in(&bench, "stranger").await;
     let mut browser = signed_in(&bench, "administrator").await;
     let stranger = id(&bench, "stranger").await;
+    let request = crate::administration::PageRequest::longest();
+    let sessions = bench.admin.list_sessions(Some(&stranger), &request).await;
+    let session = sessions.unwrap().items.first().unwrap().id.clone();
     for place in places() {
         if is_of_whole_server(place.path) || place.path.contains("export") {
             continue;
         }
-        let path = place.path.replace(
-            "{id}",
-            if place.path.contains("clients") {
-                "strange-app"
-            } else {
-                &stranger
-            },
-        );
+        let target = match place.path {
+            path if path.contains("clients") => "strange-app",
+            path if path.contains("sessions") => session.as_str(),
+            _ => stranger.as_str(),
+        };
+        let path = place.path.replace("{id}", target);
         let page = browser.get(&path).await;
         let about_one = place.path.contains("{id}");
         let expected = if about_one {
