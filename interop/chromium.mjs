@@ -11,8 +11,9 @@ const out = process.env.OUT ?? "out";
 mkdirSync(out, { recursive: true });
 
 // Chromium trusts exactly the keys of the sandbox's certificates, nothing else: no blanket ignoring.
-const pins = Object.values(sandbox.parties).map((party) => {
-  const key = new X509Certificate(file(party.certificate)).publicKey.export({ type: "spki", format: "der" });
+const certificates = Object.values(sandbox.parties).map((party) => party.certificate);
+const pins = [...certificates, sandbox.faulty_issuer.cert].map((certificate) => {
+  const key = new X509Certificate(file(certificate)).publicKey.export({ type: "spki", format: "der" });
   return createHash("sha256").update(key).digest("base64");
 });
 export const browser = await chromium.launch({

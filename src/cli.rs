@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod admin;
 mod audit;
 mod client;
 mod client_change;
@@ -61,6 +62,8 @@ enum Command {
     InitialToken(initial_token::Args),
     /// Register and manage resource servers
     ResourceServer(resource_server::Args),
+    /// Let an administrator in: the first, another, or one who has lost the password
+    Admin(admin::Args),
     /// Register and manage people
     User(user::Args),
     /// List and end sessions
@@ -129,6 +132,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Client(args) => client::run(args).await,
         Command::InitialToken(args) => initial_token::run(args).await,
         Command::ResourceServer(args) => resource_server::run(args).await,
+        Command::Admin(args) => admin::run(args).await,
         Command::User(args) => user::run(args).await,
         Command::Session(args) => session::run(args).await,
         Command::Token(args) => token::run(args).await,

@@ -4,6 +4,7 @@
 //! whose names are relative to the configuration file.
 
 mod check;
+mod identity_provider;
 mod load;
 mod text;
 
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use check::{Mistake, check};
+pub use identity_provider::IdentityProvider;
 pub use load::{Loaded, load, set};
 pub use text::{
     AlgorithmName, AnyUrl, IssuerIdentifier, JurisdictionCode, Network, Origin, Prefix,
@@ -55,6 +57,9 @@ pub struct Config {
     /// What is logged.
     #[serde(default)]
     pub log: Log,
+    /// How the authorization server's pages look, and whom they send people to.
+    #[serde(default)]
+    pub pages: Pages,
     /// The authorization server, where it runs.
     pub authorization_server: Option<AuthorizationServer>,
     /// The resource server, where it runs.
@@ -139,6 +144,42 @@ pub struct Limits {
     pub resource_server_requests: usize,
 }
 
+/// How the pages look, and whom they send people to. Texts are plain, with line feeds where they shall stand.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pages {
+    /// Stands in the header; absent: `organization`.
+    pub name: Option<String>,
+    /// SVG or PNG, at most 100 KB.
+    pub logo_file: Option<Spanned<PathBuf>>,
+    /// Of buttons and links.
+    pub accent_color: AccentColor,
+    /// Whom to ask, at the foot of every page.
+    pub help: Option<String>,
+    /// The same in Spanish; absent: the English text.
+    pub help_es: Option<String>,
+    /// A page that helps.
+    pub help_url: Option<WebAddress>,
+    /// An address to write to.
+    pub help_email: Option<String>,
+    /// A number to call.
+    pub help_phone: Option<String>,
+    /// What everybody reads before signing in (NIST SP 800-53 AC-8).
+    pub legal_banner: Option<String>,
+    /// The same in Spanish; absent: the English text.
+    pub legal_banner_es: Option<String>,
+}
+
+/// `#rrggbb`, with a contrast of 4.5 to 1 or more.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccentColor {
+    /// Where the browser shows light pages.
+    pub light: Option<String>,
+    /// Where it shows dark ones.
+    pub dark: Option<String>,
+}
+
 /// What is logged.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -196,6 +237,12 @@ pub struct AuthorizationServer {
     /// Roles whose people sign in with a second factor only: `registrar`, `clerk`, `auditor`, `administrator`.
     #[serde(default)]
     pub second_factor_required_for: Vec<String>,
+    /// Where people may sign in instead of here.
+    #[serde(default)]
+    pub identity_providers: Vec<IdentityProvider>,
+    /// Whether people may sign in with a password of this server.
+    #[serde(default = "yes")]
+    pub password_sign_in: bool,
     /// Failed sign-ins of an account within the window before it is held.
     #[serde(default = "ten")]
     pub login_failures_per_account: u32,
@@ -355,6 +402,9 @@ impl Default for Log {
 
 fn sqlite() -> String {
     "sqlite".to_owned()
+}
+const fn yes() -> bool {
+    true
 }
 const fn ten() -> u32 {
     10

@@ -1,11 +1,13 @@
 //! A running party: its database, its roles behind one HTTPS listener, its internal listener.
 
 mod body;
+mod branding;
 mod certificate;
 mod drain;
 mod forwarded;
 mod front;
 mod gate;
+mod identity_providers;
 mod internal;
 mod listener;
 mod refusal;

@@ -121,6 +121,11 @@ fn next_steps(file: &Path, party: &NewParty) -> String {
         );
     }
     text.push_str(&format!("  vitalgate serve {config}\n"));
+    if party.preset.authorization_server {
+        text.push_str(&format!(
+            "    (prints a link that makes the first administrator; another one: vitalgate admin recover {config})\n"
+        ));
+    }
     if party.certificate.is_none() {
         text.push_str(
             "\nThe certificate comes from a development authority made for this directory (tls/ca.pem).\n",

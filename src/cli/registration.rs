@@ -1,7 +1,8 @@
 //! How registrations are shown: as the administration API shows them, member by member.
 
+use authorization_server::administration::FederatedIdentity;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A view as the object that is printed.
 pub(super) fn shown(view: &impl Serialize) -> anyhow::Result<Value> {
@@ -14,4 +15,14 @@ pub(super) fn all_shown<T, V: Serialize>(
     view: impl Fn(&T) -> V,
 ) -> anyhow::Result<Vec<Value>> {
     items.iter().map(|item| shown(&view(item))).collect()
+}
+
+/// An identity of a person as shown.
+pub(super) fn identity(identity: &FederatedIdentity) -> Value {
+    json!({
+        "issuer": identity.issuer,
+        "subject": identity.subject,
+        "created": identity.created.to_string(),
+        "used": identity.used.map(|used| used.to_string()),
+    })
 }

@@ -1,6 +1,6 @@
 //! `vitalgate serve --config FILE`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -43,6 +43,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     // Before the start: a signal that comes while it starts is not lost.
     let mut signals = Signals::new()?;
     let party = serve::start(loaded, StartOptions::default()).await?;
+    first_administrator(&party, &args.config).await?;
     signals.until_stop(&party).await;
     // Asked twice, people mean it.
     let code = tokio::select! {
@@ -50,6 +51,26 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         () = signals.stop() => ExitCode::FAILURE,
     };
     Ok(code)
+}
+
+/// Shows the link by which somebody becomes the first administrator, where there is none. On standard error, terminal
+/// or not, and never through the log: log lines go to places that more people read.
+async fn first_administrator(party: &RunningParty, config: &Path) -> anyhow::Result<()> {
+    let roles = party.roles();
+    let Some(server) = &roles.authorization_server else {
+        return Ok(());
+    };
+    let Some(link) = server.first_administrator_link().await? else {
+        return Ok(());
+    };
+    eprintln!(
+        "\nThere is no administrator yet. Open this link, once and until {}, to become the first:\n\n  {}\n\n\
+        Another one, whenever it is needed: vitalgate admin recover --config {}\n",
+        link.expires,
+        link.address.expose(),
+        config.display()
+    );
+    Ok(())
 }
 
 struct Signals {

@@ -12,8 +12,9 @@ use oauth::Secret;
 use serde_json::json;
 
 use super::output::Output;
-use super::registration::{all_shown, shown};
+use super::registration::{all_shown, identity, shown};
 use super::shell::{RightsArgs, RightsChange, Shell};
+use crate::config::Loaded;
 
 /// The command line.
 #[derive(Debug, clap::Args)]
@@ -46,6 +47,21 @@ enum Act {
     Remove { username: String },
     /// Take a lost second factor away; sessions and tokens end at once
     ResetSecondFactor { username: String },
+    /// Let a person sign in with an identity at the organization's own OpenID Provider
+    Link {
+        username: String,
+        #[command(flatten)]
+        provider: ProviderArgs,
+        /// The identifier there, which the sign-in page shows to whoever is not connected yet
+        #[arg(long)]
+        subject: String,
+    },
+    /// Take that away; sessions and tokens end at once
+    Unlink {
+        username: String,
+        #[command(flatten)]
+        provider: ProviderArgs,
+    },
     /// Give a person another password; sessions and tokens end at once
     SetPassword {
         username: String,
@@ -90,6 +106,13 @@ struct Change {
 }
 
 #[derive(Debug, clap::Args)]
+struct ProviderArgs {
+    /// Name of the provider in the configuration; or its issuer, for one that is not there any more
+    #[arg(long)]
+    provider: String,
+}
+
+#[derive(Debug, clap::Args)]
 struct PasswordArgs {
     /// Read the password from standard input (a command line would show it to every user of the machine)
     #[arg(long)]
@@ -103,6 +126,7 @@ struct PasswordArgs {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { shell, act } = args;
     let output = shell.output;
+    let loaded = shell.load()?;
     let admin = shell.administration().await?;
     match act {
         Act::Add(add) => self::add(add, &admin, output).await?,
@@ -124,7 +148,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 second_factor: Some(admin.has_second_factor(&user.id).await?),
                 ..UserView::from(&user)
             };
-            output.one(&shown(&view)?)?;
+            let mut shown = shown(&view)?;
+            let identities = admin.identities(&user.id).await?;
+            if let Some(members) = shown.as_object_mut() {
+                let identities = identities.iter().map(identity).collect();
+                members.insert("identities".to_owned(), identities);
+            }
+            output.one(&shown)?;
         }
         Act::Change(change) => self::change(*change, &admin, output).await?,
         Act::Unlock { username } => {
@@ -150,6 +180,20 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Act::ResetSecondFactor { username } => {
             admin.reset_second_factor(&username).await?;
             done(output, &username, "second factor removed")?;
+        }
+        Act::Link {
+            username,
+            provider,
+            subject,
+        } => {
+            let issuer = provider.issuer(&loaded)?;
+            admin.link_identity(&username, &issuer, &subject).await?;
+            done(output, &username, "linked")?;
+        }
+        Act::Unlink { username, provider } => {
+            let issuer = provider.issuer(&loaded)?;
+            admin.unlink_identity(&username, &issuer).await?;
+            done(output, &username, "unlinked")?;
         }
         Act::SetPassword { username, password } => {
             let (password, made) = password.password(&admin)?;
@@ -189,6 +233,22 @@ async fn change(change: Change, admin: &Administration, output: Output) -> anyho
     };
     let user = admin.change_user(&change.username, after).await?;
     output.one(&shown(&UserView::from(&user))?)
+}
+
+impl ProviderArgs {
+    /// Its issuer identifier, to the letter.
+    fn issuer(&self, loaded: &Loaded) -> anyhow::Result<String> {
+        if self.provider.starts_with("https://") {
+            return Ok(self.provider.clone());
+        }
+        let section = loaded.config.authorization_server.as_ref();
+        let mut providers = section.iter().flat_map(|it| &it.identity_providers);
+        let found = providers.find(|it| it.name == self.provider);
+        found.map(|it| it.issuer.to_string()).with_context(|| {
+            let name = &self.provider;
+            format!("no [[authorization_server.identity_providers]] has the name {name}")
+        })
+    }
 }
 
 impl PasswordArgs {

@@ -1,6 +1,9 @@
 //! What can be wrong although the file parses: files that are absent, unusable or open to others, and
 //! settings that contradict each other.
 
+mod identity_provider;
+mod pages;
+
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -30,6 +33,7 @@ pub fn check(loaded: &Loaded) -> Vec<Mistake> {
     found.party();
     found.listen();
     found.limits();
+    found.pages();
     if let Some(section) = &loaded.config.authorization_server {
         found.authorization_server(section);
     }
@@ -210,6 +214,7 @@ impl Found<'_> {
         if section.access_token_lifetime_s == 0 {
             self.key(name, "access_token_lifetime_s", "must be at least 1");
         }
+        self.identity_providers(section);
     }
 
     fn resource_server(&mut self, section: &ResourceServer) {

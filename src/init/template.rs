@@ -25,6 +25,7 @@ pub(super) fn configuration(party: &NewParty, development_ca: bool) -> String {
     });
     if party.preset.authorization_server {
         text.push_str(&AUTHORIZATION_SERVER.replace("{prefix}", &quote(party.preset.name)));
+        text.push_str(PAGES);
     }
     if party.preset.authorization_server {
         let own = OWN_ISSUER
@@ -126,7 +127,24 @@ second_factor_required_for = ["administrator"]          # of registrar, clerk, a
 login_failures_per_account = 10
 login_failures_per_source = 100
 login_failure_window_s = 900
+# Where people sign in with their organization's own account: docs/single-sign-on.md says what goes here.
+# [[authorization_server.identity_providers]]
 "#;
+
+const PAGES: &str = r##"
+# What people see when they sign in. Texts are plain; the Spanish ones stand beside the English ones.
+[pages]
+# name = "Office of Vital Records"                      # instead of the organization
+# logo_file = "logo.svg"                                # SVG or PNG, at most 100 KB
+# accent_color = { light = "#1b4f91", dark = "#8ab8f5" }
+# help = "The service desk answers on workdays from 8 to 5."
+# help_es = "La mesa de ayuda atiende los días hábiles de 8 a 5."
+# help_url = "https://help.example/"
+# help_email = "desk@help.example"
+# help_phone = "+1 555 0100"
+# legal_banner = "For authorized use only. All use is recorded and may be monitored."
+# legal_banner_es = "Solo para uso autorizado. Todo uso queda registrado y puede ser supervisado."
+"##;
 
 const RESOURCE_SERVER: &str = r#"
 # Hosts records. Every request is introspected at the issuer that the token's prefix names.

@@ -86,6 +86,7 @@ pub async fn register(
                 .with_context(|| flow.name())?;
         }
         office.administration_client(&mut registered).await?;
+        office.administrator(&mut registered).await?;
     }
     for party in &cast.parties {
         // A file that a configuration names must be there; nobody knows this secret.
@@ -232,7 +233,7 @@ impl Office<'_> {
         let new = NewClient {
             name: format!("Administration of {}", party.organization),
             grant_types: vec![GrantType::ClientCredentials],
-            scope: ADMINISTRATION_SCOPE.to_owned(),
+            scope: ADMINISTRATOR_SCOPE.to_owned(),
             audiences: vec![api.clone()],
             rights: Rights {
                 organization: Some(party.organization.clone()),
@@ -245,6 +246,32 @@ impl Office<'_> {
         let note = format!("administers by the API, which {api}/openapi.json describes");
         let clients = registered.clients.entry(flow.name()).or_default();
         self.describe(flow, new, clients, &note).await.map(drop)
+    }
+
+    /// Who administers this authorization server, told with each of its dataflows.
+    async fn administrator(&self, registered: &mut Registered) -> anyhow::Result<()> {
+        let party = self.party;
+        let password = generate_password(self.random);
+        let told = User {
+            username: format!("{}.administrator", party.name),
+            password: password.expose().to_owned(),
+            scope: ADMINISTRATOR_SCOPE.to_owned(),
+            organization: party.organization.clone(),
+            jurisdictions: self.cast.all_jurisdictions(),
+            record_types: record_types(),
+            role: "administrator".to_owned(),
+            note: Some(format!(
+                "administers {} at {}/admin, with a second factor that is set up at the first sign-in",
+                party.organization,
+                party.origin()
+            )),
+        };
+        let flows = self.cast.dataflows.iter();
+        for flow in flows.filter(|flow| flow.receiver.name == party.name) {
+            let users = registered.users.entry(flow.name()).or_default();
+            users.push(told.clone());
+        }
+        self.add_user(told, password, OrganizationAccess::All).await
     }
 
     async fn human_clients(&self, flow: &Flow, clients: &mut Vec<Client>) -> anyhow::Result<()> {
@@ -537,24 +564,32 @@ impl Office<'_> {
             role: "clerk".to_owned(),
             note: note.map(str::to_owned),
         };
-        let new = NewUser {
-            username: username.to_owned(),
-            password,
-            role: told.role.clone(),
-            scope: told.scope.clone(),
-            rights: Rights {
-                organization: Some(told.organization.clone()),
-                organization_access: OrganizationAccess::Own,
-                jurisdictions: told.jurisdictions.clone(),
-                record_types: told.record_types.clone(),
-            },
-            note: told.note.clone(),
-        };
-        self.admin
-            .add_user(new)
-            .await
-            .with_context(|| format!("registering {username}"))?;
+        self.add_user(told.clone(), password, OrganizationAccess::Own)
+            .await?;
         Ok(told)
+    }
+
+    async fn add_user(
+        &self,
+        told: User,
+        password: Secret,
+        organization_access: OrganizationAccess,
+    ) -> anyhow::Result<()> {
+        let context = format!("registering {}", told.username);
+        let new = NewUser {
+            username: told.username,
+            password,
+            role: told.role,
+            scope: told.scope,
+            rights: Rights {
+                organization: Some(told.organization),
+                organization_access,
+                jurisdictions: told.jurisdictions,
+                record_types: told.record_types,
+            },
+            note: told.note,
+        };
+        self.admin.add_user(new).await.context(context).map(drop)
     }
 }
 
@@ -562,6 +597,6 @@ fn record_types() -> Vec<String> {
     vec!["birth".to_owned(), "fetal-death".to_owned()]
 }
 
-const ADMINISTRATION_SCOPE: &str = "administration.read administration.write audit.read";
+const ADMINISTRATOR_SCOPE: &str = "administration.read administration.write audit.read";
 const SHORT_S: i64 = 5;
 const OTHER_ORGANIZATION: &str = "Saint Brigid Medical Center";

@@ -21,7 +21,7 @@ use super::body::{Verdict, Watched};
 use super::forwarded;
 use super::gate::Gate;
 use super::listener::Place;
-use super::refusal::{explained, is_bare, refusal};
+use super::refusal::{Refusal, as_page, explained, is_bare, refusal, wants_page};
 use super::roles::Roles;
 use crate::config::{Limits, Network};
 
@@ -102,6 +102,9 @@ impl Front {
         let http1 = request.version() <= Version::HTTP_11;
         let method = request.method().clone();
         let (party, started) = (self.party.clone(), Instant::now());
+        let page = (role == Role::AuthorizationServer && wants_page(request.headers()))
+            .then(|| request.headers().clone());
+        let roles = self.roles();
         let doubtful = http1 && has_doubtful_framing(request.headers());
         let mut response = if doubtful {
             refusal(role, StatusCode::BAD_REQUEST)
@@ -110,6 +113,10 @@ impl Front {
             task.await
                 .unwrap_or_else(|_| refusal(role, StatusCode::INTERNAL_SERVER_ERROR))
         };
+        let refused = response.extensions().get::<Refusal>().is_some();
+        if let (true, Some(headers), Some(server)) = (refused, page, &roles.authorization_server) {
+            response = as_page(&response, server, &headers);
+        }
         if doubtful {
             // Whatever follows on this connection may be a part of what another parser took for this request.
             let close = HeaderValue::from_static("close");

@@ -1,11 +1,38 @@
 //! Answers of the front itself, in the form that callers of each role expect: JSON as in RFC 6749
 //! section 5.2, or an OperationOutcome.
 
+use authorization_server::AuthorizationServer;
 use axum::body::Body;
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, Response, StatusCode};
+use axum::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::front::Role;
+
+/// Marks an answer of the front itself.
+#[derive(Clone)]
+pub(super) struct Refusal;
+
+/// Whether it is a person in a browser who asks: programs do not ask for HTML.
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter();
+    let mut texts = accepted.filter_map(|value| value.to_str().ok());
+    texts.any(|text| text.contains("text/html"))
+}
+
+/// The page in place of a refusal, with what the refusal says beside its body.
+pub(super) fn as_page(
+    refusal: &Response<Body>,
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+) -> Response<Body> {
+    let mut page = server.error_page(refusal.status(), headers);
+    for name in [ALLOW, RETRY_AFTER] {
+        if let Some(value) = refusal.headers().get(&name) {
+            page.headers_mut().insert(name, value.clone());
+        }
+    }
+    page
+}
 
 /// An answer that says what is wrong and nothing of what is behind it.
 pub(super) fn refusal(role: Role, status: StatusCode) -> Response<Body> {
@@ -24,6 +51,7 @@ pub(super) fn refusal(role: Role, status: StatusCode) -> Response<Body> {
     };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
+    response.extensions_mut().insert(Refusal);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -18,6 +18,7 @@ use toml::Spanned;
 use url::Url;
 
 use super::Shared;
+use super::identity_providers::identity_provider;
 use crate::config::{self, Config, Loaded};
 use crate::files;
 
@@ -127,9 +128,12 @@ fn authorization_server(
     outbound: &Outbound,
 ) -> anyhow::Result<AuthorizationServer> {
     let seconds = |number: u32| SignedDuration::from_secs(i64::from(number));
+    let name = loaded.config.pages.name.clone();
     let config = authorization_server::Config {
         party: loaded.config.party.clone(),
-        display_name: loaded.config.organization.clone(),
+        display_name: name.unwrap_or_else(|| loaded.config.organization.clone()),
+        organization: loaded.config.organization.clone(),
+        branding: super::branding::branding(loaded).context("[pages]")?,
         issuer: Url::parse(&loaded.config.public_origin)?,
         token_prefix: section.token_prefix.to_string(),
         signing_algorithms: signing_algorithms(&loaded.config),
@@ -137,6 +141,12 @@ fn authorization_server(
         jurisdictions: jurisdictions(&loaded.config),
         second_factor_required_for: section.second_factor_required_for.clone(),
         trusted_issuers: trusted_issuers(&loaded.config),
+        identity_providers: section
+            .identity_providers
+            .iter()
+            .map(|one| identity_provider(loaded, one).with_context(|| one.name.clone()))
+            .collect::<anyhow::Result<_>>()?,
+        password_sign_in: section.password_sign_in,
         lifetimes: authorization_server::Lifetimes {
             access_token: seconds(section.access_token_lifetime_s),
             refresh_token: seconds(section.refresh_token_lifetime_s),
@@ -222,13 +232,17 @@ pub fn signing_algorithms(config: &Config) -> Vec<Algorithm> {
 
 /// The issuers that the configuration trusts, for administrators to read.
 fn trusted_issuers(config: &Config) -> Vec<authorization_server::TrustedIssuer> {
+    let entry = |issuer: &str, trusted_for| authorization_server::TrustedIssuer {
+        issuer: issuer.to_owned(),
+        trusted_for,
+    };
     let resource_server = config.resource_server.iter();
-    let issuers = resource_server.flat_map(|section| &section.issuers);
-    issuers
-        .map(|issuer| authorization_server::TrustedIssuer {
-            issuer: issuer.issuer.to_string(),
-            trusted_for: "access tokens",
-        })
+    let tokens = resource_server.flat_map(|section| &section.issuers);
+    let authorization_server = config.authorization_server.iter();
+    let sign_in = authorization_server.flat_map(|section| &section.identity_providers);
+    tokens
+        .map(|one| entry(&one.issuer, "access tokens"))
+        .chain(sign_in.map(|one| entry(&one.issuer, "sign-in")))
         .collect()
 }
 

@@ -11,4 +11,6 @@
 
 pub mod http;
 pub mod office;
+pub mod pair;
 pub mod party;
+pub mod timing;

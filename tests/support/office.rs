@@ -296,6 +296,25 @@ pub fn parameter(address: &str, name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
+/// The hidden fields of the form that posts to a path.
+pub fn hidden_fields(page: &Answer, action: &str) -> Vec<(String, String)> {
+    let marker = format!("action=\"{action}\"");
+    let form = page
+        .body
+        .split(&marker)
+        .nth(1)
+        .unwrap_or_else(|| panic!("{page:?}"));
+    let form = form.split("</form>").next().unwrap();
+    let attribute = |tag: &str, name: &str| {
+        let rest = tag.split(&format!("{name}=\"")).nth(1).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    form.split("<input type=\"hidden\" ")
+        .skip(1)
+        .map(|tag| (attribute(tag, "name"), attribute(tag, "value")))
+        .collect()
+}
+
 /// A person's browser: keeps cookies, follows our own redirects, fills in forms.
 pub struct Browser<'a> {
     office: &'a Office,
@@ -349,22 +368,7 @@ impl<'a> Browser<'a> {
 
     /// Fills in the form of a page and sends it; follows our own redirects.
     pub fn submit(&mut self, page: &Answer, action: &str, fields: &[(&str, &str)]) -> Answer {
-        let marker = format!("action=\"{action}\"");
-        let form = page
-            .body
-            .split(&marker)
-            .nth(1)
-            .unwrap_or_else(|| panic!("{page:?}"));
-        let form = form.split("</form>").next().unwrap();
-        let attribute = |tag: &str, name: &str| {
-            let rest = tag.split(&format!("{name}=\"")).nth(1).unwrap();
-            rest.split('"').next().unwrap().to_owned()
-        };
-        let hidden: Vec<(String, String)> = form
-            .split("<input type=\"hidden\" ")
-            .skip(1)
-            .map(|tag| (attribute(tag, "name"), attribute(tag, "value")))
-            .collect();
+        let hidden = hidden_fields(page, action);
         let mut all: Vec<(&str, &str)> = hidden
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))

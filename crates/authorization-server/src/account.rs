@@ -4,6 +4,8 @@
 //! the session of somebody else can send it.
 
 mod authenticator;
+mod change;
+mod passkeys;
 #[cfg(test)]
 mod tests;
 
@@ -26,8 +28,8 @@ use crate::resource_owner::Authenticated;
 use crate::session::{self, Browser, Session, is_token};
 use crate::store::revocations::{self, id_of};
 use crate::store::sessions::{self, Alive};
-use crate::store::{consents, second_factors};
-use crate::{AuthorizationServer, audit, resource_owner};
+use crate::store::{consents, second_factors, users};
+use crate::{AuthorizationServer, audit, relying_party, resource_owner, second_factor};
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
@@ -40,6 +42,7 @@ pub(crate) fn routes() -> Router<AuthorizationServer> {
         .route("/account/applications/withdraw", post(withdraw))
         .route(PASSWORD, get(show_password).post(change_password))
         .merge(authenticator::routes())
+        .merge(passkeys::routes())
 }
 
 async fn show(
@@ -70,7 +73,9 @@ async fn show(
                 grants.extend(consents::of_user(server.db(), id, now).await?);
                 grants
             },
-            second_factor: second_factors::is_enrolled(server.db(), id).await?,
+            factors: second_factor::factors(server.db(), id).await?,
+            signs_in_with: relying_party::labels(&server, id).await?,
+            has_password: users::has_password(server.db(), id).await?,
             done: done.as_deref().and_then(notice),
         };
         Ok(with_browser(

@@ -2,9 +2,11 @@
 //! and ends tokens. The shell calls it beside a running server, which sees every change at once because
 //! it caches nothing that decides. Each act leaves an audit row, in the same transaction.
 
+pub(crate) mod administrator_links;
 mod audit_search;
 mod clients;
 pub(crate) mod decision;
+mod identities;
 mod initial_access_tokens;
 mod keys;
 mod page;
@@ -14,7 +16,7 @@ mod sessions;
 mod target;
 mod tokens;
 pub(crate) mod users;
-mod validation;
+pub(crate) mod validation;
 pub mod view;
 
 use jiff::SignedDuration;
@@ -30,7 +32,9 @@ use reach::Reach;
 pub use crate::password::generate as generate_password;
 pub use crate::store::clients::ClientSecret;
 pub use crate::store::dynamic_registrations::{InitialAccessToken, RegistrationPolicy};
+pub use crate::store::federated::FederatedIdentity;
 pub use crate::store::revocations::TokenEntry;
+pub use administrator_links::NewAdministratorLink;
 pub use audit_search::AuditExport;
 pub use clients::{ClientFilter, NewClient, NewClientSecret};
 pub use initial_access_tokens::NewInitialAccessToken;
@@ -97,6 +101,15 @@ impl Actor {
     pub(crate) fn person(caller: &Caller, id: &str) -> Self {
         Self {
             subject: Some(id.to_owned()),
+            source_address: caller.source_address.clone(),
+            request_id: caller.request_id.clone(),
+            ..Self::role(SERVER)
+        }
+    }
+
+    /// Somebody who is not signed in but holds a link, and from where.
+    pub(crate) fn nobody(caller: &Caller) -> Self {
+        Self {
             source_address: caller.source_address.clone(),
             request_id: caller.request_id.clone(),
             ..Self::role(SERVER)

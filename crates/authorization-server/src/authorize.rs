@@ -19,6 +19,7 @@ use oauth::redirect_uri::RegisteredRedirectUri;
 use oauth::{Parameters, Secret, SecretHash};
 use storage::{AuditEvent, Transaction, Work};
 
+use crate::assurance::Decision;
 use crate::caller::Caller;
 use crate::endpoint::is_form;
 use crate::pages::{self, Problem, settle};
@@ -28,7 +29,7 @@ use crate::store::authorization_requests::{self, AuthorizationRequest, Claim};
 use crate::store::clients;
 use crate::{AuthorizationServer, Client, audit, consent};
 use check::Refusal;
-pub(crate) use check::{Checked, Wish, check, echoed};
+pub(crate) use check::{Checked, UNMET, Wish, check, echoed};
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
@@ -172,6 +173,9 @@ impl Asked {
             Wanted::Here(parameters) => check(&self.client, parameters)?,
             Wanted::Pushed(checked) => (**checked).clone(),
         };
+        if checked.wish.acr_values.is_impossible() {
+            return Err(Refusal::unmet());
+        }
         let silent = checked.silent;
         let request = self.accepted(server, checked);
         Ok(if silent {
@@ -190,7 +194,10 @@ impl Asked {
         request: AuthorizationRequest,
     ) -> Result<Response, Problem> {
         let session = session::current(server, headers).await?;
-        let session = session.filter(|it| request.accepts(it.auth_time));
+        let session = session.filter(|it| {
+            let decision = request.wish.acr_values.decide(it.assurance);
+            request.accepts(it.auth_time) && matches!(decision, Decision::Enough(_))
+        });
         let answer = match &session {
             Some(it) => consent::silently(server, caller, &self.client, &request, it).await?,
             None => None,

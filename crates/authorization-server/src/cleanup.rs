@@ -70,7 +70,9 @@ const BATCHES: usize = 40;
 
 /// A used code stays as long as its family: presented again, it must still revoke that family (RFC 6749
 /// section 4.1.2). Refresh tokens go before the families they hang on.
-const EXPIRED: [&str; 10] = [
+const EXPIRED: [&str; 15] = [
+    "DELETE FROM administrator_link WHERE whose IN \
+        (SELECT whose FROM administrator_link WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM pushed_authorization_request WHERE request_uri_hash IN \
         (SELECT request_uri_hash FROM pushed_authorization_request WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM access_token WHERE token_hash IN \
@@ -81,6 +83,14 @@ const EXPIRED: [&str; 10] = [
         (SELECT request_hash FROM authorization_request WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM consent WHERE (user_id, client_id, what_hash) IN \
         (SELECT user_id, client_id, what_hash FROM consent WHERE expires_ms <= $1 LIMIT 500)",
+    "DELETE FROM federated_sign_in WHERE state_hash IN \
+        (SELECT state_hash FROM federated_sign_in WHERE expires_ms <= $1 LIMIT 500)",
+    "DELETE FROM federated_sign_out WHERE browser_hash IN \
+        (SELECT browser_hash FROM federated_sign_out WHERE expires_ms <= $1 LIMIT 500)",
+    "DELETE FROM known_browser WHERE (browser_hash, user_id) IN \
+        (SELECT browser_hash, user_id FROM known_browser WHERE expires_ms <= $1 LIMIT 500)",
+    "DELETE FROM passkey_ceremony WHERE ceremony_hash IN \
+        (SELECT ceremony_hash FROM passkey_ceremony WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM pending_sign_in WHERE pending_hash IN \
         (SELECT pending_hash FROM pending_sign_in WHERE expires_ms <= $1 LIMIT 500)",
     "DELETE FROM session WHERE session_hash IN \

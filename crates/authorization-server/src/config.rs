@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use oauth::jose::Algorithm;
 use url::Url;
 
-use crate::ResourceOwner;
+use crate::{Branding, IdentityProvider, ResourceOwner};
 
 /// Settings of one party's authorization server.
 #[derive(Debug, Clone)]
@@ -13,6 +13,10 @@ pub struct Config {
     pub party: String,
     /// The party's name for people, on the pages.
     pub display_name: String,
+    /// The party's organization, which the first administrator is of.
+    pub organization: String,
+    /// What else of the organization's own the pages show.
+    pub branding: Branding,
     /// The issuer identifier and origin of every endpoint (RFC 8414 section 2).
     pub issuer: Url,
     /// Access tokens read `PREFIX_...`; resource servers choose the issuer by it.
@@ -27,6 +31,10 @@ pub struct Config {
     pub second_factor_required_for: Vec<String>,
     /// Whose tokens and sign-ins this party trusts, as its configuration says: for administrators to read.
     pub trusted_issuers: Vec<TrustedIssuer>,
+    /// Where people may sign in instead of here.
+    pub identity_providers: Vec<IdentityProvider>,
+    /// Whether people may sign in with a password of this server.
+    pub password_sign_in: bool,
     /// How long what is issued lives.
     pub lifetimes: Lifetimes,
     /// Bounds on what a caller may make us do.

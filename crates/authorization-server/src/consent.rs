@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use oauth::{Scope, Secret, SecretHash};
 use storage::{AuditEvent, Outcome, Transaction, Work};
 
+use crate::assurance::{Assurance, Decision as Acr};
 use crate::caller::Caller;
 use crate::login::{Body, open, posted};
 use crate::pages::{self, Consent, Open, Problem, View, settle};
@@ -40,10 +41,11 @@ async fn show(
 ) -> Response {
     let page = async {
         let open = open(&server, &headers, query).await?;
-        let Some(session) = signed_in(&server, &headers, &open).await? else {
-            return Ok(to_login(&open));
+        let (session, assurance) = match signed_in(&server, &headers, &open).await? {
+            Ok(signed_in) => signed_in,
+            Err(elsewhere) => return Ok(elsewhere),
         };
-        let ask = Ask::of(&open, &session);
+        let ask = Ask::of(&open, &session, assurance);
         let scope = ask.granted();
         if scope.is_empty() {
             return finish(&server, &ask, ask.nothing_to_allow(&server, &caller)).await;
@@ -73,10 +75,11 @@ async fn decide(
 ) -> Response {
     let page = async {
         let (parameters, open) = posted(&server, &headers, body).await?;
-        let Some(session) = signed_in(&server, &headers, &open).await? else {
-            return Ok(to_login(&open));
+        let (session, assurance) = match signed_in(&server, &headers, &open).await? {
+            Ok(signed_in) => signed_in,
+            Err(elsewhere) => return Ok(elsewhere),
         };
-        let ask = Ask::of(&open, &session);
+        let ask = Ask::of(&open, &session, assurance);
         let scope = ask.granted();
         let shown = Browser::of(&server, &headers).shown(&open.handle, &session, &scope);
         let decided = match parameters.get("decision") {
@@ -105,10 +108,14 @@ pub(crate) async fn silently(
     request: &AuthorizationRequest,
     session: &Session,
 ) -> Result<Option<Response>, Problem> {
+    let Acr::Enough(assurance) = request.wish.acr_values.decide(session.assurance) else {
+        return Ok(None);
+    };
     let ask = Ask {
         client,
         request,
         session,
+        assurance,
         stored: None,
     };
     let scope = ask.granted();
@@ -118,14 +125,40 @@ pub(crate) async fn silently(
     remembered::answer(server, caller, &ask, &scope).await
 }
 
-/// The session, unless the client asked for a fresh sign-in and it is older than that.
+/// The session and what it proves of what is asked for; else where that is given: nobody is signed in, too long ago,
+/// or with too little.
 async fn signed_in(
     server: &AuthorizationServer,
     headers: &HeaderMap,
     open: &Open,
-) -> Result<Option<Session>, Problem> {
+) -> Result<Result<(Session, Assurance), Response>, Problem> {
     let session = session::current(server, headers).await?;
-    Ok(session.filter(|session| open.request.accepts(session.auth_time)))
+    let session = session.filter(|session| open.request.accepts(session.auth_time));
+    let Some(session) = session else {
+        return Ok(Err(to_login(open)));
+    };
+    Ok(
+        match open.request.wish.acr_values.decide(session.assurance) {
+            Acr::Enough(assurance) => Ok((session, assurance)),
+            Acr::StepUp(_) | Acr::Impossible => {
+                let page = format!("/login/step-up?request={}", open.handle);
+                Err(pages::see_other(&page))
+            }
+        },
+    )
+}
+
+/// The answer to a request whose acr_values the person cannot meet, or does not want to.
+pub(crate) async fn unmet(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    open: &Open,
+    session: &Session,
+) -> Result<Response, Problem> {
+    let ask = Ask::of(open, session, session.assurance);
+    let text = "the person has not signed in with what acr_values asks for";
+    let decision = ask.denied(server, caller, authorize::UNMET, text);
+    finish(server, &ask, decision).await
 }
 
 fn to_login(open: &Open) -> Response {
@@ -137,6 +170,8 @@ struct Ask<'a> {
     client: &'a Client,
     request: &'a AuthorizationRequest,
     session: &'a Session,
+    /// What the session proves of what is asked for.
+    assurance: Assurance,
     /// Under which the request is stored; one that shows no page is not.
     stored: Option<SecretHash>,
 }
@@ -157,11 +192,12 @@ struct Decision {
 }
 
 impl<'a> Ask<'a> {
-    fn of(open: &'a Open, session: &'a Session) -> Self {
+    fn of(open: &'a Open, session: &'a Session, assurance: Assurance) -> Self {
         Self {
             client: &open.client,
             request: &open.request,
             session,
+            assurance,
             stored: Some(open.hash),
         }
     }
@@ -205,6 +241,7 @@ impl<'a> Ask<'a> {
             audiences: request.audiences.clone(),
             family_id: identifier(server.random()),
             auth_time: self.session.auth_time,
+            assurance: Some(self.assurance),
             expires: now + server.config().authorization_code_lifetime(),
         };
         Decision {
@@ -219,16 +256,23 @@ impl<'a> Ask<'a> {
     }
 
     fn refused(&self, server: &AuthorizationServer, caller: &Caller) -> Decision {
-        self.denied(server, caller, "the person refused")
+        self.denied(server, caller, "access_denied", "the person refused")
     }
 
     fn nothing_to_allow(&self, server: &AuthorizationServer, caller: &Caller) -> Decision {
-        self.denied(server, caller, "the person may allow nothing of the scope")
+        let text = "the person may allow nothing of the scope";
+        self.denied(server, caller, "access_denied", text)
     }
 
-    fn denied(&self, server: &AuthorizationServer, caller: &Caller, text: &str) -> Decision {
+    fn denied(
+        &self,
+        server: &AuthorizationServer,
+        caller: &Caller,
+        code: &str,
+        text: &str,
+    ) -> Decision {
         let audit = AuditEvent {
-            reason: Some(format!("access_denied: {text}")),
+            reason: Some(format!("{code}: {text}")),
             ..self.event(server, caller, Outcome::Denied)
         };
         Decision {
@@ -239,7 +283,7 @@ impl<'a> Ask<'a> {
                 audit,
             },
             members: vec![
-                ("error", "access_denied".to_owned()),
+                ("error", code.to_owned()),
                 ("error_description", text.to_owned()),
             ],
         }

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use jiff::Timestamp;
 use oauth::introspection::IntrospectionResponse;
 use oauth::{Error, ErrorCode, Scope, Secret};
 use storage::audit::{AuditEvent, Outcome};
@@ -168,6 +169,10 @@ pub(crate) fn describe(
     jti: String,
 ) -> IntrospectionResponse {
     let (scope, rights) = present_rights(&live);
+    // RFC 9470 section 6: what a resource server decides by.
+    let sign_in = live.user.as_ref();
+    let auth_time = sign_in.and_then(|user| user.auth_time);
+    let acr = sign_in.and_then(|user| user.assurance);
     let (subject, username) = match live.user {
         Some(user) => (user.id, Some(user.username)),
         None => (live.client_id.clone(), None),
@@ -184,6 +189,8 @@ pub(crate) fn describe(
         aud: audience,
         iss: Some(issuer.to_owned()),
         jti: Some(jti),
+        acr: acr.map(|acr| acr.as_str().to_owned()),
+        auth_time: auth_time.map(Timestamp::as_second),
         organization: rights.organization,
         organization_access: Some(rights.organization_access.as_str().to_owned()),
         jurisdictions: rights.jurisdictions,

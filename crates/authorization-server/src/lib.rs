@@ -9,11 +9,13 @@
 //! | `GET POST /login`, `/consent` | `login`, `consent` | pages for people |
 //! | `GET /account`, `GET POST /account/...` | `account` | a person's own sessions, applications, password |
 //! | `/admin/api/...` | `admin::api` | administration as JSON |
+//! | `GET POST /setup` | `setup` | an administrator's link |
 //! | `POST /oauth2/token` | `token` | RFC 6749 section 3.2 |
 //! | `POST /oauth2/introspect` | `introspection` | RFC 7662 |
 //! | `POST /oauth2/revoke` | `revocation` | RFC 7009 |
 //! | `GET /oauth2/jwks` | `jwks` | RFC 7517 section 5 |
-//! | `GET /assets/...` | `pages` | style sheet |
+//! | `POST /login/with/{name}`, `GET /login/with/{name}/callback` | `login`, `relying_party` | OpenID Connect Core 1.0 section 3.1 |
+//! | `GET /assets/...` | `pages` | style sheet, script |
 //!
 //! State is [`AuthorizationServer`]. Nothing that decides is cached: every answer reads the tables,
 //! so that what a shell command or another node changed holds at once.
@@ -22,9 +24,11 @@ mod access_token;
 mod account;
 mod admin;
 pub mod administration;
+mod assurance;
 mod audience;
 mod audit;
 mod authorize;
+mod branding;
 mod caller;
 mod cleanup;
 mod client_authentication;
@@ -39,15 +43,18 @@ mod jwks;
 mod login;
 mod metadata;
 mod pages;
+mod passkey;
 mod password;
 mod pushed_authorization;
 mod registration;
+mod relying_party;
 mod remote_jwks;
 mod resource_owner;
 mod revocation;
 mod sealed;
 mod second_factor;
 mod session;
+mod setup;
 mod signing_keys;
 mod store;
 mod throttle;
@@ -66,11 +73,13 @@ use outbound::Outbound;
 use storage::{Clock, Db, Migration, Migrations};
 
 pub use administration::users::ROLES;
+pub use branding::{Accent, Branding, Logo, Words, check_text};
 pub use config::{Config, Lifetimes, Limits, TrustedIssuer};
 pub use registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, OrganizationAccess, Profile,
     Protocol, ResourceOwner, ResourceServerEntry, Rights, Rules,
 };
+pub use relying_party::{Credentials, Given, IdentityProvider, Mapping};
 pub use sealed::KeyEncryptionKey;
 pub use signing_keys::{KeyEntry, KeyError, KeyState, Rotation};
 
@@ -120,6 +129,30 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/sqlite/0007_short_password.sql"),
             postgres: include_str!("../migrations/postgres/0007_short_password.sql"),
         },
+        Migration {
+            version: 8,
+            title: "known browser",
+            sqlite: include_str!("../migrations/sqlite/0008_known_browser.sql"),
+            postgres: include_str!("../migrations/postgres/0008_known_browser.sql"),
+        },
+        Migration {
+            version: 9,
+            title: "administrator link",
+            sqlite: include_str!("../migrations/sqlite/0009_administrator_link.sql"),
+            postgres: include_str!("../migrations/postgres/0009_administrator_link.sql"),
+        },
+        Migration {
+            version: 10,
+            title: "passkeys",
+            sqlite: include_str!("../migrations/sqlite/0010_passkeys.sql"),
+            postgres: include_str!("../migrations/postgres/0010_passkeys.sql"),
+        },
+        Migration {
+            version: 11,
+            title: "single sign-on",
+            sqlite: include_str!("../migrations/sqlite/0011_single_sign_on.sql"),
+            postgres: include_str!("../migrations/postgres/0011_single_sign_on.sql"),
+        },
     ],
 };
 
@@ -132,7 +165,7 @@ pub struct Environment {
     pub clock: Clock,
     /// The only randomness that this role uses.
     pub random: Random,
-    /// Fetches the `jwks_uri` of clients that registered one.
+    /// Fetches the `jwks_uri` of clients that registered one, and asks OpenID Providers.
     pub outbound: Outbound,
 }
 
@@ -158,7 +191,9 @@ struct Inner {
     encryption: Arc<KeyEncryptionKey>,
     signing_keys: signing_keys::SigningKeys,
     remote_jwks: remote_jwks::RemoteJwks,
+    relying_party: relying_party::RelyingParty,
     people: resource_owner::People,
+    passkeys: Option<passkey::RelyingParty>,
 }
 
 impl AuthorizationServer {
@@ -167,7 +202,10 @@ impl AuthorizationServer {
     pub fn new(environment: Environment, config: Config, keys: Keys) -> Self {
         let issuer = config.issuer_text();
         let remote_jwks = remote_jwks::RemoteJwks::new(environment.outbound.clone());
+        let relying_party =
+            relying_party::RelyingParty::new(&environment.outbound, &config.identity_providers);
         let people = resource_owner::People::new(&config);
+        let passkeys = passkey::RelyingParty::of(&config);
         let encryption = Arc::new(keys.encryption);
         Self {
             inner: Arc::new(Inner {
@@ -178,7 +216,9 @@ impl AuthorizationServer {
                 signing_keys: signing_keys::SigningKeys::new(Arc::clone(&encryption)),
                 encryption,
                 remote_jwks,
+                relying_party,
                 people,
+                passkeys,
             }),
         }
     }
@@ -198,6 +238,7 @@ impl AuthorizationServer {
             .merge(consent::routes())
             .merge(account::routes())
             .merge(admin::api::routes())
+            .merge(setup::routes())
             .merge(pages::routes())
             .layer(DefaultBodyLimit::max(self.config().limits.form_bytes))
             .with_state(self.clone())
@@ -245,6 +286,10 @@ impl AuthorizationServer {
         &self.inner.remote_jwks
     }
 
+    pub(crate) fn relying_party(&self) -> &relying_party::RelyingParty {
+        &self.inner.relying_party
+    }
+
     /// The registrations, for what clients and people do themselves.
     pub(crate) fn administration(
         &self,
@@ -265,6 +310,11 @@ impl AuthorizationServer {
 
     pub(crate) fn people(&self) -> &resource_owner::People {
         &self.inner.people
+    }
+
+    /// `None` where browsers allow no passkeys.
+    pub(crate) fn passkeys(&self) -> Option<&passkey::RelyingParty> {
+        self.inner.passkeys.as_ref()
     }
 
     /// The absolute address of one of our endpoints, for instance `endpoint("/oauth2/token")`.

@@ -2,9 +2,12 @@
 
 mod code;
 mod enrol;
+mod passkey;
 mod purpose;
+mod step_up;
 #[cfg(test)]
 mod tests;
+mod with;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -12,7 +15,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use jiff::SignedDuration;
 use oauth::{Parameters, Secret};
 use storage::AuditEvent;
@@ -21,6 +24,7 @@ use crate::authorize::only;
 use crate::caller::Caller;
 use crate::endpoint::is_form;
 use crate::pages::{self, Language, Open, Problem, Refused, View, settle};
+use crate::relying_party::sign_out;
 use crate::resource_owner::{self, Authenticated, LoginRefusal};
 use crate::session::{self, Browser, Session, is_token};
 use crate::store::{authorization_requests, clients};
@@ -33,6 +37,11 @@ pub(crate) fn routes() -> Router<AuthorizationServer> {
         .route("/login", get(show).post(submit))
         .route("/login/code", get(code::show).post(code::submit))
         .route("/login/enrol", get(enrol::show).post(enrol::submit))
+        .route("/login/passkey", post(passkey::submit))
+        .route("/login/passkey/options", post(passkey::ask))
+        .route("/login/step-up", get(step_up::show).post(step_up::submit))
+        .route("/login/with/{name}", post(with::submit))
+        .route("/login/with/{name}/callback", get(with::callback))
         .route("/logout", get(show_logout).post(logout))
 }
 
@@ -90,7 +99,7 @@ fn page(
 ) -> Response {
     let shown = Refused {
         username,
-        error: None,
+        ..Refused::default()
     };
     let view = View::new(server, caller).at(purpose.address("/login"));
     pages::login(&view, purpose.page(), &shown, StatusCode::OK)
@@ -104,6 +113,9 @@ async fn submit(
 ) -> Response {
     let page = async {
         let (parameters, purpose) = Purpose::of_form(&server, &headers, body).await?;
+        if !server.config().password_sign_in {
+            return Err(Problem::NoPasswords);
+        }
         sign_in(&server, &caller, &headers, &parameters, &purpose).await
     };
     settle(page.await, &server, &caller).await
@@ -119,13 +131,7 @@ async fn sign_in(
     let username = parameters.get("username").unwrap_or_default();
     let password = Secret::received(parameters.get("password").unwrap_or_default().to_owned());
     match resource_owner::authenticate(server, username, password, caller).await {
-        Ok(Authenticated::Half(half)) => code::ask(server, headers, purpose, &half).await,
-        Ok(Authenticated::Whole(owner)) => {
-            let cookie = session::begin(server, &owner, headers, caller).await?;
-            let mut response = pages::see_other(&purpose.next());
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-            Ok(response)
-        }
+        Ok(authenticated) => go_on(server, caller, headers, purpose, authenticated).await,
         Err(refusal) => {
             refuse(
                 server,
@@ -139,11 +145,43 @@ async fn sign_in(
     }
 }
 
+/// The second step, or what the person signs in for.
+async fn go_on(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    headers: &HeaderMap,
+    purpose: &Purpose,
+    authenticated: Authenticated,
+) -> Result<Response, Problem> {
+    let owner = match authenticated {
+        Authenticated::Half(half) => return code::ask(server, headers, purpose, &half).await,
+        Authenticated::Whole(owner) => owner,
+    };
+    let cookie = session::begin(server, &owner, headers, caller).await?;
+    let mut response = pages::see_other(&purpose.next());
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// The same for somebody who comes from another page than the one to sign in.
+pub(crate) async fn go_on_to(
+    then: Then,
+    server: &AuthorizationServer,
+    caller: &Caller,
+    headers: &HeaderMap,
+    authenticated: Authenticated,
+) -> Result<Response, Problem> {
+    let purpose = Purpose::account(server, headers, Some(then.as_str()));
+    go_on(server, caller, headers, &purpose, authenticated).await
+}
+
 /// What a refusal says to the person, and to the audit.
 pub(crate) struct Told {
     pub(crate) status: StatusCode,
     pub(crate) text: String,
     pub(crate) retry_after: Option<SignedDuration>,
+    /// Where the person mends it.
+    pub(crate) field: &'static str,
     pub(crate) reason: &'static str,
     known: Option<String>,
 }
@@ -166,12 +204,16 @@ impl Told {
             status: StatusCode::FORBIDDEN,
             text: l.t("The username or the password is not right.").to_owned(),
             retry_after: None,
+            field: "username",
             reason: "wrong username or password",
             known,
         }
     }
 
     fn held(l: Language, wait: SignedDuration, known: Option<String>) -> Self {
+        if wait > SignedDuration::from_hours(24) {
+            return Self::closed(l, wait, known);
+        }
         let minutes = (wait.as_secs() + 59) / 60;
         let minutes = if minutes <= 1 {
             l.t("1 minute").to_owned()
@@ -183,7 +225,21 @@ impl Told {
             status: StatusCode::TOO_MANY_REQUESTS,
             text: l.f(text, &[&minutes]),
             retry_after: Some(wait),
+            field: "username",
             reason: "too many failures",
+            known,
+        }
+    }
+
+    /// Waiting does not help any more.
+    fn closed(l: Language, wait: SignedDuration, known: Option<String>) -> Self {
+        let text = "Too many attempts failed. Sign in with a browser in which you have signed in before, or ask your administrator.";
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            text: l.t(text).to_owned(),
+            retry_after: Some(wait),
+            field: "username",
+            reason: "too many failures in a row",
             known,
         }
     }
@@ -194,6 +250,7 @@ impl Told {
             status: StatusCode::TOO_MANY_REQUESTS,
             text: l.t(text).to_owned(),
             retry_after: Some(BUSY),
+            field: "username",
             reason: "too busy",
             known: None,
         }
@@ -217,6 +274,7 @@ async fn refuse(
     let refused = Refused {
         username,
         error: Some(told.text),
+        field: told.field,
     };
     let view = View::new(server, caller).at(purpose.address("/login"));
     let mut response = pages::login(&view, purpose.page(), &refused, told.status);
@@ -238,10 +296,12 @@ async fn show_logout(
         let signed_in = signed_in
             .as_ref()
             .map(|(session, token)| (*session, token.as_str()));
-        Ok(pages::logout(
-            &View::new(&server, &caller).at("/logout"),
-            signed_in,
-        ))
+        let there = match &signed_in {
+            Some((session, _)) => sign_out::address(&server, &browser, session).await?,
+            None => None,
+        };
+        let view = View::new(&server, &caller).at("/logout");
+        Ok(pages::logout(&view, signed_in, there.as_ref()))
     };
     settle(page.await, &server, &caller).await
 }
@@ -264,13 +324,17 @@ async fn logout(
                     find(&server, &browser, handle).await?.handle
                 )
             }
-            (None, Some(it)) if is_token(&browser.logout_token(it), token) => "/logout".to_owned(),
+            (None, Some(it)) if is_token(&browser.logout_token(it), token) => {
+                let there = sign_out::address(&server, &browser, it).await?;
+                there.map_or_else(|| "/logout".to_owned(), String::from)
+            }
             (None, None) => "/logout".to_owned(),
             _ => return Err(Problem::NotOurPage),
         };
         let mut response = pages::see_other(&next);
         if let Some(session) = session {
             let cookie = session::end(&server, &session, &caller).await?;
+            sign_out::forget(&server, &browser).await?;
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)
@@ -316,7 +380,7 @@ async fn opened(
     find(server, &browser, handle).await
 }
 
-async fn find(
+pub(crate) async fn find(
     server: &AuthorizationServer,
     browser: &Browser,
     handle: &str,

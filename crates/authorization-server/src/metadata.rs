@@ -8,6 +8,7 @@ use oauth::AuthorizationServerMetadata;
 use oauth::jose::Algorithm;
 
 use crate::AuthorizationServer;
+use crate::assurance::Assurance;
 use crate::endpoint::cached;
 use crate::registration::{ClientAuthenticationMethod, GrantType};
 
@@ -56,6 +57,7 @@ fn describe(server: &AuthorizationServer) -> AuthorizationServerMetadata {
             .iter()
             .map(|algorithm| algorithm.as_str().to_owned())
             .collect(),
+        acr_values_supported: Assurance::ALL.map(|acr| acr.as_str().to_owned()).to_vec(),
         code_challenge_methods_supported: vec!["S256".to_owned()],
         authorization_response_iss_parameter_supported: Some(true),
         ..AuthorizationServerMetadata::default()

@@ -1,13 +1,17 @@
-//! Pages for people: no script, a strict content security policy, nothing kept by any cache.
+//! Pages for people: no script but for passkeys, a strict content security policy, nothing kept by any cache.
 
 mod account;
 mod answer;
 mod language;
 mod problem;
+mod script;
+mod setup;
+mod single_sign_on;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod unserved;
 mod view;
 mod words;
 
@@ -18,26 +22,32 @@ use axum::response::Response;
 use axum::routing::get;
 use jiff::SignedDuration;
 use oauth::{Scope, SecretHash};
+use url::Url;
 
 use crate::caller::Caller;
 use crate::login::Told;
-use crate::second_factor::Setup;
+use crate::second_factor::{Factors, Setup};
 use crate::session::Session;
 use crate::store::authorization_requests::AuthorizationRequest;
-use crate::{AuthorizationServer, Client, GrantType};
+use crate::{AuthorizationServer, Client, GrantType, relying_party};
 use answer::FormTarget;
 
 pub(crate) use account::{
-    Account, Authenticator, PasswordRefusal, account, authenticator, password, recovery_codes,
+    Account, AppForm, Authenticator, Passkeys, PasswordRefusal, account, authenticator, passkeys,
+    password, recovery_codes,
 };
 pub(crate) use answer::{retry_after, see_other};
 pub(crate) use language::Language;
 pub(crate) use problem::Problem;
+pub(crate) use setup::{Setup as SetupPage, SetupRefusal, setup};
+pub(crate) use single_sign_on::refused_there;
 pub(crate) use view::View;
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
         .route(answer::style_path(), get(answer::style))
+        .route(script::passkey_path(), get(script::passkey))
+        .route("/assets/{file}", get(answer::own_asset))
         .merge(view::routes())
 }
 
@@ -79,6 +89,25 @@ pub(crate) enum SignIn<'a> {
 pub(crate) struct Refused<'a> {
     pub(crate) username: &'a str,
     pub(crate) error: Option<String>,
+    /// Where it is mended: the id of a field or button.
+    pub(crate) field: &'static str,
+}
+
+/// What the page of the second step shows.
+pub(crate) struct CodeStep<'a> {
+    /// Names whose it is.
+    pub(crate) handle: &'a str,
+    /// What may be given.
+    pub(crate) factors: Factors,
+    pub(crate) refused: Option<&'a Told>,
+}
+
+/// What the page shows where an application asks for more than the session proves.
+pub(crate) struct StepUp<'a> {
+    pub(crate) username: &'a str,
+    pub(crate) factors: Factors,
+    /// Whether an authenticator app would be enough.
+    pub(crate) app_is_enough: bool,
 }
 
 /// The page that a handler made, or the one that says why there is none.
@@ -108,23 +137,29 @@ pub(crate) fn login(
             .map_or("", |open| organization(view.l, &open.client.rights)),
         username: refused.username,
         error: refused.error.as_deref(),
+        field: refused.field,
+        wrong: refused.error.is_some() && refused.field == "username",
+        available: view.server.passkeys().is_some(),
         fields: &fields,
     };
-    answer::page(status, page.render(), sign_in.target())
+    let mut targets = relying_party::form_targets(view.server);
+    targets.extend(fields.open.map(|open| open.request.redirect_uri.clone()));
+    answer::page(status, page.render(), FormTarget::Several(&targets))
 }
 
-/// The page of the second step. `handle` names whose it is.
-pub(crate) fn code(
-    view: &View<'_>,
-    sign_in: SignIn<'_>,
-    handle: &str,
-    refused: Option<&Told>,
-) -> Response {
+/// The page of the second step.
+pub(crate) fn code(view: &View<'_>, sign_in: SignIn<'_>, step: &CodeStep<'_>) -> Response {
+    let refused = step.refused;
     let page = CodePage {
         view,
         fields: &sign_in.fields(),
-        pending: handle,
+        step,
+        passkeys: step.factors.passkeys > 0 && view.server.passkeys().is_some(),
         error: refused.map(|told| told.text.as_str()),
+        field: refused.map_or("code", |told| match told.field {
+            "username" => "code",
+            field => field,
+        }),
     };
     let status = refused.map_or(StatusCode::OK, |told| told.status);
     let mut response = answer::page(status, page.render(), sign_in.target());
@@ -151,6 +186,18 @@ pub(crate) fn enrol(
     };
     let status = error.map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
     answer::page(status, page.render(), sign_in.target())
+}
+
+/// The page that asks for more than the session proves, and leads to where it can be set up.
+pub(crate) fn step_up(view: &View<'_>, open: &Open, step_up: &StepUp<'_>) -> Response {
+    let page = StepUpPage {
+        view,
+        open,
+        organization: organization(view.l, &open.client.rights),
+        step_up,
+        available: view.server.passkeys().is_some(),
+    };
+    answer::page(StatusCode::OK, page.render(), to_client(open))
 }
 
 /// The hidden fields by which a form says what somebody signs in for.
@@ -219,7 +266,12 @@ pub(crate) fn consent(view: &View<'_>, open: &Open, consent: &Consent<'_>) -> Re
 }
 
 /// The page that asks whether to sign out, or says that nobody is signed in.
-pub(crate) fn logout(view: &View<'_>, signed_in: Option<(&Session, &str)>) -> Response {
+/// `there` is where it goes on then, if anywhere.
+pub(crate) fn logout(
+    view: &View<'_>,
+    signed_in: Option<(&Session, &str)>,
+    there: Option<&Url>,
+) -> Response {
     let (username, csrf_token) = match signed_in {
         Some((session, token)) => (Some(session.owner.username.as_str()), token),
         None => (None, ""),
@@ -229,7 +281,10 @@ pub(crate) fn logout(view: &View<'_>, signed_in: Option<(&Session, &str)>) -> Re
         username,
         csrf_token,
     };
-    answer::page(StatusCode::OK, page.render(), FormTarget::Own)
+    let target = there.map_or(FormTarget::Own, |there| FormTarget::Client {
+        redirect_uri: there.as_str(),
+    });
+    answer::page(StatusCode::OK, page.render(), target)
 }
 
 fn to_client(open: &Open) -> FormTarget<'_> {
@@ -251,6 +306,11 @@ struct LoginPage<'a> {
     organization: &'a str,
     username: &'a str,
     error: Option<&'a str>,
+    field: &'static str,
+    /// Whether username and password are what is wrong.
+    wrong: bool,
+    /// Whether there are passkeys here.
+    available: bool,
 }
 
 #[derive(Template)]
@@ -258,8 +318,20 @@ struct LoginPage<'a> {
 struct CodePage<'a> {
     view: &'a View<'a>,
     fields: &'a Fields<'a>,
-    pending: &'a str,
+    step: &'a CodeStep<'a>,
+    passkeys: bool,
     error: Option<&'a str>,
+    field: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "step_up.html")]
+struct StepUpPage<'a> {
+    view: &'a View<'a>,
+    open: &'a Open,
+    organization: &'a str,
+    step_up: &'a StepUp<'a>,
+    available: bool,
 }
 
 #[derive(Template)]

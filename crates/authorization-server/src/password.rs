@@ -47,6 +47,11 @@ pub(crate) fn dummy() -> String {
     )
 }
 
+/// Whether a stored hash is one that no password fits.
+pub(crate) fn is_nobodys(stored: &str) -> bool {
+    parse(stored).is_none_or(|(_, _, hash)| hash.iter().all(|byte| *byte == 0))
+}
+
 /// What a password has to be, by what stands beside it (SP 800-63B section 3.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {

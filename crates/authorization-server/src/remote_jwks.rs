@@ -1,6 +1,6 @@
 //! Keys of clients that registered a `jwks_uri` (RFC 7591 section 2), fetched and kept for a short time.
 //!
-//! Only addresses from registrations are fetched, over HTTPS, without redirects, with limits, and not from
+//! Only addresses from registrations, and of the OpenID Providers in our configuration, are fetched, over HTTPS, without redirects, with limits, and not from
 //! private networks unless the configuration opens them. Whoever
 //! knows a client id can make us fetch, so fetches of one address are at least [`PAUSE`] apart whatever
 //! they gave, and one at a time.
@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use oauth::jose::Jwks;
-use outbound::{HeaderValue, Outbound, Purpose, Request, Response, StatusCode, header};
+use outbound::{HeaderValue, Outbound, Purpose, Reach, Request, Response, StatusCode, header};
 use url::Url;
 
 /// Fetched key sets by address.
 pub(crate) struct RemoteJwks {
     outbound: Outbound,
+    reach: Reach,
     entries: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Entry>>>>,
 }
 
@@ -30,10 +31,20 @@ struct Entry {
 }
 
 impl RemoteJwks {
+    /// For addresses that others gave.
     pub(crate) fn new(outbound: Outbound) -> Self {
         Self {
             outbound,
+            reach: Reach::Public,
             entries: Mutex::default(),
+        }
+    }
+
+    /// For addresses of our own configuration: an organization's provider may be inside its network.
+    pub(crate) fn anywhere(outbound: Outbound) -> Self {
+        Self {
+            reach: Reach::Anywhere,
+            ..Self::new(outbound)
         }
     }
 
@@ -93,19 +104,19 @@ impl RemoteJwks {
     }
 
     async fn ask(&self, uri: &str) -> Option<(Jwks, SignedDuration)> {
-        let request = Request::get(Url::parse(uri).ok()?, Purpose::Jwks)
+        let mut request = Request::get(Url::parse(uri).ok()?, Purpose::Jwks)
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
-            .deadline(DEADLINE)
-            .public_only();
+            .deadline(DEADLINE);
+        request.reach = self.reach;
         let response = match self.outbound.send(request).await {
             Ok(response) => response,
             Err(error) => {
-                tracing::warn!(%error, "a client's jwks_uri could not be fetched");
+                tracing::warn!(%error, "a jwks_uri could not be fetched");
                 return None;
             }
         };
         if response.status != StatusCode::OK || response.body.len() > BYTES {
-            tracing::warn!(status = %response.status, "a client's jwks_uri gave no key set");
+            tracing::warn!(status = %response.status, "a jwks_uri gave no key set");
             return None;
         }
         Some((Jwks::parse(&response.body).ok()?, age(&response)))

@@ -11,8 +11,11 @@ use oauth::{Random, Secret};
 use storage::{Transaction, Work};
 use tokio::sync::Semaphore;
 
+use crate::administration::administrator_links::UsedLink;
+use crate::assurance::Assurance;
 use crate::caller::Caller;
 use crate::password::{self, Buffer};
+use crate::relying_party::Admitted;
 use crate::session::Session;
 use crate::store::second_factors;
 use crate::store::users::{self, StoredUser};
@@ -32,7 +35,7 @@ pub(crate) struct People {
 /// A person who has given everything that signing in takes, just now.
 pub(crate) struct AuthenticatedResourceOwner {
     owner: ResourceOwner,
-    second_factor: bool,
+    assurance: Assurance,
 }
 
 /// A person whose password was right, just now, and whose second factor is awaited.
@@ -71,16 +74,28 @@ impl AuthenticatedResourceOwner {
         &self.owner
     }
 
-    pub(crate) fn second_factor(&self) -> bool {
-        self.second_factor
+    /// What the sign-in has proved.
+    pub(crate) fn assurance(&self) -> Assurance {
+        self.assurance
     }
 
     /// Somebody who is signed in and whose app has just been confirmed with a code of it.
     pub(crate) fn confirmed(session: &Session) -> Self {
         Self {
             owner: session.owner.clone(),
-            second_factor: true,
+            assurance: session.assurance.max(Assurance::Aal2),
         }
+    }
+
+    /// Somebody who is signed in with a second factor and has added another. A passkey that was just made has signed
+    /// nothing yet, so it proves no more than the session did. `None` for a password alone: from now on it is not
+    /// enough.
+    pub(crate) fn continued(session: &Session) -> Option<Self> {
+        let enough = session.assurance.has_second_factor();
+        enough.then(|| Self {
+            owner: session.owner.clone(),
+            assurance: session.assurance,
+        })
     }
 }
 
@@ -96,10 +111,10 @@ impl HalfAuthenticated {
 
     /// The second factor that this person's present session began with counts on; `None` if there was none.
     pub(crate) fn with_session(self, session: &Session) -> Option<AuthenticatedResourceOwner> {
-        let same = session.owner.id == self.owner.id && session.second_factor;
+        let same = session.owner.id == self.owner.id && session.assurance.has_second_factor();
         same.then_some(AuthenticatedResourceOwner {
             owner: self.owner,
-            second_factor: true,
+            assurance: session.assurance,
         })
     }
 }
@@ -151,11 +166,49 @@ pub(crate) async fn authenticate(
             throttle::succeeded(server, attempt).await?;
             Ok(Authenticated::Whole(AuthenticatedResourceOwner {
                 owner: user.owner,
-                second_factor: false,
+                assurance: Assurance::Aal1,
             }))
         }
         _ => Err(LoginRefusal::Wrong { known }),
     }
+}
+
+/// Somebody who has just chosen a password with an administrator's link, which took the second factor away.
+pub(crate) fn with_link(server: &AuthorizationServer, used: UsedLink) -> Authenticated {
+    let owner = used.into_owner();
+    if server.config().requires_second_factor(&owner) {
+        return Authenticated::Half(HalfAuthenticated {
+            owner,
+            enrolled: false,
+        });
+    }
+    Authenticated::Whole(AuthenticatedResourceOwner {
+        owner,
+        assurance: Assurance::Aal1,
+    })
+}
+
+/// What the sign-in at an organization's own OpenID Provider amounts to: the second factor is given here where the
+/// provider does not vouch for one.
+pub(crate) async fn federated(
+    server: &AuthorizationServer,
+    admitted: Admitted,
+) -> Result<Authenticated, storage::Error> {
+    let (owner, second_factor) = admitted.into_parts();
+    let enrolled = second_factors::is_enrolled(server.db(), &owner.id).await?;
+    let demanded = enrolled || server.config().requires_second_factor(&owner);
+    if demanded && !second_factor {
+        return Ok(Authenticated::Half(HalfAuthenticated { owner, enrolled }));
+    }
+    let assurance = if second_factor {
+        Assurance::Aal2
+    } else {
+        Assurance::Aal1
+    };
+    Ok(Authenticated::Whole(AuthenticatedResourceOwner {
+        owner,
+        assurance,
+    }))
 }
 
 /// Usernames are compared without regard to case and surrounding space, as people type them.

@@ -1,21 +1,24 @@
-//! What a person has beside a password: an authenticator app (TOTP, RFC 6238), and recovery codes for when it is
-//! lost.
+//! What a person has beside a password: an authenticator app (TOTP, RFC 6238), passkeys, and recovery codes for when
+//! they are lost.
 
 use jiff::Timestamp;
 use oauth::{Random, Secret, SecretHash};
 use qrcode::QrCode;
 use qrcode::render::svg;
-use storage::{Error, Transaction};
+use storage::{Db, Error, Transaction};
 use totp_rs::{Builder, Totp};
 use zeroize::Zeroizing;
 
 use crate::AuthorizationServer;
+use crate::assurance::Assurance;
+use crate::passkey::Assertion;
 use crate::password;
+use crate::store::passkeys;
 use crate::store::second_factors::{self as table, StoredTotp};
 
-/// A right code that has not been used up yet: only [`Code::use_up`] in the transaction that acts on it makes it
-/// count.
-pub(crate) enum Code {
+/// A right second factor that has not been used up yet: only [`Factor::use_up`] in the transaction that acts on it
+/// makes it count.
+pub(crate) enum Factor {
     /// Of the app, at this step.
     Step(i64),
     /// One of the recovery codes.
@@ -26,15 +29,53 @@ pub(crate) enum Code {
         step: i64,
         hashes: Vec<SecretHash>,
     },
+    /// The answer of a passkey: it needs no password beside it.
+    Passkey(Assertion),
 }
 
-impl Code {
+/// Which second factors a person has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Factors {
+    /// An authenticator app.
+    pub(crate) app: bool,
+    /// So many passkeys.
+    pub(crate) passkeys: i64,
+    /// So many recovery codes are left.
+    pub(crate) recovery_codes: i64,
+}
+
+impl Factors {
+    pub(crate) fn any(self) -> bool {
+        self.app || self.passkeys > 0
+    }
+}
+
+/// Which second factors a person has.
+pub(crate) async fn factors(db: &Db, user_id: &str) -> Result<Factors, Error> {
+    let app = table::totp(db, user_id).await?;
+    Ok(Factors {
+        app: app.is_some_and(|app| app.confirmed.is_some()),
+        passkeys: passkeys::count(db, user_id).await?,
+        recovery_codes: table::recovery_codes(db, user_id).await?,
+    })
+}
+
+impl Factor {
     /// Which kind it is, for the audit.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Step(_) => "authenticator app",
             Self::Recovery(_) => "recovery code",
             Self::New { .. } => "new authenticator app",
+            Self::Passkey(_) => "passkey",
+        }
+    }
+
+    /// What a sign-in with it proves.
+    pub(crate) fn assurance(&self) -> Assurance {
+        match self {
+            Self::Step(_) | Self::Recovery(_) | Self::New { .. } => Assurance::Aal2,
+            Self::Passkey(_) => Assurance::PhishingResistant,
         }
     }
 
@@ -59,6 +100,7 @@ impl Code {
                 }
                 Ok(confirmed)
             }
+            Self::Passkey(assertion) => assertion.use_up(tx, user_id, now).await,
         }
     }
 }
@@ -68,20 +110,18 @@ pub(crate) async fn check(
     server: &AuthorizationServer,
     user_id: &str,
     text: &str,
-) -> Result<Option<Code>, Error> {
-    let Some(stored) = table::totp(server.db(), user_id).await? else {
-        return Ok(None);
-    };
-    if stored.confirmed.is_none() {
-        return Ok(None);
-    }
+) -> Result<Option<Factor>, Error> {
     let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     if digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return step(server, user_id, &stored, &digits).map(|step| step.map(Code::Step));
+        let stored = table::totp(server.db(), user_id).await?;
+        let Some(stored) = stored.filter(|it| it.confirmed.is_some()) else {
+            return Ok(None);
+        };
+        return step(server, user_id, &stored, &digits).map(|step| step.map(Factor::Step));
     }
     let hash = recovery_hash(user_id, text);
     let is_one = table::has_recovery_code(server.db(), user_id, &hash).await?;
-    Ok(is_one.then_some(Code::Recovery(hash)))
+    Ok(is_one.then_some(Factor::Recovery(hash)))
 }
 
 /// The step of the app's code, if it is one of now: one step early or late is a clock that differs or a person

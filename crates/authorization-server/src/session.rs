@@ -11,12 +11,13 @@ use oauth::{Scope, Secret, SecretHash};
 use storage::{Error, Transaction, Work};
 use subtle::ConstantTimeEq as _;
 
+use crate::assurance::Assurance;
 use crate::audit::event;
 use crate::caller::Caller;
 use crate::resource_owner::AuthenticatedResourceOwner;
-use crate::second_factor::Code;
+use crate::second_factor::Factor;
 use crate::store::sessions::{self, StoredSession};
-use crate::store::{second_factors, users};
+use crate::store::{known_browsers, second_factors, users};
 use crate::{AuthorizationServer, ResourceOwner};
 
 /// One browser, known by a random cookie. Authorization requests and CSRF tokens are bound to it, so that
@@ -41,14 +42,26 @@ impl Browser {
         }
     }
 
+    /// The hash of a browser that has been here before.
+    pub(crate) fn known(server: &AuthorizationServer, headers: &HeaderMap) -> Option<SecretHash> {
+        cookie(headers, &Self::name(server)).map(|secret| secret.hash())
+    }
+
     pub(crate) fn hash(&self) -> SecretHash {
         self.secret.hash()
     }
 
-    /// The `Set-Cookie` that a new browser needs.
+    /// The `Set-Cookie` that a new browser needs. It outlives the browser's windows: where somebody has signed in
+    /// before, guesses from elsewhere do not hold that person up.
     pub(crate) fn set_cookie(&self, server: &AuthorizationServer) -> Option<HeaderValue> {
-        self.is_new
-            .then(|| set_cookie(&Self::name(server), self.secret.expose()))
+        if !self.is_new {
+            return None;
+        }
+        let (name, value) = (Self::name(server), self.secret.expose());
+        let age = KNOWN.as_secs();
+        let cookie =
+            format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}");
+        HeaderValue::from_str(&cookie).ok()
     }
 
     /// The synchroniser token of the pages of one request: only this browser's pages hold it.
@@ -76,6 +89,16 @@ impl Browser {
     /// The token of the page where somebody signs in to the account, not for an application.
     pub(crate) fn sign_in_token(&self) -> String {
         self.tag(&["sign-in"])
+    }
+
+    /// The token of the page that an administrator's link opens.
+    pub(crate) fn setup_token(&self) -> String {
+        self.tag(&["setup"])
+    }
+
+    /// A secret of one use that is not stored anywhere, of 256 bits in base64url.
+    pub(crate) fn derived(&self, what: &str, of: &str) -> String {
+        self.tag(&[what, of])
     }
 
     fn session_tag(&self, purpose: &str, session: &Session) -> String {
@@ -109,8 +132,8 @@ pub(crate) struct Session {
     pub(crate) owner: ResourceOwner,
     pub(crate) auth_time: Timestamp,
     pub(crate) hash: SecretHash,
-    /// Whether a second factor was given when it began.
-    pub(crate) second_factor: bool,
+    /// What the sign-in proved.
+    pub(crate) assurance: Assurance,
 }
 
 impl Session {
@@ -141,7 +164,7 @@ pub(crate) async fn current(
         return Ok(None);
     };
     let demands = server.config().requires_second_factor(&owner);
-    if owner.disabled || (demands && !stored.second_factor) {
+    if owner.disabled || (demands && !stored.assurance.has_second_factor()) {
         return Ok(None);
     }
     if now >= stored.last_used + TOUCHED {
@@ -151,7 +174,7 @@ pub(crate) async fn current(
         owner,
         auth_time: stored.auth_time,
         hash,
-        second_factor: stored.second_factor,
+        assurance: stored.assurance,
     }))
 }
 
@@ -163,47 +186,89 @@ pub(crate) async fn begin(
     headers: &HeaderMap,
     caller: &Caller,
 ) -> Result<HeaderValue, Error> {
-    let how = owner.second_factor().then_some("second factor");
-    let (work, cookie) = prepare(server, owner.owner(), how, headers, caller);
+    let (work, cookie) = prepare(server, Proved::by(owner), headers, caller);
     server.db().write(work).await?;
     Ok(cookie)
 }
 
-/// A right password in one browser, and a right code for it: not signed in before the transaction that uses the
-/// code up.
-pub(crate) struct SecondStep<'a> {
-    pub(crate) owner: &'a ResourceOwner,
-    pub(crate) pending: SecretHash,
-    pub(crate) browser: SecretHash,
-    pub(crate) code: Code,
+/// As [`begin`], for somebody who has signed in elsewhere at this time. Where nobody knows when, the session is none
+/// that has just begun: an old sign-in there opens nothing that wants a fresh one.
+pub(crate) async fn begin_elsewhere(
+    server: &AuthorizationServer,
+    owner: &AuthenticatedResourceOwner,
+    auth_time: Option<Timestamp>,
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Result<HeaderValue, Error> {
+    let (mut work, cookie) = prepare(server, Proved::by(owner), headers, caller);
+    let now = work.session.auth_time;
+    work.session.auth_time = auth_time.map_or(now - FRESH, |at| at.min(now));
+    server.db().write(work).await?;
+    Ok(cookie)
 }
 
-/// Signs a person in whose second factor is right. `None` when the waiting is over or the code has been used
+/// A right second factor, and the password before it that waits in one browser: not signed in before the transaction
+/// that uses both up.
+pub(crate) struct SecondStep<'a> {
+    pub(crate) owner: &'a ResourceOwner,
+    /// The waiting row and its browser. Nothing waits where a passkey was the first step.
+    pub(crate) pending: Option<(SecretHash, SecretHash)>,
+    pub(crate) factor: Factor,
+}
+
+/// Signs a person in whose second factor is right. `None` when the waiting is over or the factor has been used
 /// meanwhile.
-pub(crate) async fn begin_with_code(
+pub(crate) async fn begin_with_factor(
     server: &AuthorizationServer,
     step: SecondStep<'_>,
     headers: &HeaderMap,
     caller: &Caller,
 ) -> Result<Option<HeaderValue>, Error> {
-    let (begin, cookie) = prepare(server, step.owner, Some(step.code.kind()), headers, caller);
-    let work = BeginWithCode {
+    let proved = Proved {
+        owner: step.owner,
+        assurance: step.factor.assurance(),
+        how: Some(step.factor.kind()),
+    };
+    let (begin, cookie) = prepare(server, proved, headers, caller);
+    let work = BeginWithFactor {
         pending: step.pending,
-        browser: step.browser,
-        code: step.code,
+        factor: step.factor,
         begin,
     };
     Ok(server.db().write(work).await?.then_some(cookie))
 }
 
-/// `how` names the second factor, if one was given.
+/// Who signs in, and with what.
+#[derive(Clone, Copy)]
+struct Proved<'a> {
+    owner: &'a ResourceOwner,
+    assurance: Assurance,
+    /// The second factor, if one was given.
+    how: Option<&'static str>,
+}
+
+impl<'a> Proved<'a> {
+    fn by(authenticated: &'a AuthenticatedResourceOwner) -> Self {
+        let assurance = authenticated.assurance();
+        Self {
+            owner: authenticated.owner(),
+            assurance,
+            how: assurance.has_second_factor().then_some("second factor"),
+        }
+    }
+}
+
 fn prepare(
     server: &AuthorizationServer,
-    owner: &ResourceOwner,
-    how: Option<&'static str>,
+    proved: Proved<'_>,
     headers: &HeaderMap,
     caller: &Caller,
 ) -> (Begin, HeaderValue) {
+    let Proved {
+        owner,
+        assurance,
+        how,
+    } = proved;
     let now = server.clock().now();
     let secret = Secret::generate(server.random());
     let mut audit = event(server, caller, "login", storage::Outcome::Allowed);
@@ -220,8 +285,9 @@ fn prepare(
             expires: now + server.config().lifetimes.session_absolute,
             browser: user_agent::words(headers),
             source_address: caller.source_address.clone(),
-            second_factor: how.is_some(),
+            assurance,
         },
+        browser: caller.browser,
         audit,
     };
     let cookie = set_cookie(&server.config().cookie_name, secret.expose());
@@ -253,6 +319,7 @@ struct Begin {
     hash: SecretHash,
     before: Option<SecretHash>,
     session: StoredSession,
+    browser: Option<SecretHash>,
     audit: storage::AuditEvent,
 }
 
@@ -264,28 +331,33 @@ impl Work for Begin {
             sessions::delete(tx, before).await?;
         }
         sessions::insert(tx, &self.hash, &self.session).await?;
+        if let Some(browser) = &self.browser {
+            let (user_id, expires) = (&self.session.user_id, self.session.auth_time + KNOWN);
+            known_browsers::remember(tx, browser, user_id, expires).await?;
+        }
         tx.audit(&self.audit).await
     }
 }
 
-struct BeginWithCode {
-    pending: SecretHash,
-    browser: SecretHash,
-    code: Code,
+struct BeginWithFactor {
+    pending: Option<(SecretHash, SecretHash)>,
+    factor: Factor,
     begin: Begin,
 }
 
-impl Work for BeginWithCode {
+impl Work for BeginWithFactor {
     type Output = bool;
 
-    /// The code is used up first: a page that is posted twice finds it used and leaves the waiting alone.
+    /// The factor is used up first: a page that is posted twice finds it used and leaves the waiting alone.
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
         let session = &self.begin.session;
         let now = session.auth_time;
-        if !self.code.use_up(tx, &session.user_id, now).await? {
+        if !self.factor.use_up(tx, &session.user_id, now).await? {
             return Ok(false);
         }
-        if !second_factors::consume_pending(tx, &self.pending, &self.browser, now).await? {
+        if let Some((pending, browser)) = &self.pending
+            && !second_factors::consume_pending(tx, pending, browser, now).await?
+        {
             return Ok(false);
         }
         self.begin.run(tx).await?;
@@ -345,5 +417,7 @@ fn set_cookie(name: &str, value: &str) -> HeaderValue {
 
 /// How long a sign-in counts as one that has just been.
 pub(crate) const FRESH: SignedDuration = SignedDuration::from_mins(5);
+/// How long a browser is known that somebody has signed in with.
+const KNOWN: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Use is noted this often: no write for every page.
 const TOUCHED: SignedDuration = SignedDuration::from_mins(1);

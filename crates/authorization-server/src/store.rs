@@ -4,12 +4,16 @@
 //! functions that take a [`storage::Transaction`], so that the caller's `Work` decides what is one
 //! unit. Single use is always one `INSERT ... ON CONFLICT DO NOTHING` or `UPDATE ... RETURNING`.
 
+pub(crate) mod administrator_links;
 pub(crate) mod assertions;
 pub(crate) mod authorization_requests;
 pub(crate) mod clients;
 pub(crate) mod codes;
 pub(crate) mod consents;
 pub(crate) mod dynamic_registrations;
+pub(crate) mod federated;
+pub(crate) mod known_browsers;
+pub(crate) mod passkeys;
 pub(crate) mod pushed_requests;
 pub(crate) mod resource_servers;
 pub(crate) mod revocations;
@@ -23,6 +27,7 @@ pub(crate) mod users;
 use oauth::{Random, Scope};
 use storage::{Error, Row};
 
+use crate::assurance::Assurance;
 use crate::registration::{OrganizationAccess, Rights};
 
 /// 128 random bits in hexadecimal: the id of a family, a secret or a user.
@@ -69,6 +74,12 @@ pub(crate) fn rights(row: &Row<'_>, first: usize) -> Result<Rights, Error> {
         jurisdictions: list(&row.text(first + 2)?)?,
         record_types: list(&row.text(first + 3)?)?,
     })
+}
+
+/// Reads what a sign-in proved, where that is known.
+pub(crate) fn assurance(text: Option<&str>) -> Result<Option<Assurance>, Error> {
+    let parsed = |text| Assurance::parse(text).ok_or_else(|| unreadable("acr"));
+    text.map(parsed).transpose()
 }
 
 /// A column holds what this program never writes.

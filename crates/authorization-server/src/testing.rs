@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+pub(crate) mod authenticator;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,12 +26,13 @@ use tower::ServiceExt as _;
 use url::Url;
 
 use crate::administration::{Actor, Administration, NewClient, NewClientSecret, NewResourceServer};
+use crate::assurance::Assurance;
 use crate::store;
 use crate::store::codes::{self, NewCode};
 use crate::{
-    AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Config, Environment,
-    GrantType, KeyEncryptionKey, Keys, Lifetimes, Limits, MIGRATIONS, OrganizationAccess, Protocol,
-    Rights,
+    AssertionAudience, AuthorizationServer, Branding, ClientAuthenticationMethod, Config,
+    Environment, GrantType, KeyEncryptionKey, Keys, Lifetimes, Limits, MIGRATIONS,
+    OrganizationAccess, Protocol, Rights,
 };
 
 /// A server to be driven through its router.
@@ -86,20 +89,30 @@ impl Bench {
 
     /// As [`Bench::new`], fetching from servers of this authority.
     pub(crate) async fn trusting(trust: Trust) -> Self {
+        Self::configured(trust, config()).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn configured(trust: Trust, config: Config) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(directory.path().join("as.db"));
         let db = Db::open(location, &[&MIGRATIONS]).await.unwrap();
-        let mut bench = Self::build(db, trust).await;
+        let mut bench = Self::build(db, trust, config).await;
         bench.directory = Some(directory);
         bench
     }
 
-    /// On a given database.
-    pub(crate) async fn on(db: Db) -> Self {
-        Self::build(db, Trust::platform()).await
+    /// On a given database with other settings, fetching from servers of this authority.
+    pub(crate) async fn with(db: Db, trust: Trust, config: Config) -> Self {
+        Self::build(db, trust, config).await
     }
 
-    async fn build(db: Db, trust: Trust) -> Self {
+    /// On a given database.
+    pub(crate) async fn on(db: Db) -> Self {
+        Self::build(db, Trust::platform(), config()).await
+    }
+
+    async fn build(db: Db, trust: Trust, config: Config) -> Self {
         let clock = Clock::fixed("2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap());
         let random = Random::seeded(7);
         let environment = Environment {
@@ -108,11 +121,7 @@ impl Bench {
             random: random.clone(),
             outbound: outbound(trust),
         };
-        let keys = Keys {
-            encryption: KeyEncryptionKey::new([7; 32]),
-            refresh_hmac: hmac::Key::new(hmac::HMAC_SHA256, &[9; 32]),
-        };
-        let server = AuthorizationServer::new(environment, config(), keys);
+        let server = AuthorizationServer::new(environment, config, keys());
         server.keep_signing_keys().await.unwrap();
         let admin = Administration {
             db,
@@ -271,11 +280,20 @@ impl Bench {
     }
 }
 
+fn keys() -> Keys {
+    Keys {
+        encryption: KeyEncryptionKey::new([7; 32]),
+        refresh_hmac: hmac::Key::new(hmac::HMAC_SHA256, &[9; 32]),
+    }
+}
+
 /// Settings as the tests expect them.
 pub(crate) fn config() -> Config {
     Config {
         party: "vro".to_owned(),
         display_name: "Office of Vital Records".to_owned(),
+        organization: "office-of-vital-records".to_owned(),
+        branding: Branding::default(),
         issuer: Url::parse(ISSUER).unwrap(),
         token_prefix: "vro".to_owned(),
         cookie_name: "__Host-vro-session".to_owned(),
@@ -283,6 +301,8 @@ pub(crate) fn config() -> Config {
         jurisdictions: vec![],
         second_factor_required_for: vec!["administrator".to_owned()],
         trusted_issuers: vec![],
+        identity_providers: vec![],
+        password_sign_in: true,
         lifetimes: Lifetimes::default(),
         limits: Limits::default(),
     }
@@ -388,6 +408,7 @@ impl Bench {
             audiences: vec![SOURCE.to_owned(), RECEIVER.to_owned()],
             family_id: store::identifier(random),
             auth_time: now,
+            assurance: Some(Assurance::Aal1),
             expires: now + self.server.config().authorization_code_lifetime(),
         };
         self.server.db().write(AddCode(new)).await.unwrap();

@@ -1,9 +1,12 @@
 //! Counting failed sign-ins, per account and per source address, in the database that all nodes
 //! share.
 //!
-//! An account is held after every so many failures, each time twice as long, until somebody signs
-//! in; the failures of a day count. A source address is held while the last window is full: a
+//! An account is held after every so many failures, each time twice as long, until its owner signs in; after a
+//! hundred it stays held (NIST SP 800-63B section 3.2.2). A source address is held while the last window is full: a
 //! hospital behind one address fails often and never stops.
+//!
+//! Whoever knows a name could keep its owner out by that. So a browser that the owner has signed in with is counted for itself
+//! alone, and what happens elsewhere does not hold it.
 
 #[cfg(test)]
 mod guessing;
@@ -16,6 +19,7 @@ use storage::{Error, Transaction, Work};
 
 use crate::caller::Caller;
 use crate::store::throttle::{self as table, Failure, Failures, Kind};
+use crate::store::{hexadecimal, known_browsers};
 use crate::{AuthorizationServer, Limits};
 
 /// What came of trying to try.
@@ -30,6 +34,8 @@ pub(crate) enum Attempt {
 #[derive(Clone)]
 pub(crate) struct Counted {
     account: SecretHash,
+    /// In a browser that the account's owner has signed in with: what is counted instead of the others.
+    known: Option<SecretHash>,
     source: SecretHash,
     at: Timestamp,
     attempt: [u8; 16],
@@ -44,6 +50,7 @@ pub(crate) async fn begin(
 ) -> Result<Attempt, Error> {
     let counted = Counted {
         account: account(username),
+        known: None,
         source: hash(&source(caller.source_address.as_deref())),
         at: server.clock().now(),
         attempt: server.random().bytes::<16>(),
@@ -52,6 +59,8 @@ pub(crate) async fn begin(
         .db()
         .write(Begin {
             counted,
+            username: username.to_owned(),
+            browser: caller.browser,
             limits: server.config().limits.clone(),
         })
         .await
@@ -99,6 +108,10 @@ fn hash(text: &str) -> SecretHash {
 fn account_held(failures: &Failures, at: Timestamp, limits: &Limits) -> Option<SignedDuration> {
     let limit = i64::from(limits.login_failures_per_account.max(1));
     let newest = failures.newest?;
+    if failures.count >= limit.max(CONSECUTIVE) {
+        let until = newest + KEPT;
+        return (at < until).then(|| until.duration_since(at));
+    }
     if failures.count % limit != 0 {
         return None;
     }
@@ -116,6 +129,8 @@ fn source_held(failures: &Failures, at: Timestamp, limits: &Limits) -> Option<Si
 
 struct Begin {
     counted: Counted,
+    username: String,
+    browser: Option<SecretHash>,
     limits: Limits,
 }
 
@@ -123,35 +138,37 @@ impl Work for Begin {
     type Output = Attempt;
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<Attempt, Error> {
-        let (
-            Counted {
-                account,
-                source,
-                at,
-                ..
-            },
-            limits,
-        ) = (&self.counted, &self.limits);
-        let since = kept_since(*at, limits);
-        if let Some(wait) = account_held(
-            &failures(tx, Kind::Account, account, since).await?,
-            *at,
-            limits,
-        ) {
+        let mut counted = self.counted.clone();
+        counted.known = self.known(tx).await?;
+        let (kind, subject) = counted.account_or_known();
+        let (at, limits) = (counted.at, &self.limits);
+        let found = failures(tx, kind, subject, kept_since(at, limits)).await?;
+        if let Some(wait) = account_held(&found, at, limits) {
             return Ok(Attempt::Held(wait));
         }
-        let since = *at - limits.login_failure_window;
-        if let Some(wait) = source_held(
-            &failures(tx, Kind::Source, source, since).await?,
-            *at,
-            limits,
-        ) {
-            return Ok(Attempt::Held(wait));
+        if counted.known.is_none() {
+            let since = at - limits.login_failure_window;
+            let found = failures(tx, Kind::Source, &counted.source, since).await?;
+            if let Some(wait) = source_held(&found, at, limits) {
+                return Ok(Attempt::Held(wait));
+            }
         }
-        for failure in self.counted.failures() {
+        for failure in counted.failures() {
             table::insert(tx, &failure).await?;
         }
-        Ok(Attempt::Counted(self.counted.clone()))
+        Ok(Attempt::Counted(counted))
+    }
+}
+
+impl Begin {
+    /// Under what a browser counts that the account's owner has signed in with.
+    async fn known(&self, tx: &mut Transaction<'_>) -> Result<Option<SecretHash>, Error> {
+        let Some(browser) = &self.browser else {
+            return Ok(None);
+        };
+        let (username, at) = (&self.username, self.counted.at);
+        let known = known_browsers::is_known(tx, browser, username, at).await?;
+        Ok(known.then(|| hash(&format!("{username} {}", hexadecimal(browser.as_bytes())))))
     }
 }
 
@@ -168,15 +185,25 @@ async fn failures(
 }
 
 impl Counted {
-    fn failures(&self) -> [Failure<'_>; 2] {
-        [(Kind::Account, &self.account), (Kind::Source, &self.source)].map(|(kind, subject)| {
-            Failure {
-                kind,
-                subject,
-                at: self.at,
-                attempt: &self.attempt,
-            }
-        })
+    fn account_or_known(&self) -> (Kind, &SecretHash) {
+        match &self.known {
+            Some(known) => (Kind::Known, known),
+            None => (Kind::Account, &self.account),
+        }
+    }
+
+    fn failures(&self) -> Vec<Failure<'_>> {
+        let mut counts = vec![self.account_or_known()];
+        if self.known.is_none() {
+            counts.push((Kind::Source, &self.source));
+        }
+        let failure = |(kind, subject)| Failure {
+            kind,
+            subject,
+            at: self.at,
+            attempt: &self.attempt,
+        };
+        counts.into_iter().map(failure).collect()
     }
 }
 
@@ -186,7 +213,10 @@ impl Work for Succeeded {
     type Output = ();
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
-        table::forget_account(tx, &self.0.account).await?;
+        table::forget(tx, Kind::Account, &self.0.account).await?;
+        if let Some(known) = &self.0.known {
+            table::forget(tx, Kind::Known, known).await?;
+        }
         for failure in self.0.failures() {
             table::take_back(tx, &failure).await?;
         }
@@ -207,9 +237,12 @@ impl Work for Withdrawn {
     }
 }
 
-/// How long an account's failures count, unless somebody signs in.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
-/// The longest hold is four windows: a person whom somebody else locks out comes in again.
+/// How long an account's failures count, unless its owner signs in.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// After so many in a row the password opens nothing any more, but in a browser that its owner has signed in with
+/// (NIST SP 800-63B section 3.2.2); an operator, or signing in there, begins anew.
+const CONSECUTIVE: i64 = 100;
+/// The longest hold before that is four windows.
 const DOUBLINGS: i64 = 2;
 
 #[cfg(test)]
@@ -234,7 +267,16 @@ mod tests {
                 &limits,
             )
         };
-        let rows = [(10, 15), (20, 30), (30, 60), (40, 60), (1_000, 60)];
+        let month = 30 * 24 * 60;
+        let rows = [
+            (10, 15),
+            (20, 30),
+            (30, 60),
+            (40, 60),
+            (90, 60),
+            (100, month),
+            (107, month),
+        ];
         for (count, minutes) in rows {
             assert_eq!(
                 held(count, 0),

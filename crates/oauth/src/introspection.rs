@@ -46,6 +46,12 @@ pub struct IntrospectionResponse {
     /// The token's identifier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
+    /// How the resource owner signed in (RFC 9470 section 6.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// And when: seconds since 1970-01-01T00:00:00Z (RFC 9470 section 6.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
     /// Ours: the organisation that it acts for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,

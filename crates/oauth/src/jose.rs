@@ -4,6 +4,7 @@
 
 mod algorithm;
 pub mod client_assertion;
+pub mod id_token;
 pub mod issued;
 mod jwk;
 mod jws;

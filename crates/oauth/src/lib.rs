@@ -13,7 +13,9 @@
 //! | [`jose`] | JWS, JWK, JWT: RFC 7515, 7517, 7518, 7519, 7638, 8725 |
 //! | [`jose::issued`] | JWTs of our own: RFC 9068 section 2.1, RFC 9701 section 5 |
 //! | [`jose::client_assertion`] | RFC 7521 and RFC 7523 as updated by RFC 10070 (November 2026) |
+//! | [`jose::id_token`] | ID Tokens: OpenID Connect Core 1.0 sections 2 and 3.1.3.7 |
 //! | [`metadata`] | authorization server metadata: RFC 8414, RFC 9207 section 3 |
+//! | [`openid`] | metadata of OpenID Providers: OpenID Connect Discovery 1.0 section 3 |
 //! | [`pkce`] | RFC 7636, S256 only (RFC 9700 section 2.1.1) |
 //! | [`redirect_uri`] | RFC 6749 section 3.1.2, RFC 8252 section 7.3, RFC 9700 section 2.1 |
 //! | [`scope`] | RFC 6749 section 3.3; SMART App Launch 2.2.0 scopes, and those of 1.0.0 |
@@ -29,6 +31,7 @@ pub mod form;
 pub mod introspection;
 pub mod jose;
 pub mod metadata;
+pub mod openid;
 pub mod pkce;
 pub mod random;
 pub mod redirect_uri;

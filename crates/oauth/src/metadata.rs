@@ -72,6 +72,9 @@ pub struct AuthorizationServerMetadata {
     /// RFC 7636; absent means no PKCE.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub code_challenge_methods_supported: Vec<String>,
+    /// OpenID Connect Discovery section 3: what `acr_values` may name (RFC 9470 section 7).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acr_values_supported: Vec<String>,
     /// RFC 9207 section 3; absent means no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization_response_iss_parameter_supported: Option<bool>,

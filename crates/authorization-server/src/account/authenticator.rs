@@ -5,18 +5,20 @@
 mod tests;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use oauth::SecretHash;
 use storage::{AuditEvent, Transaction, Work};
 
-use super::{event, posted, with_browser};
+use super::change::{Back, Changing, fresh_session};
+use super::{event, with_browser};
 use crate::administration::users::end_all;
+use crate::authorize::only;
 use crate::caller::Caller;
 use crate::login::{Body, Then};
-use crate::pages::{self, Authenticator, Problem, View, settle};
+use crate::pages::{self, AppForm, Authenticator, Problem, View, settle};
 use crate::resource_owner::AuthenticatedResourceOwner;
 use crate::session::{self, Browser, Session};
 use crate::store::second_factors as table;
@@ -34,19 +36,17 @@ async fn show(
     State(server): State<AuthorizationServer>,
     caller: Caller,
     headers: HeaderMap,
+    RawQuery(query): RawQuery,
 ) -> Response {
     let page = async {
-        let Some(session) = fresh(&server, session::current(&server, &headers).await?) else {
-            return Ok(sign_in_again());
+        let handle = only(query.unwrap_or_default().as_bytes(), "request");
+        let back = Back::of(&server, &headers, handle.as_deref()).await?;
+        let Some(session) = fresh_session(&server, &headers).await? else {
+            return Ok(back.sign_in_again(Then::Authenticator));
         };
         let browser = Browser::of(&server, &headers);
-        let page = page(
-            &View::new(&server, &caller).at(PATH),
-            &headers,
-            &session,
-            None,
-        )
-        .await?;
+        let view = View::new(&server, &caller).at(back.address(PATH));
+        let page = page(&view, &headers, (&session, &back), None).await?;
         Ok(with_browser(page, &server, &browser))
     };
     settle(page.await, &server, &caller).await
@@ -60,17 +60,19 @@ async fn propose(
     body: Body,
 ) -> Response {
     let page = async {
-        let (_, session) = match changing(&server, &headers, body).await? {
+        let changing = Changing::of_form(&server, &headers, body, Then::Authenticator).await?;
+        let changing = match changing {
             Ok(changing) => changing,
             Err(response) => return Ok(response),
         };
+        let id = &changing.session.owner.id;
         let work = Propose {
-            secret: second_factor::propose(&server, &session.owner.id)?,
-            user_id: session.owner.id.clone(),
+            secret: second_factor::propose(&server, id)?,
+            user_id: id.clone(),
             now: server.clock().now(),
         };
         server.db().write(work).await?;
-        Ok(pages::see_other(PATH))
+        Ok(pages::see_other(&changing.back.address(PATH)))
     };
     settle(page.await, &server, &caller).await
 }
@@ -82,39 +84,58 @@ async fn confirm(
     body: Body,
 ) -> Response {
     let page = async {
-        let (parameters, session) = match changing(&server, &headers, body).await? {
+        let changing = Changing::of_form(&server, &headers, body, Then::Authenticator).await?;
+        let changing = match changing {
             Ok(changing) => changing,
             Err(response) => return Ok(response),
         };
-        let id = &session.owner.id;
-        let Some(stored) = second_factor::proposed(&server, id).await? else {
-            return Ok(pages::see_other(PATH));
+        let (session, back) = (&changing.session, &changing.back);
+        let Some(stored) = second_factor::proposed(&server, &session.owner.id).await? else {
+            return Ok(pages::see_other(&back.address(PATH)));
         };
-        let digits = parameters.get("code").unwrap_or_default();
-        let Some(step) = second_factor::step(&server, id, &stored, digits)? else {
-            let view = View::new(&server, &caller).at(PATH);
-            return page(&view, &headers, &session, Some(second_factor::WRONG)).await;
-        };
-        let (codes, hashes) = second_factor::recovery_codes(id, server.random());
-        let work = Confirm {
-            user_id: id.clone(),
-            secret: stored.secret,
-            step,
-            hashes,
-            now: server.clock().now(),
-            audit: event(&server, &caller, &session, "second-factor.add"),
-        };
-        if !server.db().write(work).await? {
-            return Ok(pages::see_other(PATH));
+        let digits = changing.parameters.get("code").unwrap_or_default();
+        match second_factor::step(&server, &session.owner.id, &stored, digits)? {
+            Some(step) => {
+                let app = (stored.secret, step);
+                take_into_use(&server, &caller, &headers, &changing, app).await
+            }
+            None => {
+                let view = View::new(&server, &caller).at(back.address(PATH));
+                let wrong = Some(second_factor::WRONG);
+                page(&view, &headers, (session, back), wrong).await
+            }
         }
-        let owner = AuthenticatedResourceOwner::confirmed(&session);
-        let cookie = session::begin(&server, &owner, &headers, &caller).await?;
-        let mut response =
-            pages::recovery_codes(&View::new(&server, &caller), &codes, Then::Account.path());
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-        Ok(response)
     };
     settle(page.await, &server, &caller).await
+}
+
+/// Ends what else is signed in, and goes on: with the recovery codes if it is the first second factor.
+async fn take_into_use(
+    server: &AuthorizationServer,
+    caller: &Caller,
+    headers: &HeaderMap,
+    changing: &Changing,
+    (secret, step): (Vec<u8>, i64),
+) -> Result<Response, Problem> {
+    let (session, back) = (&changing.session, &changing.back);
+    let (codes, hashes) = second_factor::recovery_codes(&session.owner.id, server.random());
+    let work = Confirm {
+        user_id: session.owner.id.clone(),
+        secret,
+        step,
+        hashes,
+        now: server.clock().now(),
+        audit: event(server, caller, session, "second-factor.add"),
+    };
+    let mut response = match server.db().write(work).await? {
+        Confirmed::No => return Ok(pages::see_other(&back.address(PATH))),
+        Confirmed::First => pages::recovery_codes(&View::new(server, caller), &codes, &back.next()),
+        Confirmed::Another => pages::see_other(&back.next()),
+    };
+    let owner = AuthenticatedResourceOwner::confirmed(session);
+    let cookie = session::begin(server, &owner, headers, caller).await?;
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
 }
 
 async fn remove(
@@ -124,8 +145,9 @@ async fn remove(
     body: Body,
 ) -> Response {
     let page = async {
-        let (_, session) = match changing(&server, &headers, body).await? {
-            Ok(changing) => changing,
+        let changing = Changing::of_form(&server, &headers, body, Then::Authenticator).await?;
+        let session = match changing {
+            Ok(changing) => changing.session,
             Err(response) => return Ok(response),
         };
         let work = Remove {
@@ -151,8 +173,9 @@ async fn renew(
     body: Body,
 ) -> Response {
     let page = async {
-        let (_, session) = match changing(&server, &headers, body).await? {
-            Ok(changing) => changing,
+        let changing = Changing::of_form(&server, &headers, body, Then::Authenticator).await?;
+        let session = match changing {
+            Ok(changing) => changing.session,
             Err(response) => return Ok(response),
         };
         let id = &session.owner.id;
@@ -175,33 +198,10 @@ async fn renew(
     settle(page.await, &server, &caller).await
 }
 
-/// A form of these pages from somebody who has just signed in, or where to go instead.
-async fn changing(
-    server: &AuthorizationServer,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Result<(oauth::Parameters, Session), Response>, Problem> {
-    let Some((parameters, session)) = posted(server, headers, body).await? else {
-        return Ok(Err(sign_in_again()));
-    };
-    let session = fresh(server, Some(session));
-    Ok(session
-        .map(|session| (parameters, session))
-        .ok_or_else(sign_in_again))
-}
-
-fn fresh(server: &AuthorizationServer, session: Option<Session>) -> Option<Session> {
-    session.filter(|session| session.is_fresh(server.clock().now()))
-}
-
-fn sign_in_again() -> Response {
-    pages::see_other(&format!("/login?then={}", Then::Authenticator.as_str()))
-}
-
 async fn page(
     view: &View<'_>,
     headers: &HeaderMap,
-    session: &Session,
+    (session, back): (&Session, &Back),
     error: Option<&'static str>,
 ) -> Result<Response, Problem> {
     let (server, owner) = (view.server, &session.owner);
@@ -212,20 +212,21 @@ async fn page(
             &owner.username,
             &stored,
         )?),
-        None if table::is_enrolled(server.db(), &owner.id).await? => {
-            Authenticator::Confirmed(table::recovery_codes(server.db(), &owner.id).await?)
+        None => {
+            let factors = second_factor::factors(server.db(), &owner.id).await?;
+            match factors.app {
+                true => Authenticator::Confirmed(factors),
+                false => Authenticator::None,
+            }
         }
-        None => Authenticator::None,
     };
-    let csrf_token = Browser::of(server, headers).account_token(session);
-    let required = server.config().requires_second_factor(owner);
-    Ok(pages::authenticator(
-        view,
-        &state,
-        required,
-        &csrf_token,
-        error,
-    ))
+    let form = AppForm {
+        csrf_token: Browser::of(server, headers).account_token(session),
+        request: back.handle(),
+        next: back.next(),
+        required: server.config().requires_second_factor(owner),
+    };
+    Ok(pages::authenticator(view, &state, &form, error))
 }
 
 struct Propose {
@@ -251,18 +252,28 @@ struct Confirm {
     audit: AuditEvent,
 }
 
-impl Work for Confirm {
-    type Output = bool;
+enum Confirmed {
+    /// With recovery codes.
+    First,
+    Another,
+    No,
+}
 
-    async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, storage::Error> {
+impl Work for Confirm {
+    type Output = Confirmed;
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<Confirmed, storage::Error> {
         let id = &self.user_id;
         if !table::confirm(tx, id, &self.secret, self.step, self.now).await? {
-            return Ok(false);
+            return Ok(Confirmed::No);
         }
-        table::replace_recovery_codes(tx, id, &self.hashes).await?;
+        let first = table::insert_recovery_codes(tx, id, &self.hashes).await?;
         end_all(tx, id, self.now).await?;
         tx.audit(&self.audit).await?;
-        Ok(true)
+        Ok(match first {
+            true => Confirmed::First,
+            false => Confirmed::Another,
+        })
     }
 }
 
@@ -276,7 +287,7 @@ impl Work for Remove {
     type Output = ();
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), storage::Error> {
-        let removed = table::remove(tx, &self.user_id).await?;
+        let removed = table::remove_app(tx, &self.user_id).await?;
         end_all(tx, &self.user_id, self.now).await?;
         tx.audit(&super::outcome(&self.audit, removed)).await
     }

@@ -178,9 +178,9 @@ async fn nobody_gives_what_he_has_not() {
             "{row} {refused:?}"
         );
     }
-    let denied = bench.audit("user.add").await;
-    let is_denied = |row: &&storage::AuditEvent| row.outcome == Outcome::Denied;
-    let last = denied.iter().find(is_denied).unwrap();
+    let audit = bench.audit("user.add").await;
+    let denied = audit.iter().find(|it| it.outcome == Outcome::Denied);
+    let last = denied.unwrap();
     assert_eq!(last.subject.as_deref(), Some(head.id.as_str()));
     assert_eq!(last.source_address.as_deref(), Some("192.0.2.7"));
     assert_eq!(last.request_id.as_deref(), Some("r-1"));

@@ -13,7 +13,10 @@ use super::{Administration, Change, Error, validation};
 use crate::password::{self, Buffer, Rule};
 use crate::registration::{OrganizationAccess, ResourceOwner, Rights};
 use crate::resource_owner::normal;
-use crate::store::{consents, identifier, revocations, second_factors, sessions, throttle, users};
+use crate::store::throttle::Kind;
+use crate::store::{
+    consents, identifier, known_browsers, revocations, second_factors, sessions, throttle, users,
+};
 use crate::throttle::account;
 
 /// A person to be registered.
@@ -362,7 +365,12 @@ impl Administration {
         }
     }
 
-    async fn hash(&self, password: &Secret, username: &str, rule: Rule) -> Result<String, Error> {
+    pub(super) async fn hash(
+        &self,
+        password: &Secret,
+        username: &str,
+        rule: Rule,
+    ) -> Result<String, Error> {
         password::choose(password, username, rule)
             .await
             .map_err(|why| Error::invalid("password", why))?;
@@ -412,7 +420,7 @@ struct Unlock(SecretHash);
 
 impl Change for Unlock {
     async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
-        throttle::forget_account(tx, &self.0).await?;
+        throttle::forget(tx, Kind::Account, &self.0).await?;
         Ok(Ok(()))
     }
 }
@@ -456,7 +464,7 @@ impl Change for SetPassword {
             return Ok(Err(Error::NotFound("user")));
         }
         // Failures with the old password do not hold the new one up.
-        throttle::forget_account(tx, &self.account).await?;
+        throttle::forget(tx, Kind::Account, &self.account).await?;
         end_all(tx, &self.id, self.now).await.map(Ok)
     }
 }
@@ -500,12 +508,13 @@ pub(crate) async fn end_all(
 ) -> Result<(), storage::Error> {
     second_factors::delete_pending_of_user(tx, id).await?;
     sessions::delete_of_user(tx, id).await?;
+    known_browsers::forget_all(tx, id).await?;
     consents::forget_all(tx, id).await?;
     revocations::revoke_user(tx, id, now).await.map(|_| ())
 }
 
 /// Names are said aloud, printed and typed: ASCII, so that no two look alike.
-fn name(username: &str) -> Result<(), Error> {
+pub(crate) fn name(username: &str) -> Result<(), Error> {
     let allowed =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._@+-".contains(&byte);
     if (2..=100).contains(&username.len()) && username.bytes().all(allowed) {

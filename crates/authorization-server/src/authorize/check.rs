@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use oauth::pkce::CodeChallenge;
 use oauth::{ErrorCode, Parameters, Scope};
 
+use crate::assurance::AcrValues;
 use crate::{Client, GrantType, audience};
 
 /// Why the request is refused.
@@ -39,6 +40,8 @@ pub(crate) struct Wish {
     pub(crate) login_hint: Option<String>,
     /// `prompt=consent`: the person is asked, whatever is remembered.
     pub(crate) ask_consent: bool,
+    /// `acr_values`: what the sign-in has to prove.
+    pub(crate) acr_values: AcrValues,
 }
 
 impl Refusal {
@@ -55,6 +58,14 @@ impl Refusal {
         Self::new(ErrorCode::InvalidRequest, description)
     }
 
+    /// OpenID Connect Core Error Code unmet_authentication_requirements section 2.
+    pub(super) fn unmet() -> Self {
+        Self {
+            code: UNMET,
+            description: "none of acr_values is offered".into(),
+        }
+    }
+
     /// `prompt=none`, and there is something to ask (OpenID Connect Core section 3.1.2.6).
     pub(super) fn silent(signed_in: bool) -> Self {
         match signed_in {
@@ -64,7 +75,7 @@ impl Refusal {
             },
             false => Self {
                 code: "login_required",
-                description: "nobody is signed in".into(),
+                description: "nobody is signed in, or not with enough".into(),
             },
         }
     }
@@ -202,6 +213,7 @@ fn wish(parameters: &Parameters) -> Result<Wish, Refusal> {
         max_age: max_age.map(|seconds| SignedDuration::from_secs(seconds.into())),
         login_hint: hint.map(str::to_owned),
         ask_consent: words(parameters).any(|word| word == "consent"),
+        acr_values: AcrValues::parse(parameters.get("acr_values")),
     })
 }
 
@@ -225,6 +237,8 @@ fn audiences(client: &Client, parameters: &Parameters) -> Result<Vec<String>, Re
     Ok(audience::narrow(&wanted, &client.audiences)?)
 }
 
+/// What is asked of the sign-in cannot be had.
+pub(crate) const UNMET: &str = "unmet_authentication_requirements";
 /// Enough for a sealed state of any client; it is stored until the person has decided.
 const STATE: usize = 2_000;
 /// As much as the username field takes.

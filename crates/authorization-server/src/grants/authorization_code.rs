@@ -142,6 +142,7 @@ impl Redemption {
             // All of them: a refresh may ask for another one (RFC 8707 section 2.2).
             audiences: code.audiences,
             auth_time: code.auth_time,
+            assurance: code.assurance,
             created: self.now,
             expires: self.family_expires.max(self.access_expires),
         };

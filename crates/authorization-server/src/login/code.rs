@@ -1,4 +1,4 @@
-//! The second step of signing in: a code of the authenticator app, or a recovery code.
+//! The second step of signing in: a code of the authenticator app, a recovery code, or a passkey.
 //!
 //! Between the steps stands a row that belongs to one browser and lives for minutes. It opens nothing but this
 //! page. Codes are counted with the failures of the account, which a right password does not forget.
@@ -17,8 +17,9 @@ use super::purpose::Purpose;
 use super::{Body, Told, enrol};
 use crate::authorize::only;
 use crate::caller::Caller;
-use crate::pages::{self, Language, Problem, View, settle};
+use crate::pages::{self, CodeStep, Language, Problem, View, settle};
 use crate::resource_owner::HalfAuthenticated;
+use crate::second_factor::Factors;
 use crate::session::{self, Browser, SecondStep};
 use crate::store::second_factors::{self, Pending};
 use crate::store::users;
@@ -69,9 +70,15 @@ pub(super) async fn show(
         let query = query.unwrap_or_default();
         let handle = only(query.as_bytes(), "pending").ok_or(Problem::NoRequest)?;
         let purpose = Purpose::of_query(&server, &headers, &query).await?;
-        waiting(&server, &headers, &handle).await?;
+        let (owner, ..) = waiting(&server, &headers, &handle).await?;
+        let factors = second_factor::factors(server.db(), &owner.id).await?;
         let view = View::new(&server, &caller).at(here(&purpose, &handle));
-        Ok(pages::code(&view, purpose.page(), &handle, None))
+        let step = CodeStep {
+            handle: &handle,
+            factors,
+            refused: None,
+        };
+        Ok(pages::code(&view, purpose.page(), &step))
     };
     settle(page.await, &server, &caller).await
 }
@@ -106,17 +113,16 @@ async fn answer(
         }
     };
     let text = parameters.get("code").unwrap_or_default();
-    let Some(code) = second_factor::check(server, &owner.id, text).await? else {
+    let Some(factor) = second_factor::check(server, &owner.id, text).await? else {
         let told = Told::wrong_code(caller.language, owner.id.clone());
         return refuse(server, caller, purpose, handle, told).await;
     };
     let step = SecondStep {
         owner: &owner,
-        pending,
-        browser,
-        code,
+        pending: Some((pending, browser)),
+        factor,
     };
-    let Some(cookie) = session::begin_with_code(server, step, headers, caller).await? else {
+    let Some(cookie) = session::begin_with_factor(server, step, headers, caller).await? else {
         let told = Told::used_code(caller.language, owner.id.clone());
         return refuse(server, caller, purpose, handle, told).await;
     };
@@ -144,7 +150,7 @@ pub(super) async fn waiting(
     Ok((owner, pending, browser))
 }
 
-async fn refuse(
+pub(super) async fn refuse(
     server: &AuthorizationServer,
     caller: &Caller,
     purpose: &Purpose,
@@ -158,8 +164,17 @@ async fn refuse(
         ..audit::event(server, caller, "login", storage::Outcome::Denied)
     };
     server.db().audit(event).await?;
+    let factors = match &told.known {
+        Some(id) => second_factor::factors(server.db(), id).await?,
+        None => Factors::default(),
+    };
     let view = View::new(server, caller).at(here(purpose, handle));
-    Ok(pages::code(&view, purpose.page(), handle, Some(&told)))
+    let step = CodeStep {
+        handle,
+        factors,
+        refused: Some(&told),
+    };
+    Ok(pages::code(&view, purpose.page(), &step))
 }
 
 fn here(purpose: &Purpose, handle: &str) -> String {
@@ -174,6 +189,7 @@ impl Told {
                 .t("The code is not right. A code of the app counts for half a minute.")
                 .to_owned(),
             retry_after: None,
+            field: "code",
             reason: "wrong second factor",
             known: Some(known),
         }
@@ -187,6 +203,7 @@ impl Told {
                 .t("This code has been used already. Wait for the next one.")
                 .to_owned(),
             retry_after: None,
+            field: "code",
             reason: "second factor used already",
             known: Some(known),
         }

@@ -10,6 +10,7 @@ mod tests;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
+use oauth::SecretHash;
 use storage::{Transaction, Work};
 
 use super::Body;
@@ -18,7 +19,7 @@ use super::purpose::Purpose;
 use crate::authorize::only;
 use crate::caller::Caller;
 use crate::pages::{self, Problem, View, settle};
-use crate::second_factor::{self, Code};
+use crate::second_factor::{self, Factor};
 use crate::session::{self, SecondStep};
 use crate::store::second_factors::{self, Pending};
 use crate::{AuthorizationServer, ResourceOwner};
@@ -33,7 +34,7 @@ pub(super) async fn show(
         let query = query.unwrap_or_default();
         let handle = only(query.as_bytes(), "pending").ok_or(Problem::NoRequest)?;
         let purpose = Purpose::of_query(&server, &headers, &query).await?;
-        let (owner, ..) = waiting(&server, &headers, &handle).await?;
+        let (owner, ..) = unprotected(&server, &headers, &handle).await?;
         let view = View::new(&server, &caller).at(here(&purpose, &handle));
         page(&view, &owner, &purpose, &handle, None).await
     };
@@ -49,7 +50,7 @@ pub(super) async fn submit(
     let page = async {
         let (parameters, purpose) = Purpose::of_form(&server, &headers, body).await?;
         let handle = parameters.get("pending").ok_or(Problem::NoRequest)?;
-        let (owner, pending, browser) = waiting(&server, &headers, handle).await?;
+        let (owner, pending, browser) = unprotected(&server, &headers, handle).await?;
         let stored = second_factor::proposed(&server, &owner.id).await?;
         let stored = stored.ok_or(Problem::RequestOver)?;
         let digits = parameters.get("code").unwrap_or_default();
@@ -60,15 +61,14 @@ pub(super) async fn submit(
         let (codes, hashes) = second_factor::recovery_codes(&owner.id, server.random());
         let step = SecondStep {
             owner: &owner,
-            pending,
-            browser,
-            code: Code::New {
+            pending: Some((pending, browser)),
+            factor: Factor::New {
                 secret: stored.secret,
                 step,
                 hashes,
             },
         };
-        let begun = session::begin_with_code(&server, step, &headers, &caller).await?;
+        let begun = session::begin_with_factor(&server, step, &headers, &caller).await?;
         let cookie = begun.ok_or(Problem::RequestOver)?;
         let mut response =
             pages::recovery_codes(&View::new(&server, &caller), &codes, &purpose.next());
@@ -76,6 +76,20 @@ pub(super) async fn submit(
         Ok(response)
     };
     settle(page.await, &server, &caller).await
+}
+
+/// The waiting person, who has no second factor. With one, an app that is only shown on the account would otherwise
+/// be shown here to whoever knows the password, and set up in place of it.
+async fn unprotected(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    handle: &str,
+) -> Result<(ResourceOwner, SecretHash, SecretHash), Problem> {
+    let waiting = waiting(server, headers, handle).await?;
+    if second_factors::is_enrolled(server.db(), &waiting.0.id).await? {
+        return Err(Problem::RequestOver);
+    }
+    Ok(waiting)
 }
 
 fn here(purpose: &Purpose, handle: &str) -> String {

@@ -29,6 +29,8 @@ pub(crate) enum Then {
     Account,
     /// Wants a sign-in that has just been.
     Authenticator,
+    /// As well.
+    Passkeys,
 }
 
 impl Then {
@@ -36,6 +38,7 @@ impl Then {
         match self {
             Self::Account => "account",
             Self::Authenticator => "authenticator",
+            Self::Passkeys => "passkeys",
         }
     }
 
@@ -43,12 +46,14 @@ impl Then {
         match self {
             Self::Account => "/account",
             Self::Authenticator => "/account/authenticator",
+            Self::Passkeys => "/account/passkeys",
         }
     }
 
     fn parse(text: Option<&str>) -> Self {
         match text {
             Some("authenticator") => Self::Authenticator,
+            Some("passkeys") => Self::Passkeys,
             _ => Self::Account,
         }
     }
@@ -90,7 +95,11 @@ impl Purpose {
         Ok((parameters, purpose))
     }
 
-    fn account(server: &AuthorizationServer, headers: &HeaderMap, then: Option<&str>) -> Self {
+    pub(super) fn account(
+        server: &AuthorizationServer,
+        headers: &HeaderMap,
+        then: Option<&str>,
+    ) -> Self {
         let browser = Browser::of(server, headers);
         Self::Account {
             csrf_token: browser.sign_in_token(),

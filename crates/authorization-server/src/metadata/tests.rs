@@ -25,6 +25,10 @@ async fn metadata_says_what_is_true() {
         document["authorization_response_iss_parameter_supported"],
         true
     );
+    assert_eq!(
+        document["acr_values_supported"],
+        json!(["aal1", "aal2", "phr"])
+    );
     let grants = json!(["authorization_code", "client_credentials", "refresh_token"]);
     assert_eq!(document["grant_types_supported"], grants);
     let methods = &document["introspection_endpoint_auth_methods_supported"];

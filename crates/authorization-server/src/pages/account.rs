@@ -9,8 +9,9 @@ use oauth::Secret;
 use super::answer::{self, FormTarget};
 use super::{Language, View, organization, retry_after, words};
 use crate::password::Rule;
-use crate::second_factor::Setup;
+use crate::second_factor::{Factors, Setup};
 use crate::session::Session;
+use crate::store::passkeys::StoredPasskey;
 use crate::store::revocations::GrantEntry;
 use crate::store::sessions::StoredSession;
 
@@ -23,8 +24,11 @@ pub(crate) struct Account<'a> {
     /// With the ids that they are listed under.
     pub(crate) sessions: Vec<(String, StoredSession)>,
     pub(crate) grants: Vec<GrantEntry>,
-    /// Whether there is an authenticator app.
-    pub(crate) second_factor: bool,
+    /// Which second factors there are.
+    pub(crate) factors: Factors,
+    /// Providers that the person signs in with.
+    pub(crate) signs_in_with: Vec<String>,
+    pub(crate) has_password: bool,
     /// What was done just now.
     pub(crate) done: Option<&'static str>,
 }
@@ -66,7 +70,10 @@ pub(crate) fn account(view: &View<'_>, account: &Account<'_>) -> Response {
         sessions: sessions.collect(),
         applications: applications(l, &account.grants),
         csrf_token: &account.csrf_token,
-        second_factor: account.second_factor,
+        factors: account.factors,
+        passkeys_available: view.server.passkeys().is_some(),
+        signs_in_with: account.signs_in_with.join(", "),
+        has_password: account.has_password && view.server.config().password_sign_in,
         done: account.done.map(|done| l.t(done)),
     };
     answer::page(StatusCode::OK, page.render(), FormTarget::Own)
@@ -79,7 +86,7 @@ pub(crate) fn password(
     csrf_token: &str,
     refusal: Option<&PasswordRefusal>,
 ) -> Response {
-    let rule = Rule::of(session.second_factor);
+    let rule = Rule::of(session.assurance.has_second_factor());
     let page = PasswordPage {
         view,
         username: &session.owner.username,
@@ -101,24 +108,70 @@ pub(crate) enum Authenticator {
     None,
     /// It is shown and not confirmed.
     Proposed(Setup),
-    /// It is in use; so many recovery codes are left.
-    Confirmed(i64),
+    /// It is in use, beside these.
+    Confirmed(Factors),
+}
+
+/// What the forms of the authenticator app's page hold.
+pub(crate) struct AppForm<'a> {
+    pub(crate) csrf_token: String,
+    /// The application's request that is kept meanwhile.
+    pub(crate) request: Option<&'a str>,
+    /// Where it goes on.
+    pub(crate) next: String,
+    /// Whether the person has to have a second factor.
+    pub(crate) required: bool,
+}
+
+/// What the page of the passkeys shows.
+pub(crate) struct Passkeys<'a> {
+    pub(crate) passkeys: Vec<StoredPasskey>,
+    pub(crate) factors: Factors,
+    /// Whether the person has to have a second factor.
+    pub(crate) required: bool,
+    pub(crate) csrf_token: String,
+    /// The application's request that is kept meanwhile.
+    pub(crate) request: Option<&'a str>,
+    /// Where it goes on.
+    pub(crate) next: String,
+    pub(crate) done: Option<&'static str>,
+    pub(crate) error: Option<&'static str>,
+}
+
+/// The page of the passkeys.
+pub(crate) fn passkeys(view: &View<'_>, shown: &Passkeys<'_>) -> Response {
+    let last = !shown.factors.app && shown.passkeys.len() == 1;
+    let rows = shown.passkeys.iter().map(|stored| PasskeyRow {
+        id: &stored.id,
+        name: &stored.name,
+        created: moment(stored.created),
+        last_used: stored.last_used.map(moment),
+        last,
+    });
+    let page = PasskeysPage {
+        view,
+        shown,
+        rows: rows.collect(),
+        available: view.server.passkeys().is_some(),
+    };
+    let status = shown
+        .error
+        .map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
+    answer::page(status, page.render(), FormTarget::Own)
 }
 
 /// The page of the authenticator app.
 pub(crate) fn authenticator(
     view: &View<'_>,
     state: &Authenticator,
-    required: bool,
-    csrf_token: &str,
+    form: &AppForm<'_>,
     error: Option<&str>,
 ) -> Response {
     let status = error.map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
     let page = AuthenticatorPage {
         view,
         state,
-        required,
-        csrf_token,
+        form,
         error: error.map(|error| view.l.t(error)),
     };
     answer::page(status, page.render(), FormTarget::Own)
@@ -210,7 +263,10 @@ struct AccountPage<'a> {
     sessions: Vec<SessionRow<'a>>,
     applications: Vec<ApplicationRow<'a>>,
     csrf_token: &'a str,
-    second_factor: bool,
+    factors: Factors,
+    passkeys_available: bool,
+    signs_in_with: String,
+    has_password: bool,
     done: Option<&'static str>,
 }
 
@@ -229,9 +285,26 @@ struct PasswordPage<'a> {
 struct AuthenticatorPage<'a> {
     view: &'a View<'a>,
     state: &'a Authenticator,
-    required: bool,
-    csrf_token: &'a str,
+    form: &'a AppForm<'a>,
     error: Option<&'a str>,
+}
+
+struct PasskeyRow<'a> {
+    id: &'a str,
+    name: &'a str,
+    created: String,
+    last_used: Option<String>,
+    /// Whether no second factor is left without it.
+    last: bool,
+}
+
+#[derive(Template)]
+#[template(path = "passkeys.html")]
+struct PasskeysPage<'a> {
+    view: &'a View<'a>,
+    shown: &'a Passkeys<'a>,
+    rows: Vec<PasskeyRow<'a>>,
+    available: bool,
 }
 
 #[derive(Template)]

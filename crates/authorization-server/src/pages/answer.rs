@@ -2,12 +2,14 @@
 
 use std::sync::LazyLock;
 
+use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::SignedDuration;
 use oauth::Secret;
 use url::{Host, Url};
 
+use crate::AuthorizationServer;
 use crate::store::hexadecimal;
 
 /// Where the forms of a page may lead.
@@ -17,6 +19,8 @@ pub(super) enum FormTarget<'a> {
     Own,
     /// Our own pages, and from there to the client.
     Client { redirect_uri: &'a str },
+    /// Our own pages, and from there to any of these.
+    Several(&'a [String]),
 }
 
 /// A page that no cache keeps, no frame shows and no other site hears of.
@@ -61,13 +65,37 @@ pub(crate) fn see_other(location: &str) -> Response {
     response
 }
 
-/// The style sheet, under a name that changes with it, so that it may be kept for ever.
+/// The style sheet, under a name that changes with it.
 pub(super) async fn style() -> Response {
+    asset("text/css; charset=utf-8", STYLE)
+}
+
+/// The organization's colours and logo. An SVG that somebody opens by itself runs nothing and fetches nothing.
+pub(super) async fn own_asset(
+    State(server): State<AuthorizationServer>,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
+    let branding = &server.config().branding;
+    if let Some(logo) = branding
+        .logo
+        .as_ref()
+        .filter(|logo| logo.path() == uri.path())
+    {
+        let mut response = asset(logo.media_type(), logo.bytes().to_vec());
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, SANDBOX);
+        return response;
+    }
+    match branding.style_path() {
+        Some(path) if path == uri.path() => asset("text/css; charset=utf-8", branding.style()),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// A file of a page, named after its content: it may be kept for ever.
+pub(super) fn asset(media_type: &'static str, body: impl IntoResponse) -> Response {
     let headers = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/css; charset=utf-8"),
-        ),
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
         (
             header::CACHE_CONTROL,
             HeaderValue::from_static("public, max-age=31536000, immutable"),
@@ -75,17 +103,20 @@ pub(super) async fn style() -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, NOSNIFF),
         (header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY),
     ];
-    (headers, STYLE).into_response()
+    (headers, body).into_response()
 }
 
 /// `/assets/style-<hash>.css`.
 pub(super) fn style_path() -> &'static str {
-    static PATH: LazyLock<String> = LazyLock::new(|| {
-        let hash = Secret::received(STYLE.to_owned()).hash();
-        let start = hash.as_bytes().get(..8).unwrap_or_default();
-        format!("/assets/style-{}.css", hexadecimal(start))
-    });
+    static PATH: LazyLock<String> = LazyLock::new(|| asset_path("style", "css", STYLE));
     &PATH
+}
+
+/// `/assets/<name>-<hash>.<ending>`.
+pub(super) fn asset_path(name: &str, ending: &str, text: &str) -> String {
+    let hash = Secret::received(text.to_owned()).hash();
+    let start = hash.as_bytes().get(..8).unwrap_or_default();
+    format!("/assets/{name}-{}.{ending}", hexadecimal(start))
 }
 
 /// The origin that a redirect URI leads to, as people and browsers write it.
@@ -113,9 +144,20 @@ fn policy(target: FormTarget<'_>) -> HeaderValue {
         FormTarget::Client { redirect_uri } => format!("'self' {}", source(redirect_uri))
             .trim_end()
             .to_owned(),
+        FormTarget::Several(addresses) => several(addresses),
     };
     HeaderValue::from_str(&format!("{POLICY}; form-action {forms}"))
         .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
+}
+
+fn several(addresses: &[String]) -> String {
+    let mut sources = vec!["'self'".to_owned()];
+    for source in addresses.iter().map(|address| source(address)) {
+        if !source.is_empty() && !sources.contains(&source) {
+            sources.push(source);
+        }
+    }
+    sources.join(" ")
 }
 
 /// An origin as a policy names it. Policies cannot name IPv6 addresses (CSP3 section 2.3.1), so
@@ -132,6 +174,8 @@ fn source(redirect_uri: &str) -> String {
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; \
     frame-ancestors 'none'";
+const SANDBOX: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// A year (RFC 6797 section 6.1.1): nothing here is ever served without TLS.

@@ -156,9 +156,12 @@ static SPANISH: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
 });
 
 /// One file per area of the pages: a text, a line feed, its Spanish, an empty line.
-const CATALOGUES: [&str; 2] = [
+const CATALOGUES: [&str; 5] = [
     include_str!("../../assets/es/pages.txt"),
     include_str!("../../assets/es/administration.txt"),
+    include_str!("../../assets/es/passkeys.txt"),
+    include_str!("../../assets/es/setup.txt"),
+    include_str!("../../assets/es/single_sign_on.txt"),
 ];
 /// No browser sends more; whoever does is not waited for.
 const RANGES: usize = 20;

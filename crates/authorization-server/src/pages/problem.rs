@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::View;
 use super::answer::{self, FormTarget};
+use crate::administration::administrator_links;
 use crate::caller::Caller;
 use crate::{AuthorizationServer, audit};
 
@@ -28,6 +29,10 @@ pub(crate) enum Problem {
     RequestOver,
     /// The form did not come from our page in this browser.
     NotOurPage,
+    /// An administrator's link that is used, expired, replaced or unknown.
+    LinkOver,
+    /// Passwords open nothing at this party.
+    NoPasswords,
     /// The database.
     Unavailable(storage::Error),
 }
@@ -41,7 +46,7 @@ impl From<storage::Error> for Problem {
 impl Problem {
     /// The page, after the audit row: no audit, no answer but "try again".
     pub(crate) async fn respond(self, server: &AuthorizationServer, caller: &Caller) -> Response {
-        let mut event = audit::event(server, caller, "authorize", storage::Outcome::Denied);
+        let mut event = audit::event(server, caller, self.action(), storage::Outcome::Denied);
         event.reason = Some(self.told().0.to_owned());
         let audited = match &self {
             Self::Unavailable(_) => Ok(()),
@@ -55,15 +60,8 @@ impl Problem {
     }
 
     fn page(&self, server: &AuthorizationServer, caller: &Caller) -> Response {
-        let (heading, text) = self.told();
         let view = View::new(server, caller);
-        let page = ErrorPage {
-            view: &view,
-            heading: view.l.t(heading),
-            text: view.l.t(text),
-            reference: caller.request_id.as_deref(),
-        };
-        let mut response = answer::page(self.status(), page.render(), FormTarget::Own);
+        let mut response = show(&view, caller, self.status(), self.told());
         if matches!(self, Self::Unavailable(_)) {
             response
                 .headers_mut()
@@ -72,9 +70,17 @@ impl Problem {
         response
     }
 
+    /// What was asked for, as the audit names it.
+    fn action(&self) -> &'static str {
+        match self {
+            Self::LinkOver => administrator_links::USE,
+            _ => "authorize",
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
-            Self::NotOurPage => StatusCode::FORBIDDEN,
+            Self::NotOurPage | Self::NoPasswords => StatusCode::FORBIDDEN,
             Self::Unreadable(status) => *status,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -82,7 +88,7 @@ impl Problem {
     }
 
     /// What happened, and what to do.
-    fn told(&self) -> (&'static str, &'static str) {
+    fn told(&self) -> Told {
         match self {
             Self::UnknownClient => (
                 "This application is not known here",
@@ -116,12 +122,39 @@ impl Problem {
                 "This form did not come from our page",
                 "Nothing was done. Go back to the application and start again. If it happens again, allow cookies for this site.",
             ),
+            Self::LinkOver => (
+                "This link is over",
+                "It was used already, it has expired, or a newer one was made. Whoever has a shell on the server makes another one, as often as needed, with the command: vitalgate admin recover",
+            ),
+            Self::NoPasswords => (
+                "Nobody signs in with a password here",
+                "Use the account of your organization: go back to the sign-in page and choose it there.",
+            ),
             Self::Unavailable(_) => (
                 "This does not work at the moment",
                 "Nothing was done. Try again in a minute.",
             ),
         }
     }
+}
+
+/// What happened, and what to do.
+pub(super) type Told = (&'static str, &'static str);
+
+/// The page that says so, with the reference that log and audit have.
+pub(super) fn show(
+    view: &View<'_>,
+    caller: &Caller,
+    status: StatusCode,
+    (heading, text): Told,
+) -> Response {
+    let page = ErrorPage {
+        view,
+        heading: view.l.t(heading),
+        text: view.l.t(text),
+        reference: caller.request_id.as_deref(),
+    };
+    answer::page(status, page.render(), FormTarget::Own)
 }
 
 #[derive(Template)]

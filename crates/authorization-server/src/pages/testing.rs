@@ -58,6 +58,7 @@ impl Page {
             .1;
         let form = rest.split_once("</form>").unwrap().0;
         let inputs = form.split("<input type=\"hidden\" ").skip(1);
+        let inputs = inputs.map(|input| input.split_once('>').unwrap().0);
         inputs
             .map(|input| (attribute(input, "name"), attribute(input, "value")))
             .collect()
@@ -65,8 +66,9 @@ impl Page {
 }
 
 fn attribute(tag: &str, name: &str) -> String {
-    let rest = tag.split_once(&format!("{name}=\"")).unwrap().1;
-    rest.split_once('"').unwrap().0.to_owned()
+    let rest = tag.split_once(&format!("{name}=\""));
+    let value = rest.map(|(_, rest)| rest.split_once('"').unwrap().0);
+    value.unwrap_or_default().to_owned()
 }
 
 /// One browser with its cookies.
@@ -271,7 +273,7 @@ pub(crate) async fn bench_on(db: Db) -> Bench {
     bench
 }
 
-async fn register(bench: &Bench) {
+pub(crate) async fn register(bench: &Bench) {
     bench.add(public_client("app")).await;
     bench.admin.add_user(new_user("r.smith")).await.unwrap();
 }
@@ -345,6 +347,21 @@ pub(crate) async fn enrol(bench: &Bench, browser: &mut TestBrowser) -> (String, 
     let secret = secret_of(&page);
     let codes = confirm(browser, &page, &code_at(bench, &secret)).await;
     (secret, recovery_codes_of(&codes))
+}
+
+/// Sets an app up in the second step of a sign-in, from the address that it goes on to: the app's secret.
+pub(crate) async fn confirm_enrolment(
+    bench: &Bench,
+    browser: &mut TestBrowser,
+    address: &str,
+) -> String {
+    let page = browser.get(address).await;
+    let secret = secret_of(&page);
+    let mut fields = page.form("/login/enrol");
+    fields.push(("code".to_owned(), code_at(bench, &secret)));
+    let codes = browser.post("/login/enrol", &fields).await;
+    assert_eq!(recovery_codes_of(&codes).len(), 10);
+    secret
 }
 
 /// As far as the page that asks for the code.

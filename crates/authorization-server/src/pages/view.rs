@@ -6,10 +6,11 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use axum::routing::post;
 
-use super::answer;
 use super::language::{COOKIE, Language};
 use super::{Problem, settle};
+use super::{answer, script};
 use crate::AuthorizationServer;
+use crate::branding::{Branding, Logo, Words};
 use crate::caller::Caller;
 use crate::login::{Body, form};
 
@@ -45,8 +46,49 @@ impl<'a> View<'a> {
         answer::style_path()
     }
 
+    pub(super) fn script(&self) -> &'static str {
+        script::passkey_path()
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.server.config().display_name
+    }
+
+    /// The organization's colours, after the style sheet.
+    pub(super) fn accent(&self) -> Option<String> {
+        self.branding().style_path()
+    }
+
+    pub(super) fn logo(&self) -> Option<&str> {
+        self.branding().logo.as_ref().map(Logo::path)
+    }
+
+    pub(super) fn branding(&self) -> &Branding {
+        &self.server.config().branding
+    }
+
+    /// A text of the organization's, in the language of the page if it has one.
+    pub(super) fn words<'w>(&self, words: &'w Words) -> &'w str {
+        let spanish = words.spanish.as_deref();
+        match self.l {
+            Language::Spanish => spanish.unwrap_or(&words.english),
+            Language::English => &words.english,
+        }
+    }
+
+    /// A telephone number without what only people read.
+    pub(super) fn dialled(&self, phone: &str) -> String {
+        let dialled = |c: &char| c.is_ascii_digit() || *c == '+';
+        phone.chars().filter(dialled).collect()
+    }
+
+    /// Whether there is anybody to ask.
+    pub(super) fn has_help(&self) -> bool {
+        let it = self.branding();
+        it.help.is_some()
+            || it.help_url.is_some()
+            || it.help_email.is_some()
+            || it.help_phone.is_some()
     }
 
     pub(super) fn here(&self) -> Option<&str> {

@@ -5,6 +5,7 @@ use oauth::{Scope, SecretHash};
 use storage::{Db, Error, Row, Transaction};
 
 use super::{list, list_text, scope};
+use crate::assurance::AcrValues;
 use crate::authorize::Wish;
 
 /// A validated authorization request.
@@ -82,6 +83,7 @@ pub(crate) async fn insert(
         request.wish.max_age.map(|age| age.as_secs()).into(),
         request.wish.login_hint.as_deref().into(),
         request.wish.ask_consent.into(),
+        request.wish.acr_values.stored().into(),
     ];
     tx.execute(INSERT, &parameters).await.map(|_| ())
 }
@@ -121,20 +123,22 @@ fn read(row: &Row<'_>) -> Result<AuthorizationRequest, Error> {
     })
 }
 
-/// Reads max_age_s, login_hint and ask_consent, in this order.
+/// Reads max_age_s, login_hint, ask_consent and acr_values, in this order.
 pub(super) fn wish(row: &Row<'_>, first: usize) -> Result<Wish, Error> {
     Ok(Wish {
         max_age: row.optional_integer(first)?.map(SignedDuration::from_secs),
         login_hint: row.optional_text(first + 1)?,
         ask_consent: row.boolean(first + 2)?,
+        acr_values: AcrValues::parse(row.optional_text(first + 3)?.as_deref()),
     })
 }
 
 const FIND: &str = "SELECT client_id, redirect_uri, scope, audiences, state, code_challenge, fresh_login, created_ms, \
-    expires_ms, max_age_s, login_hint, ask_consent FROM authorization_request WHERE request_hash = $1 AND browser_hash = $2 AND expires_ms > $3";
+    expires_ms, max_age_s, login_hint, ask_consent, acr_values FROM authorization_request \
+    WHERE request_hash = $1 AND browser_hash = $2 AND expires_ms > $3";
 const INSERT: &str = "INSERT INTO authorization_request (request_hash, browser_hash, client_id, redirect_uri, scope, \
-    audiences, state, code_challenge, fresh_login, created_ms, expires_ms, max_age_s, login_hint, ask_consent) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    audiences, state, code_challenge, fresh_login, created_ms, expires_ms, max_age_s, login_hint, ask_consent, \
+    acr_values) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 const CLAIM: &str = "UPDATE authorization_request SET request_hash = $1, browser_hash = $2 \
     WHERE request_hash = $3 AND browser_hash = $4 AND expires_ms > $5";
 const CONSUME: &str = "DELETE FROM authorization_request WHERE request_hash = $1";

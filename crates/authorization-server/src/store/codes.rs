@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use oauth::{Scope, SecretHash};
 use storage::{Error, Row, Transaction};
 
-use super::{list, list_text, scope};
+use super::{assurance, list, list_text, scope};
+use crate::assurance::Assurance;
 
 /// An authorization code to be stored (RFC 6749 section 4.1.2).
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub(crate) struct NewCode {
     /// The family that redeeming it will create.
     pub(crate) family_id: String,
     pub(crate) auth_time: Timestamp,
+    /// What the sign-in proved of what was asked for.
+    pub(crate) assurance: Option<Assurance>,
     pub(crate) expires: Timestamp,
 }
 
@@ -35,6 +38,8 @@ pub(crate) struct ConsumedCode {
     pub(crate) audiences: Vec<String>,
     pub(crate) family_id: String,
     pub(crate) auth_time: Timestamp,
+    /// What the sign-in proved of what was asked for.
+    pub(crate) assurance: Option<Assurance>,
     pub(crate) expires: Timestamp,
 }
 
@@ -50,6 +55,7 @@ pub(crate) async fn insert(tx: &mut Transaction<'_>, code: &NewCode) -> Result<(
         list_text(&code.audiences).into(),
         code.family_id.as_str().into(),
         code.auth_time.into(),
+        code.assurance.map(Assurance::as_str).into(),
         code.expires.into(),
     ];
     tx.execute(INSERT, &parameters).await?;
@@ -93,16 +99,17 @@ fn read(row: &Row<'_>) -> Result<ConsumedCode, Error> {
         audiences: list(&row.text(5)?)?,
         family_id: row.text(6)?,
         auth_time: row.timestamp(7)?,
-        expires: row.timestamp(8)?,
+        assurance: assurance(row.optional_text(8)?.as_deref())?,
+        expires: row.timestamp(9)?,
     })
 }
 
 const INSERT: &str = "INSERT INTO authorization_code (code_hash, client_id, user_id, redirect_uri, \
-    code_challenge, scope, audiences, family_id, auth_time_ms, expires_ms) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    code_challenge, scope, audiences, family_id, auth_time_ms, acr, expires_ms) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const CONSUME: &str = "UPDATE authorization_code SET used_ms = $1 \
     WHERE code_hash = $2 AND used_ms IS NULL \
     RETURNING client_id, user_id, redirect_uri, code_challenge, scope, audiences, family_id, \
-    auth_time_ms, expires_ms";
+    auth_time_ms, acr, expires_ms";
 const FAMILY_OF_USED: &str =
     "SELECT family_id FROM authorization_code WHERE code_hash = $1 AND used_ms IS NOT NULL";

@@ -38,6 +38,7 @@ pub(crate) async fn insert(
         request.checked.wish.max_age.map(|age| age.as_secs()).into(),
         request.checked.wish.login_hint.as_deref().into(),
         request.checked.wish.ask_consent.into(),
+        request.checked.wish.acr_values.stored().into(),
     ];
     tx.execute(INSERT, &parameters).await.map(|_| ())
 }
@@ -77,8 +78,9 @@ fn read(row: &Row<'_>) -> Result<PushedRequest, Error> {
 
 const INSERT: &str = "INSERT INTO pushed_authorization_request (request_uri_hash, client_id, redirect_uri, \
     scope, audiences, state, code_challenge, fresh_login, silent, expires_ms, \
-    max_age_s, login_hint, ask_consent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    max_age_s, login_hint, ask_consent, acr_values) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 const TAKE: &str = "DELETE FROM pushed_authorization_request \
     WHERE request_uri_hash = $1 AND client_id = $2 AND expires_ms > $3 \
     RETURNING client_id, redirect_uri, scope, audiences, state, code_challenge, fresh_login, silent, \
-    expires_ms, max_age_s, login_hint, ask_consent";
+    expires_ms, max_age_s, login_hint, ask_consent, acr_values";

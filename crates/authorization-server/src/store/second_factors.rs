@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use oauth::SecretHash;
 use storage::{Db, Error, Row, Transaction, Value};
 
+use super::passkeys;
+
 /// An authenticator app of a person.
 #[derive(Clone)]
 pub(crate) struct StoredTotp {
@@ -29,7 +31,8 @@ pub(crate) async fn totp(db: &Db, user_id: &str) -> Result<Option<StoredTotp>, E
 /// Whether a person has a second factor to sign in with.
 pub(crate) async fn is_enrolled(db: &Db, user_id: &str) -> Result<bool, Error> {
     let found = totp(db, user_id).await?;
-    Ok(found.is_some_and(|totp| totp.confirmed.is_some()))
+    let app = found.is_some_and(|totp| totp.confirmed.is_some());
+    Ok(app || passkeys::count(db, user_id).await? > 0)
 }
 
 /// An app that is not confirmed yet, in place of another such; `false` if one is in use already.
@@ -94,6 +97,21 @@ pub(crate) async fn use_recovery_code(
     Ok(tx.execute(USE_RECOVERY_CODE, &parameters).await? == 1)
 }
 
+/// Recovery codes come with the first second factor: `false` when there are some.
+pub(crate) async fn insert_recovery_codes(
+    tx: &mut Transaction<'_>,
+    user_id: &str,
+    hashes: &[SecretHash],
+) -> Result<bool, Error> {
+    let parameters = [user_id.into()];
+    let found = tx.find(RECOVERY_CODES, &parameters, |row| row.integer(0));
+    if found.await?.unwrap_or(0) > 0 {
+        return Ok(false);
+    }
+    replace_recovery_codes(tx, user_id, hashes).await?;
+    Ok(true)
+}
+
 /// Other recovery codes in place of those before.
 pub(crate) async fn replace_recovery_codes(
     tx: &mut Transaction<'_>,
@@ -110,8 +128,28 @@ pub(crate) async fn replace_recovery_codes(
 
 /// Takes all second factors of a person away; `false` if there was none.
 pub(crate) async fn remove(tx: &mut Transaction<'_>, user_id: &str) -> Result<bool, Error> {
-    tx.execute(DELETE_RECOVERY_CODES, &[user_id.into()]).await?;
-    Ok(tx.execute(DELETE_TOTP, &[user_id.into()]).await? == 1)
+    let passkeys = passkeys::remove_all(tx, user_id).await?;
+    Ok(remove_app(tx, user_id).await? || passkeys)
+}
+
+/// Takes the app away; `false` if there was none.
+pub(crate) async fn remove_app(tx: &mut Transaction<'_>, user_id: &str) -> Result<bool, Error> {
+    let removed = tx.execute(DELETE_TOTP, &[user_id.into()]).await? == 1;
+    forget_recovery_codes(tx, user_id).await?;
+    Ok(removed)
+}
+
+/// Takes the recovery codes away where they stand in for nothing any more.
+pub(crate) async fn forget_recovery_codes(
+    tx: &mut Transaction<'_>,
+    user_id: &str,
+) -> Result<(), Error> {
+    let parameters = [user_id.into()];
+    let app = tx.find(CONFIRMED, &parameters, |row| row.integer(0));
+    if app.await?.unwrap_or(0) == 0 && passkeys::count_in(tx, user_id).await? == 0 {
+        tx.execute(DELETE_RECOVERY_CODES, &[user_id.into()]).await?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn insert_pending(
@@ -178,6 +216,7 @@ fn read(row: &Row<'_>) -> Result<StoredTotp, Error> {
 }
 
 const TOTP: &str = "SELECT secret, created_ms, confirmed_ms FROM totp WHERE user_id = $1";
+const CONFIRMED: &str = "SELECT COUNT(*) FROM totp WHERE user_id = $1 AND confirmed_ms IS NOT NULL";
 const DELETE_PROPOSED: &str = "DELETE FROM totp WHERE user_id = $1 AND confirmed_ms IS NULL";
 const PROPOSE: &str = "INSERT INTO totp (user_id, secret, created_ms, confirmed_ms, last_step) \
     VALUES ($1, $2, $3, NULL, 0) ON CONFLICT DO NOTHING";

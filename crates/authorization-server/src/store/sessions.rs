@@ -5,8 +5,9 @@ use oauth::SecretHash;
 use storage::{Db, Error, Row, Transaction, Value};
 
 use super::revocations::{id_of, range_of_id};
-use super::rights;
+use super::{rights, unreadable};
 use crate::administration::{CHUNK, SessionEntry};
+use crate::assurance::Assurance;
 use crate::registration::Rights;
 
 /// A session as it is stored.
@@ -20,8 +21,8 @@ pub(crate) struct StoredSession {
     pub(crate) browser: Option<String>,
     /// Where it was begun from.
     pub(crate) source_address: Option<String>,
-    /// Whether a second factor was given when it began.
-    pub(crate) second_factor: bool,
+    /// What the sign-in proved.
+    pub(crate) assurance: Assurance,
 }
 
 /// Which sessions are alive: those neither expired now nor unused since.
@@ -119,7 +120,7 @@ fn read_listed(row: &Row<'_>) -> Result<ListedSession, Error> {
             since: session.auth_time,
             last_used: session.last_used,
             expires: session.expires,
-            second_factor: session.second_factor,
+            second_factor: session.assurance.has_second_factor(),
         },
         user_rights: rights(row, 9)?,
     })
@@ -138,7 +139,7 @@ pub(crate) async fn insert(
         session.expires.into(),
         session.browser.as_deref().into(),
         session.source_address.as_deref().into(),
-        session.second_factor.into(),
+        session.assurance.as_str().into(),
     ];
     tx.execute(INSERT, &parameters).await.map(|_| ())
 }
@@ -187,20 +188,21 @@ fn read(row: &Row<'_>, first: usize) -> Result<StoredSession, Error> {
         expires: row.timestamp(first + 3)?,
         browser: row.optional_text(first + 4)?,
         source_address: row.optional_text(first + 5)?,
-        second_factor: row.boolean(first + 6)?,
+        assurance: Assurance::parse(&row.text(first + 6)?)
+            .ok_or_else(|| unreadable("session.acr"))?,
     })
 }
 
-const FIND: &str = "SELECT user_id, auth_time_ms, last_used_ms, expires_ms, browser, source_address, second_factor \
+const FIND: &str = "SELECT user_id, auth_time_ms, last_used_ms, expires_ms, browser, source_address, acr \
     FROM session WHERE session_hash = $1";
 const OF_USER: &str = "SELECT session_hash, user_id, auth_time_ms, last_used_ms, expires_ms, browser, \
-    source_address, second_factor FROM session WHERE user_id = $1 AND expires_ms > $2 AND last_used_ms > $3 \
+    source_address, acr FROM session WHERE user_id = $1 AND expires_ms > $2 AND last_used_ms > $3 \
     ORDER BY last_used_ms DESC, session_hash LIMIT 100";
 macro_rules! listed {
     ($rest:literal) => {
         concat!(
             "SELECT s.session_hash, s.user_id, s.auth_time_ms, s.last_used_ms, s.expires_ms, s.browser, ",
-            "s.source_address, s.second_factor, u.username, u.organization, u.organization_access, ",
+            "s.source_address, s.acr, u.username, u.organization, u.organization_access, ",
             "u.jurisdictions, u.record_types FROM session s JOIN resource_owner u ON u.id = s.user_id ",
             $rest
         )
@@ -209,7 +211,7 @@ macro_rules! listed {
 const ALIVE: &str = listed!("WHERE s.expires_ms > $1 AND s.last_used_ms > $2");
 const LISTED: &str = listed!("WHERE s.session_hash >= $1 AND s.session_hash <= $2 LIMIT 2");
 const INSERT: &str = "INSERT INTO session (session_hash, user_id, auth_time_ms, last_used_ms, expires_ms, \
-    browser, source_address, second_factor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    browser, source_address, acr) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const TOUCH: &str = "UPDATE session SET last_used_ms = $1 WHERE session_hash = $2";
 const DELETE: &str = "DELETE FROM session WHERE session_hash = $1";
 const HASHES_OF_USER: &str = "SELECT session_hash FROM session WHERE user_id = $1";

@@ -8,6 +8,8 @@ use storage::{Error, Transaction};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Account,
+    /// An account, in a browser that its owner has signed in with.
+    Known,
     Source,
 }
 
@@ -30,6 +32,7 @@ impl Kind {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
+            Self::Known => "known",
             Self::Source => "source",
         }
     }
@@ -78,15 +81,13 @@ pub(crate) async fn take_back(
         .map(|_| ())
 }
 
-/// None any more for this account.
-pub(crate) async fn forget_account(
+/// None any more of this kind and subject.
+pub(crate) async fn forget(
     tx: &mut Transaction<'_>,
-    account: &SecretHash,
+    kind: Kind,
+    subject: &SecretHash,
 ) -> Result<(), Error> {
-    let parameters = [
-        Kind::Account.as_str().into(),
-        account.as_bytes().as_slice().into(),
-    ];
+    let parameters = [kind.as_str().into(), subject.as_bytes().as_slice().into()];
     tx.execute(FORGET, &parameters).await.map(|_| ())
 }
 

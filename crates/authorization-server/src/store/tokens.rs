@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use oauth::{Scope, SecretHash};
 use storage::{Db, Error, Row, Transaction, Value};
 
-use super::{list, list_text, rights, scope, unreadable};
+use super::{assurance, list, list_text, rights, scope, unreadable};
+use crate::assurance::Assurance;
 use crate::registration::Rights;
 
 /// An access token to be stored.
@@ -32,6 +33,7 @@ pub(crate) struct NewFamily {
     pub(crate) scope: Scope,
     pub(crate) audiences: Vec<String>,
     pub(crate) auth_time: Timestamp,
+    pub(crate) assurance: Option<Assurance>,
     pub(crate) created: Timestamp,
     pub(crate) expires: Timestamp,
 }
@@ -81,6 +83,10 @@ pub(crate) struct LiveUser {
     pub(crate) username: String,
     pub(crate) scope: Scope,
     pub(crate) rights: Rights,
+    /// When the person signed in for it.
+    pub(crate) auth_time: Option<Timestamp>,
+    /// What that proved of what was asked for.
+    pub(crate) assurance: Option<Assurance>,
 }
 
 /// Stores an access token.
@@ -107,13 +113,14 @@ pub(crate) async fn insert_family(
     tx: &mut Transaction<'_>,
     family: &NewFamily,
 ) -> Result<(), Error> {
-    let parameters: [Value; 8] = [
+    let parameters: [Value; 9] = [
         family.id.as_str().into(),
         family.client_id.as_str().into(),
         family.user_id.as_str().into(),
         family.scope.to_string().into(),
         list_text(&family.audiences).into(),
         family.auth_time.into(),
+        family.assurance.map(Assurance::as_str).into(),
         family.created.into(),
         family.expires.into(),
     ];
@@ -238,6 +245,8 @@ fn read_live(row: &Row<'_>) -> Result<LiveAccessToken, Error> {
             username: row.text(11)?,
             scope: scope(&row.text(12)?)?,
             rights: rights(row, 13)?,
+            auth_time: row.optional_timestamp(17)?,
+            assurance: assurance(row.optional_text(18)?.as_deref())?,
         }),
     };
     Ok(LiveAccessToken {
@@ -257,7 +266,7 @@ const AUTH_TIME_OF: &str = "SELECT f.auth_time_ms FROM access_token t \
 const INSERT_ACCESS: &str = "INSERT INTO access_token (token_hash, family_id, client_id, user_id, \
     scope, audiences, issued_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const INSERT_FAMILY: &str = "INSERT INTO token_family (id, client_id, user_id, scope, audiences, \
-    auth_time_ms, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    auth_time_ms, acr, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const INSERT_REFRESH: &str = "INSERT INTO refresh_token (token_hash, family_id) VALUES ($1, $2)";
 const FIND_REFRESH: &str = "SELECT f.id, f.client_id, f.user_id, f.scope, f.audiences, \
     f.expires_ms, f.revoked_ms, u.scope, r.used_ms, r.successor_hash, r.answer_scope, \
@@ -273,7 +282,7 @@ const SCOPE_OF_USER: &str = "SELECT scope FROM resource_owner WHERE id = $1 AND 
 const FIND_LIVE: &str = "SELECT t.client_id, t.scope, t.audiences, t.issued_ms, t.expires_ms, \
     c.scope, c.organization, c.organization_access, c.jurisdictions, c.record_types, \
     u.id, u.username, u.scope, u.organization, u.organization_access, u.jurisdictions, \
-    u.record_types \
+    u.record_types, f.auth_time_ms, f.acr \
     FROM access_token t JOIN client c ON c.client_id = t.client_id AND NOT c.disabled \
     LEFT JOIN token_family f ON f.id = t.family_id AND f.revoked_ms IS NULL \
     LEFT JOIN resource_owner u ON u.id = t.user_id AND NOT u.disabled \

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use storage::{Db, Error, Row, Transaction};
 
 use super::{list_text, rights, scope};
-use crate::ResourceOwner;
 use crate::administration::CHUNK;
+use crate::{ResourceOwner, password};
 
 /// A person with the password's hash.
 pub(crate) struct StoredUser {
@@ -22,6 +22,38 @@ pub(crate) async fn find(db: &Db, id: &str) -> Result<Option<ResourceOwner>, Err
         .find(BY_ID, &[id.into()], read)
         .await?
         .map(|user| user.owner))
+}
+
+/// Whether a person has a password of this server.
+pub(crate) async fn has_password(db: &Db, id: &str) -> Result<bool, Error> {
+    let found = db.find(BY_ID, &[id.into()], read).await?;
+    Ok(found.is_some_and(|user| !password::is_nobodys(&user.password_hash)))
+}
+
+/// As [`find`], in a transaction.
+pub(crate) async fn find_in(
+    tx: &mut Transaction<'_>,
+    id: &str,
+) -> Result<Option<ResourceOwner>, Error> {
+    let found = tx.find(BY_ID, &[id.into()], read).await?;
+    Ok(found.map(|user| user.owner))
+}
+
+/// Gives a person the role, scope and rights that this value has.
+pub(crate) async fn set_rights(
+    tx: &mut Transaction<'_>,
+    owner: &ResourceOwner,
+) -> Result<bool, Error> {
+    let parameters = [
+        owner.role.as_str().into(),
+        owner.scope.to_string().into(),
+        owner.rights.organization.as_deref().into(),
+        owner.rights.organization_access.as_str().into(),
+        list_text(&owner.rights.jurisdictions).into(),
+        list_text(&owner.rights.record_types).into(),
+        owner.id.as_str().into(),
+    ];
+    Ok(tx.execute(SET_RIGHTS, &parameters).await? == 1)
 }
 
 pub(crate) async fn all(db: &Db) -> Result<Vec<ResourceOwner>, Error> {
@@ -183,6 +215,8 @@ const INSERT: &str = "INSERT INTO resource_owner (id, username, password_hash, r
     organization_access, jurisdictions, record_types, disabled, note, created_ms, password_changed_ms) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
 const SET_DISABLED: &str = "UPDATE resource_owner SET disabled = $1 WHERE id = $2";
+const SET_RIGHTS: &str = "UPDATE resource_owner SET role = $1, scope = $2, organization = $3, \
+    organization_access = $4, jurisdictions = $5, record_types = $6 WHERE id = $7";
 const SET_PASSWORD: &str = "UPDATE resource_owner SET password_hash = $1, password_changed_ms = $2, short_password = $3 WHERE id = $4";
 const REPLACE_HASH: &str =
     "UPDATE resource_owner SET password_hash = $1 WHERE id = $2 AND password_hash = $3";

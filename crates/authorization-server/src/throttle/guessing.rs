@@ -135,3 +135,101 @@ async fn a_source_is_held_and_success_does_not_free_it() {
     })
     .await;
 }
+
+/// Somebody who guesses without end keeps the owner out of other browsers only (NIST SP 800-63B section 3.2.2: a
+/// hundred failures in a row, and no more).
+#[tokio::test]
+async fn whoever_has_signed_in_before_is_not_kept_out() {
+    each_engine(&[&MIGRATIONS], |db| async move {
+        let bench = bench_on(db).await;
+        let longest = bench.server.config().limits.login_failure_window * 4;
+        let mut own = TestBrowser::new(&bench);
+        own.reach_consent(&request(), "r.smith").await;
+        let session = &bench.server.config().cookie_name;
+        own.cookies.remove(session);
+
+        let mut evaluated = 0;
+        for _ in 0..30 {
+            for _ in 0..10 {
+                let page = guess(&bench, "r.smith", "192.0.2.9").await;
+                evaluated += u32::from(page.status == StatusCode::FORBIDDEN);
+            }
+            bench.clock.advance(longest);
+        }
+        assert_eq!(evaluated, 100);
+        let mut other = TestBrowser::new(&bench);
+        other.peer = "198.51.100.1";
+        let page = other.open(&request()).await;
+        let held = other.sign_in(&page, "r.smith", PASSWORD).await;
+        assert_eq!(held.status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(held.html.contains("in which you have signed in before"));
+
+        // The owner's browser, also behind the address that guesses.
+        own.peer = "192.0.2.9";
+        own.reach_consent(&request(), "r.smith").await;
+        // And that begins anew for everybody.
+        other.reach_consent(&request(), "r.smith").await;
+    })
+    .await;
+}
+
+/// The browser of one person is a stranger's for every other name, and guesses in it are counted as well.
+#[tokio::test]
+async fn a_known_browser_guesses_no_more_than_others() {
+    each_engine(&[&MIGRATIONS], |db| async move {
+        let bench = bench_on(db).await;
+        bench.admin.add_user(new_user("r.jones")).await.unwrap();
+        let mut own = TestBrowser::new(&bench);
+        own.reach_consent(&request(), "r.smith").await;
+        own.cookies.remove(&bench.server.config().cookie_name);
+        let guess_in = async |name: &str, cookies: &TestBrowser| {
+            let mut browser = cookies.copy(&bench);
+            let page = browser.open(&request()).await;
+            browser
+                .sign_in(&page, name, "not the password")
+                .await
+                .status
+        };
+        for _ in 0..10 {
+            assert_eq!(guess_in("r.smith", &own).await, StatusCode::FORBIDDEN);
+        }
+        assert_eq!(
+            guess_in("r.smith", &own).await,
+            StatusCode::TOO_MANY_REQUESTS
+        );
+        // It held nobody up elsewhere.
+        assert_eq!(
+            guess(&bench, "r.smith", "198.51.100.1").await.status,
+            StatusCode::FORBIDDEN
+        );
+        for _ in 0..10 {
+            guess(&bench, "r.jones", "198.51.100.2").await;
+        }
+        assert_eq!(
+            guess_in("r.jones", &own).await,
+            StatusCode::TOO_MANY_REQUESTS
+        );
+        // What is over for the person is over for the browser.
+        bench
+            .admin
+            .set_user_disabled("r.smith", true)
+            .await
+            .unwrap();
+        bench
+            .admin
+            .set_user_disabled("r.smith", false)
+            .await
+            .unwrap();
+        bench
+            .clock
+            .advance(bench.server.config().limits.login_failure_window);
+        for _ in 0..9 {
+            guess(&bench, "r.smith", "198.51.100.3").await;
+        }
+        assert_eq!(
+            guess_in("r.smith", &own).await,
+            StatusCode::TOO_MANY_REQUESTS
+        );
+    })
+    .await;
+}

@@ -217,6 +217,31 @@ async fn forms_from_elsewhere_are_refused() {
     assert_eq!(browser.stage.server.count("/oauth2/revoke"), 0);
 }
 
+/// Browsers send another site's form without our cookie, and take the cookies of the answer.
+#[tokio::test]
+async fn a_form_without_the_cookie_signs_nobody_out() {
+    let mut browser = Browser::new(stage(Setting::default()).await);
+    browser.sign_in().await;
+    let cookie = browser.cookie.take();
+    let page = browser
+        .post("/client/sign-out", "https://evil.example", &[])
+        .await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER);
+    assert!(
+        !page.headers.contains_key("set-cookie"),
+        "{:?}",
+        page.headers
+    );
+    browser.cookie = cookie;
+    assert!(
+        browser
+            .get("/client")
+            .await
+            .text
+            .contains("Signed in to vro")
+    );
+}
+
 #[tokio::test]
 async fn without_a_sign_in_nothing_is_delivered() {
     let mut browser = Browser::new(stage(Setting::default()).await);

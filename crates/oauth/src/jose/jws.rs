@@ -1,5 +1,6 @@
 //! The compact serialization of a JWS (RFC 7515 section 7.1), as far as every JWT of ours needs it.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{Algorithm, Jwk};
@@ -58,6 +59,27 @@ pub(super) fn is_media_type(typ: &str, expected: &str) -> bool {
         typ
     };
     subtype.eq_ignore_ascii_case(expected)
+}
+
+/// RFC 7519 section 2, NumericDate: seconds, perhaps with a fraction.
+///
+/// # Errors
+/// The name of the claim when it is anything else.
+pub(super) fn numeric_date(
+    claims: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<Timestamp>, &'static str> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    let time = match value.as_i64() {
+        Some(seconds) => Timestamp::from_second(seconds).ok(),
+        None => value
+            .as_f64()
+            .and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok())
+            .and_then(|duration| Timestamp::from_duration(duration).ok()),
+    };
+    time.map(Some).ok_or(name)
 }
 
 /// Three times a full assertion with an RSA-8192 signature; bounds the work for strangers.

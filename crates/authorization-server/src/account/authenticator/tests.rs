@@ -251,7 +251,7 @@ async fn a_session_without_the_second_factor_changes_no_password() {
     let bench = bench().await;
     let mut browser = account(&bench).await;
     enrol(&bench, &mut browser).await;
-    let sql = "UPDATE session SET second_factor = FALSE";
+    let sql = "UPDATE session SET acr = 'aal1'";
     bench.server.db().write(Statement(sql)).await.unwrap();
     let page = browser.get("/account/password").await;
     let mut fields = page.form("/account/password");

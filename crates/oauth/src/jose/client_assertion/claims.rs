@@ -1,8 +1,9 @@
 //! The claims of a client assertion: RFC 7523 section 3, once its signature is known to be good.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::super::jws::numeric_date;
 use super::{
     AssertionPolicy, ClaimProblem, LEEWAY, LONGEST_LIFETIME, PendingJti, VerifiedAssertion,
 };
@@ -88,18 +89,7 @@ impl Claims<'_> {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    /// RFC 7519 section 2, NumericDate: seconds, perhaps with a fraction.
     fn time(&self, name: &'static str) -> Result<Option<Timestamp>, ClaimProblem> {
-        let Some(value) = self.0.get(name) else {
-            return Ok(None);
-        };
-        let time = match value.as_i64() {
-            Some(seconds) => Timestamp::from_second(seconds).ok(),
-            None => value
-                .as_f64()
-                .and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok())
-                .and_then(|duration| Timestamp::from_duration(duration).ok()),
-        };
-        time.map(Some).ok_or(ClaimProblem::Claim(name))
+        numeric_date(self.0, name).map_err(ClaimProblem::Claim)
     }
 }

@@ -93,6 +93,10 @@ async fn a_person_from_beginning_to_end() {
         "user.change",
         "user.change",
         "user.change",
+        "user.change",
+        "user.change",
+        "user.change",
+        "user.change",
         "user.disable",
         "user.enable",
         "user.unlock",
@@ -371,7 +375,7 @@ impl Bench {
             expires: now + jiff::SignedDuration::from_hours(12),
             browser: Some("Firefox on Linux".to_owned()),
             source_address: Some("192.0.2.8".to_owned()),
-            second_factor: false,
+            assurance: crate::assurance::Assurance::Aal1,
         };
         let hash = Secret::generate(self.server.random()).hash();
         self.server.db().write(Begin(hash, session)).await.unwrap();
