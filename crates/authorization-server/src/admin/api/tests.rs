@@ -99,7 +99,7 @@ impl Bench {
             scope: Scope::parse(scope).unwrap(),
             audiences: audiences.clone(),
             auth_time,
-            assurance: Some(crate::assurance::Assurance::Aal1),
+            assurance: Some(crate::assurance::Assurance::Aal2),
             created: now,
             expires: now + jiff::SignedDuration::from_hours(1),
         };
