@@ -34,7 +34,7 @@ use url::Url;
 
 use crate::AuthorizationServer;
 use crate::remote_jwks::RemoteJwks;
-use crate::store::federated;
+use crate::store::{federated, users};
 use discovery::{Endpoints, Entry};
 
 pub(crate) use person::{Admitted, admit};
@@ -114,6 +114,16 @@ pub(crate) async fn labels(
         found.map_or(issuer, |provider| provider.label.clone())
     };
     Ok(identities.into_iter().map(|it| label(it.issuer)).collect())
+}
+
+/// Whether nothing but an organization's own provider signs a person in: one who was made so, and has been given no
+/// password since.
+pub(crate) async fn signs_in_elsewhere_only(
+    server: &AuthorizationServer,
+    user_id: &str,
+) -> Result<bool, storage::Error> {
+    let identities = federated::of_user(server.db(), user_id).await?;
+    Ok(!identities.is_empty() && !users::has_password(server.db(), user_id).await?)
 }
 
 /// Our redirect URI there (OpenID Connect Core section 3.1.2.1): one per provider, so that the answer of one cannot

@@ -23,7 +23,7 @@ use crate::passkey::{self, Answer, Assertion};
 use crate::second_factor::Factor;
 use crate::session::{self, Browser, SecondStep};
 use crate::store::users;
-use crate::{AuthorizationServer, ResourceOwner, audit, throttle};
+use crate::{AuthorizationServer, ResourceOwner, audit, relying_party, throttle};
 
 /// What the page's script asks the browser for.
 pub(super) async fn ask(
@@ -123,6 +123,17 @@ async fn given(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let owner = users::find(server.db(), assertion.user_id()).await?;
+    if waiting.is_none()
+        && let Some(owner) = &owner
+        && relying_party::signs_in_elsewhere_only(server, &owner.id).await?
+        && !is_signed_in(server, headers, owner).await?
+    {
+        // Its organization may have let this person go, and only says so when asked.
+        return Ok(Err(passkey::Refused {
+            reason: "the organization signs this account in",
+            known: Some(owner.id.clone()),
+        }));
+    }
     Ok(match owner.filter(|owner| !owner.disabled) {
         Some(owner) => Ok((owner, assertion)),
         None => Err(passkey::Refused {
@@ -130,6 +141,15 @@ async fn given(
             known: Some(assertion.user_id().to_owned()),
         }),
     })
+}
+
+async fn is_signed_in(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    owner: &ResourceOwner,
+) -> Result<bool, Problem> {
+    let session = session::current(server, headers).await?;
+    Ok(session.is_some_and(|session| session.owner.id == owner.id))
 }
 
 async fn refuse(

@@ -10,6 +10,7 @@ use crate::administration::Error;
 use crate::pages::testing::*;
 use crate::registration::OrganizationAccess;
 use crate::testing::at_once;
+use crate::testing::authenticator::{Device, add, give};
 
 const JANE: &str = "j.doe@state.example";
 
@@ -282,6 +283,52 @@ async fn a_second_factor_counts_from_there_if_the_setting_says_so_and_is_asked_h
         "{}",
         page.html
     );
+}
+
+/// Whoever was let go by the organization must not keep a way in of his own.
+#[tokio::test]
+async fn a_passkey_of_who_signs_in_there_is_a_second_step_and_never_the_first() {
+    let there = There::new(|_, _| {}).await;
+    let now = there.bench.clock.now().as_second();
+    let fresh = json!({"auth_time": now});
+    let (mut browser, _) = there.sign_in(&fresh).await;
+    let mut device = Device::new(b"device-1");
+    add(&mut browser, &mut device).await;
+    let mut alone = TestBrowser::new(&there.bench);
+    let login = alone.get("/login").await;
+    let page = give(&mut alone, &login, &mut device).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN, "{}", page.html);
+    assert_eq!(alone.get("/account").await.location(), "/login");
+    let reasons: Vec<_> = there
+        .bench
+        .audit("login")
+        .await
+        .into_iter()
+        .filter_map(|row| row.reason)
+        .collect();
+    assert!(
+        reasons
+            .iter()
+            .any(|reason| reason == "the organization signs this account in"),
+        "{reasons:?}"
+    );
+
+    let (mut second, page) = there.sign_in(&fresh).await;
+    assert!(page.location().starts_with("/login/code?"), "{}", page.html);
+    let page = second.get(page.location()).await;
+    let page = give(&mut second, &page, &mut device).await;
+    assert_eq!(page.location(), "/account", "{}", page.html);
+    // With a password given by an operator the account is one like others.
+    let password = oauth::Secret::received(PASSWORD.to_owned());
+    there
+        .bench
+        .admin
+        .set_user_password(JANE, &password)
+        .await
+        .unwrap();
+    let login = alone.get("/login").await;
+    let page = give(&mut alone, &login, &mut device).await;
+    assert_eq!(page.location(), "/account", "{}", page.html);
 }
 
 #[tokio::test]
