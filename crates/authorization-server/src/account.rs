@@ -3,6 +3,7 @@
 //! Every form carries a token of the session that its page was made for, so that neither another site nor
 //! the session of somebody else can send it.
 
+mod activity;
 mod authenticator;
 mod change;
 mod passkeys;
@@ -76,6 +77,7 @@ async fn show(
             factors: second_factor::factors(server.db(), id).await?,
             signs_in_with: relying_party::labels(&server, id).await?,
             has_password: users::has_password(server.db(), id).await?,
+            activity: activity::recent(&server, id).await?,
             done: done.as_deref().and_then(notice),
         };
         Ok(with_browser(

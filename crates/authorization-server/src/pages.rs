@@ -1,6 +1,7 @@
 //! Pages for people: no script but for passkeys, a strict content security policy, nothing kept by any cache.
 
 mod account;
+mod activity;
 mod answer;
 mod language;
 mod problem;
@@ -36,6 +37,7 @@ pub(crate) use account::{
     Account, AppForm, Authenticator, Passkeys, PasswordRefusal, account, authenticator, moment,
     passkeys, password, recovery_codes,
 };
+pub(crate) use activity::is_activity;
 pub(crate) use answer::{retry_after, see_other};
 pub(crate) use language::Language;
 pub(crate) use problem::Problem;

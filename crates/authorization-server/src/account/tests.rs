@@ -341,3 +341,32 @@ async fn a_disabled_person_has_no_account() {
     let out = browser.post("/account/sign-out-everywhere", &form).await;
     assert_eq!(out.location(), "/login");
 }
+
+/// Whoever looks finds a sign-in that was somebody else's, and nothing about anybody else.
+#[tokio::test]
+async fn what_was_done_lately_is_shown_to_its_person_alone() {
+    each_engine(&[&MIGRATIONS], |db| async move {
+        let bench = bench_on(db).await;
+        bench.admin.add_user(new_user("r.jones")).await.unwrap();
+        guess(&bench, "r.smith", "198.51.100.9").await;
+        let (mut other, page) = signed_in(&bench, "r.jones").await;
+        assert!(page.html.contains("Recent activity"));
+        assert!(!page.html.contains("198.51.100.9"), "{}", page.html);
+        bench.clock.advance(jiff::SignedDuration::from_mins(1));
+        let (_, page) = signed_in(&bench, "r.smith").await;
+        let list = page.html.split_once("<ol class=\"activity\"").unwrap().1;
+        let list = list.split_once("</ol>").unwrap().0;
+        assert_eq!(list.matches("<li").count(), 2, "{list}");
+        assert_eq!(list.matches("A sign-in was refused").count(), 1);
+        assert!(list.contains("from 198.51.100.9"));
+        assert!(list.find("Signed in").unwrap() < list.find("A sign-in was refused").unwrap());
+        // What is a month old is not looked for.
+        bench
+            .clock
+            .advance(jiff::SignedDuration::from_hours(31 * 24));
+        let (_, page) = signed_in(&bench, "r.smith").await;
+        assert!(!page.html.contains("A sign-in was refused"));
+        assert!(other.get("/account").await.location().starts_with("/login"));
+    })
+    .await;
+}

@@ -5,7 +5,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use oauth::Secret;
+use storage::audit::AuditRow;
 
+use super::activity::{self, ActivityRow};
 use super::answer::{self, FormTarget};
 use super::{Language, View, organization, retry_after, words};
 use crate::password::Rule;
@@ -29,6 +31,8 @@ pub(crate) struct Account<'a> {
     /// Providers that the person signs in with.
     pub(crate) signs_in_with: Vec<String>,
     pub(crate) has_password: bool,
+    /// What was done lately.
+    pub(crate) activity: Vec<AuditRow>,
     /// What was done just now.
     pub(crate) done: Option<&'static str>,
 }
@@ -75,6 +79,7 @@ pub(crate) fn account(view: &View<'_>, account: &Account<'_>) -> Response {
         signs_in_with: account.signs_in_with.join(", "),
         has_password: account.has_password && view.server.config().password_sign_in,
         administers: ["administrator", "auditor"].contains(&owner.role.as_str()),
+        activity: activity::rows(l, &account.activity),
         done: account.done.map(|done| l.t(done)),
     };
     answer::page(StatusCode::OK, page.render(), FormTarget::Own)
@@ -269,6 +274,7 @@ struct AccountPage<'a> {
     signs_in_with: String,
     has_password: bool,
     administers: bool,
+    activity: Vec<ActivityRow<'a>>,
     done: Option<&'static str>,
 }
 
