@@ -1,11 +1,13 @@
 //! Registrations at the sandbox's authorization servers, made anew at every start with the same identifiers.
 
+mod administrators;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
 use authorization_server::administration::{
-    self, Actor, Administration, Error, NewClient, NewClientSecret, NewResourceServer, NewUser,
+    Actor, Administration, Error, NewClient, NewClientSecret, NewResourceServer, NewUser,
     generate_password,
 };
 use authorization_server::{
@@ -220,58 +222,6 @@ impl Office<'_> {
                 .await?,
         );
         Ok(())
-    }
-
-    /// Who administers this authorization server, told with each of its dataflows.
-    async fn administrator(&self, registered: &mut Registered) -> anyhow::Result<()> {
-        let party = self.party;
-        let password = generate_password(self.random);
-        let told = User {
-            username: format!("{}.administrator", party.name),
-            password: password.expose().to_owned(),
-            scope: ADMINISTRATION_SCOPE.to_owned(),
-            organization: party.organization.clone(),
-            jurisdictions: self.cast.all_jurisdictions(),
-            record_types: record_types(),
-            role: "administrator".to_owned(),
-            note: Some(format!(
-                "administers {} at {}/admin, with a second factor that is set up at the first sign-in",
-                party.organization,
-                party.origin()
-            )),
-        };
-        let flows = self.cast.dataflows.iter();
-        for flow in flows.filter(|flow| flow.receiver.name == party.name) {
-            let users = registered.users.entry(flow.name()).or_default();
-            users.push(told.clone());
-        }
-        self.add_user(told, password, OrganizationAccess::All).await
-    }
-
-    /// Who administers by the API, told with the first dataflow of this authorization server.
-    async fn administration_client(&self, registered: &mut Registered) -> anyhow::Result<()> {
-        let party = self.party;
-        let mut flows = self.cast.dataflows.iter();
-        let ours = flows.find(|flow| flow.receiver.name == party.name);
-        let Some(flow) = ours else { return Ok(()) };
-        let api = format!("{}{}", party.origin(), administration::API);
-        let id = format!("{}-administration", party.name);
-        let new = NewClient {
-            name: format!("Administration of {}", party.organization),
-            grant_types: vec![GrantType::ClientCredentials],
-            scope: ADMINISTRATION_SCOPE.to_owned(),
-            audiences: vec![api.clone()],
-            rights: Rights {
-                organization: Some(party.organization.clone()),
-                organization_access: OrganizationAccess::All,
-                jurisdictions: self.cast.all_jurisdictions(),
-                record_types: record_types(),
-            },
-            ..self.client(&id, ClientAuthenticationMethod::ClientSecretBasic)
-        };
-        let note = format!("administers by the API, which {api}/openapi.json describes");
-        let clients = registered.clients.entry(flow.name()).or_default();
-        self.describe(flow, new, clients, &note).await.map(drop)
     }
 
     async fn human_clients(&self, flow: &Flow, clients: &mut Vec<Client>) -> anyhow::Result<()> {
@@ -597,6 +547,5 @@ fn record_types() -> Vec<String> {
     vec!["birth".to_owned(), "fetal-death".to_owned()]
 }
 
-const ADMINISTRATION_SCOPE: &str = "administration.read administration.write audit.read";
 const SHORT_S: i64 = 5;
 const OTHER_ORGANIZATION: &str = "Saint Brigid Medical Center";
