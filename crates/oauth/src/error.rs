@@ -200,11 +200,15 @@ mod tests {
                 .into_iter()
                 .filter(move |code| code.status() == status)
         };
-        assert!(of(401).eq([ErrorCode::InvalidClient, ErrorCode::InvalidToken]));
+        assert!(of(401).eq([
+            ErrorCode::InsufficientUserAuthentication,
+            ErrorCode::InvalidClient,
+            ErrorCode::InvalidToken
+        ]));
         assert!(of(403).eq([ErrorCode::InsufficientScope]));
         assert!(of(500).eq([ErrorCode::ServerError]));
         assert!(of(503).eq([ErrorCode::TemporarilyUnavailable]));
-        assert_eq!(of(400).count(), ErrorCode::ALL.len() - 5);
+        assert_eq!(of(400).count(), ErrorCode::ALL.len() - 6);
     }
 
     #[test]
