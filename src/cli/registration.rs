@@ -1,22 +1,11 @@
 //! How registrations are shown: as the administration API shows them, member by member.
 
-use authorization_server::administration::FederatedIdentity;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// A view as the object that is printed.
 pub(super) fn shown(view: &impl Serialize) -> anyhow::Result<Value> {
     Ok(serde_json::to_value(view)?)
-}
-
-/// An identity of a person as shown.
-pub(super) fn identity(identity: &FederatedIdentity) -> Value {
-    json!({
-        "issuer": identity.issuer,
-        "subject": identity.subject,
-        "created": identity.created.to_string(),
-        "used": identity.used.map(|used| used.to_string()),
-    })
 }
 
 /// Several views.

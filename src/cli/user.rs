@@ -12,7 +12,7 @@ use oauth::Secret;
 use serde_json::json;
 
 use super::output::Output;
-use super::registration::{all_shown, identity, shown};
+use super::registration::{all_shown, shown};
 use super::shell::{RightsArgs, RightsChange, Shell};
 use crate::config::Loaded;
 
@@ -144,17 +144,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Act::Show { username } => {
             let user = admin.user(&username).await?;
-            let view = UserView {
-                second_factor: Some(admin.has_second_factor(&user.id).await?),
-                ..UserView::from(&user)
-            };
-            let identities = admin.identities(&user.id).await?;
-            let identities = identities.iter().map(identity).collect();
-            let mut shown = shown(&view)?;
-            if let Some(members) = shown.as_object_mut() {
-                members.insert("identities".to_owned(), identities);
-            }
-            output.one(&shown)?;
+            output.one(&shown(&admin.user_view(&user).await?)?)?;
         }
         Act::Change(change) => self::change(*change, &admin, output).await?,
         Act::Unlock { username } => {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::target::short_id;
-use super::{InitialAccessToken, SessionEntry, TokenEntry};
+use super::{FederatedIdentity, InitialAccessToken, SessionEntry, TokenEntry};
 use crate::registration::{Client, ResourceOwner, ResourceServerEntry, Rights};
 use crate::signing_keys::KeyEntry;
 use crate::store::clients::ClientSecret;
@@ -46,6 +46,9 @@ pub struct UserView {
     /// Whether a second factor is set up; absent in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second_factor: Option<bool>,
+    /// Where else the person may sign in; absent in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identities: Option<Vec<FederatedIdentity>>,
 }
 
 /// A client.
@@ -241,6 +244,7 @@ impl From<&ResourceOwner> for UserView {
             note: user.note.clone(),
             rights: (&user.rights).into(),
             second_factor: None,
+            identities: None,
         }
     }
 }

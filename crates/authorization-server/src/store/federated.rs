@@ -33,7 +33,7 @@ pub(crate) struct FederatedSignOut {
 }
 
 /// A person's identity at an issuer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct FederatedIdentity {
     /// The issuer identifier.
     pub issuer: String,

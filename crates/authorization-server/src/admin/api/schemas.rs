@@ -49,7 +49,12 @@ fn people(rights: &Value, add: &mut Add<'_>) {
         "NewPassword",
         object(&json!({ "password": password() }), &[]),
     );
+    let identity = object(
+        &json!({ "issuer": string(), "subject": string(), "created": time(), "used": or_null(&time()) }),
+        &["issuer", "subject"],
+    );
     let shown = json!({
+        "identities": list(&identity),
         "username": string(), "id": string(), "role": string(), "scope": string(), "disabled": boolean(),
         "created": time(), "note": or_null(&string()), "second_factor": boolean(),
     });

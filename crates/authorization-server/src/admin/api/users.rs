@@ -92,11 +92,7 @@ async fn target(call: &Call) -> Result<ResourceOwner, Problem> {
 }
 
 async fn shown(call: &Call, user: &ResourceOwner) -> Result<Reply, Problem> {
-    let second_factor = call.admin.has_second_factor(&user.id).await?;
-    let view = UserView {
-        second_factor: Some(second_factor),
-        ..UserView::from(user)
-    };
+    let view = call.admin.user_view(user).await?;
     Ok(Reply::one(&view)?.at(user.version()))
 }
 
