@@ -69,6 +69,14 @@ impl Administration {
         self.act(event, change).await
     }
 
+    /// The identities that a person signs in with.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn identities(&self, id: &str) -> Result<Vec<FederatedIdentity>, Error> {
+        Ok(federated::of_user(&self.db, id).await?)
+    }
+
     /// A person with all that is shown of one.
     ///
     /// # Errors
@@ -76,7 +84,7 @@ impl Administration {
     pub async fn user_view(&self, owner: &ResourceOwner) -> Result<UserView, Error> {
         Ok(UserView {
             second_factor: Some(self.has_second_factor(&owner.id).await?),
-            identities: Some(federated::of_user(&self.db, &owner.id).await?),
+            identities: Some(self.identities(&owner.id).await?),
             ..UserView::from(owner)
         })
     }
