@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::error::Error;
 
@@ -25,7 +25,7 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, Error> {
     create(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = open(path, flags)?;
-    connection.execute_batch("PRAGMA journal_mode = WAL")?;
+    switch_to_wal(&connection)?;
     configure(&connection)?;
     Ok(connection)
 }
@@ -64,6 +64,24 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     Ok(connection)
 }
 
+/// Of several processes that start at once on a new file, one switches and the others are told at once that it is busy:
+/// for this SQLite does not wait.
+fn switch_to_wal(connection: &Connection) -> Result<(), Error> {
+    let mut tries = 1;
+    loop {
+        let switched = connection.execute_batch("PRAGMA journal_mode = WAL");
+        match switched {
+            Err(error)
+                if tries < TRIES && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>
+            {
+                tries += 1;
+                std::thread::sleep(BUSY_TIMEOUT / TRIES);
+            }
+            result => return Ok(result?),
+        }
+    }
+}
+
 /// `synchronous = FULL` is what makes a commit durable in WAL mode (NORMAL loses the last ones with power).
 fn configure(connection: &Connection) -> Result<(), Error> {
     connection.execute_batch(
@@ -100,6 +118,8 @@ fn assert(connection: &Connection, pragma: &str, wanted: &str) -> Result<(), Err
 const STATEMENTS: usize = 256;
 /// How long a command beside a running server (or the server beside it) waits for the other's commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a switch is tried within that time.
+const TRIES: u32 = 100;
 
 #[cfg(test)]
 mod tests {
