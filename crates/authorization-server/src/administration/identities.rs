@@ -5,7 +5,9 @@ use storage::{AuditEvent, Transaction};
 use super::decision::Operation;
 use super::target::{Effect, OnUser};
 use super::users::end_all;
+use super::view::UserView;
 use super::{Administration, Change, Error};
+use crate::registration::ResourceOwner;
 use crate::store::federated::{self, FederatedIdentity};
 
 impl Administration {
