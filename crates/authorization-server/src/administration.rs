@@ -270,9 +270,19 @@ impl Administration {
                 "the organization, its access, a jurisdiction or a record type is beyond your own",
             ));
         }
-        match self.actor.most() {
-            Some(most) if !scope.is_within(most) => {
-                Err(Error::Forbidden("the scope is beyond your own"))
+        let accesses = self.actor.permit.as_ref();
+        let within = self.actor.most().is_none_or(|most| scope.is_within(most));
+        if !within || accesses.is_some_and(|permit| !permit.gives_accesses(scope)) {
+            return Err(Error::Forbidden("the scope is beyond your own"));
+        }
+        Ok(())
+    }
+
+    /// Whether the actor can give this role: none that can do more than he.
+    fn gives_role(&self, role: &str) -> Result<(), Error> {
+        match &self.actor.permit {
+            Some(permit) if !permit.gives_role(role) => {
+                Err(Error::Forbidden("the role is beyond your own"))
             }
             _ => Ok(()),
         }
@@ -330,5 +340,7 @@ impl<C: Change> Work for Act<C> {
 
 #[cfg(test)]
 mod bounds;
+#[cfg(test)]
+mod gains;
 #[cfg(test)]
 mod tests;

@@ -34,8 +34,10 @@ pub(crate) enum Attempt {
 #[derive(Clone)]
 pub(crate) struct Counted {
     account: SecretHash,
-    /// In a browser that the account's owner has signed in with: what is counted instead of the others.
-    known: Option<SecretHash>,
+    /// The account in this browser.
+    here: Option<SecretHash>,
+    /// Whether the account's owner has signed in with it: then that is counted instead of the others.
+    known: bool,
     source: SecretHash,
     at: Timestamp,
     attempt: [u8; 16],
@@ -50,7 +52,10 @@ pub(crate) async fn begin(
 ) -> Result<Attempt, Error> {
     let counted = Counted {
         account: account(username),
-        known: None,
+        here: caller
+            .browser
+            .map(|browser| hash(&format!("{username} {}", hexadecimal(browser.as_bytes())))),
+        known: false,
         source: hash(&source(caller.source_address.as_deref())),
         at: server.clock().now(),
         attempt: server.random().bytes::<16>(),
@@ -139,14 +144,14 @@ impl Work for Begin {
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<Attempt, Error> {
         let mut counted = self.counted.clone();
-        counted.known = self.known(tx).await?;
+        counted.known = self.is_known(tx).await?;
         let (kind, subject) = counted.account_or_known();
         let (at, limits) = (counted.at, &self.limits);
         let found = failures(tx, kind, subject, kept_since(at, limits)).await?;
         if let Some(wait) = account_held(&found, at, limits) {
             return Ok(Attempt::Held(wait));
         }
-        if counted.known.is_none() {
+        if !counted.known {
             let since = at - limits.login_failure_window;
             let found = failures(tx, Kind::Source, &counted.source, since).await?;
             if let Some(wait) = source_held(&found, at, limits) {
@@ -161,14 +166,13 @@ impl Work for Begin {
 }
 
 impl Begin {
-    /// Under what a browser counts that the account's owner has signed in with.
-    async fn known(&self, tx: &mut Transaction<'_>) -> Result<Option<SecretHash>, Error> {
-        let Some(browser) = &self.browser else {
-            return Ok(None);
-        };
+    /// Whether the account's owner has signed in with this browser.
+    async fn is_known(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
         let (username, at) = (&self.username, self.counted.at);
-        let known = known_browsers::is_known(tx, browser, username, at).await?;
-        Ok(known.then(|| hash(&format!("{username} {}", hexadecimal(browser.as_bytes())))))
+        match &self.browser {
+            Some(browser) => known_browsers::is_known(tx, browser, username, at).await,
+            None => Ok(false),
+        }
     }
 }
 
@@ -186,15 +190,15 @@ async fn failures(
 
 impl Counted {
     fn account_or_known(&self) -> (Kind, &SecretHash) {
-        match &self.known {
-            Some(known) => (Kind::Known, known),
-            None => (Kind::Account, &self.account),
+        match &self.here {
+            Some(here) if self.known => (Kind::Known, here),
+            _ => (Kind::Account, &self.account),
         }
     }
 
     fn failures(&self) -> Vec<Failure<'_>> {
         let mut counts = vec![self.account_or_known()];
-        if self.known.is_none() {
+        if !self.known {
             counts.push((Kind::Source, &self.source));
         }
         let failure = |(kind, subject)| Failure {
@@ -214,8 +218,9 @@ impl Work for Succeeded {
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
         table::forget(tx, Kind::Account, &self.0.account).await?;
-        if let Some(known) = &self.0.known {
-            table::forget(tx, Kind::Known, known).await?;
+        // Also of a browser that is known from now on.
+        if let Some(here) = &self.0.here {
+            table::forget(tx, Kind::Known, here).await?;
         }
         for failure in self.0.failures() {
             table::take_back(tx, &failure).await?;

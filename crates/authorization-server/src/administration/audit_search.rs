@@ -27,7 +27,7 @@ impl Administration {
         request: &PageRequest,
     ) -> Result<Page<AuditRow>, Error> {
         let reach = self.actor.reach();
-        let filter = narrowed(filter.clone(), &reach);
+        let filter = narrowed(self.named(filter).await?, &reach);
         let fetch = |after: Option<(i64, String)>| {
             let db = self.db.clone();
             let filter = Filter {
@@ -58,9 +58,25 @@ impl Administration {
         let reach = self.actor.reach();
         Ok(AuditExport {
             db: self.db.clone(),
-            filter: narrowed(filter.clone(), &reach),
+            filter: narrowed(self.named(filter).await?, &reach),
             reach,
             over: false,
+        })
+    }
+
+    /// Rows know people by identifier. Whoever gives a username means its person.
+    async fn named(&self, filter: &Filter) -> Result<Filter, Error> {
+        let subject = match &filter.subject {
+            Some(subject) => match self.user(subject).await {
+                Ok(user) => Some(user.id),
+                Err(Error::NotFound(_)) => Some(subject.clone()),
+                Err(error) => return Err(error),
+            },
+            None => None,
+        };
+        Ok(Filter {
+            subject,
+            ..filter.clone()
         })
     }
 }

@@ -152,6 +152,8 @@ pub(crate) struct Permit {
     organization: Option<String>,
     reach: Reach,
     scope: Scope,
+    /// What whoever has it may do at all: nobody gives a role or a scope that can do more.
+    accesses: Vec<Access>,
     through: Option<String>,
     token_id: Option<String>,
 }
@@ -200,6 +202,7 @@ pub(crate) fn decide(
         organization: who.rights.organization.clone(),
         reach,
         scope: who.scope.clone(),
+        accesses: who.accesses(),
         through: who.through.clone(),
         token_id: who.token_id.clone(),
     })
@@ -308,6 +311,15 @@ impl Access {
     /// All of them.
     pub(crate) const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Audit];
 
+    /// What a role may do.
+    pub(crate) fn of_role(role: &str) -> &'static [Self] {
+        match role {
+            "administrator" => &Self::ALL,
+            "auditor" => &[Self::Read, Self::Audit],
+            _ => &[],
+        }
+    }
+
     /// The scope word.
     pub(crate) const fn scope(self) -> &'static str {
         match self {
@@ -372,11 +384,20 @@ impl Administrator {
             // Its scope decides alone.
             Identity::Client { .. } => return self.token_scope.is_some(),
         };
-        match role {
-            Some("administrator") => true,
-            Some("auditor") => matches!(operation.access(), Access::Read | Access::Audit),
-            _ => false,
-        }
+        role.is_some_and(|role| Access::of_role(role).contains(&operation.access()))
+    }
+
+    /// All that it may do: by role, and by the token where there is one.
+    fn accesses(&self) -> Vec<Access> {
+        let by_role = match &self.identity {
+            Identity::Person { role, .. } => Access::of_role(role.as_deref().unwrap_or_default()),
+            Identity::Client { .. } => &Access::ALL,
+        };
+        let by_token = |access: &&Access| {
+            let token = self.token_scope.as_ref();
+            token.is_none_or(|scope| scope.contains(access.scope()))
+        };
+        by_role.iter().filter(by_token).copied().collect()
     }
 
     fn is_fresh(&self, now: Timestamp) -> bool {
@@ -409,6 +430,18 @@ impl Permit {
 
     pub(super) fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// Whether a role can do no more than whoever has this permit.
+    pub(super) fn gives_role(&self, role: &str) -> bool {
+        let mut wanted = Access::of_role(role).iter();
+        wanted.all(|access| self.accesses.contains(access))
+    }
+
+    /// The same for a scope; what it says of records is for [`Permit::scope`].
+    pub(super) fn gives_accesses(&self, scope: &Scope) -> bool {
+        let mut wanted = Access::ALL.iter().filter(|it| scope.contains(it.scope()));
+        wanted.all(|access| self.accesses.contains(access))
     }
 
     pub(super) fn organization(&self) -> Option<&str> {

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Error;
 
@@ -62,11 +63,22 @@ impl PageRequest {
         let read = BASE64_URL_SAFE_NO_PAD
             .decode(cursor)
             .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+            .filter(|value| !has_control(value))
+            .and_then(|value| serde_json::from_value(value).ok());
         match read {
             Some(position) => Ok(Some(position)),
             None => Err(Error::invalid("cursor", "is not one that this list gave")),
         }
+    }
+}
+
+/// PostgreSQL takes no NUL in a text, and no list of ours gives a control character.
+fn has_control(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(char::is_control),
+        Value::Array(items) => items.iter().any(has_control),
+        _ => false,
     }
 }
 

@@ -4,11 +4,12 @@
 use oauth::Scope;
 use storage::Transaction;
 
+use super::decision::Permit;
 use super::reach::Reach;
 use super::{Actor, Change, Error};
 use crate::registration::{Client, OrganizationAccess, ResourceOwner, Rights};
 use crate::store::revocations::id_of;
-use crate::store::{clients, users};
+use crate::store::{clients, resource_servers, users};
 
 /// A change of one person.
 pub(super) struct OnUser<C> {
@@ -28,6 +29,7 @@ struct Bounds {
     reach: Reach,
     /// Set where the act could give the target's access away, above all to the actor.
     most: Option<Scope>,
+    giver: Option<Permit>,
     expected: Option<Vec<String>>,
     effect: Effect,
     /// Whether the last administrator is spared: not from somebody with a shell, who can make another.
@@ -53,6 +55,7 @@ impl Bounds {
         Self {
             reach: actor.reach(),
             most: actor.most().filter(|_| hands_over).cloned(),
+            giver: actor.permit.clone().filter(|_| hands_over),
             expected: actor.expected.clone(),
             effect,
             spares_last: actor.permit.is_some(),
@@ -63,9 +66,18 @@ impl Bounds {
         if !self.reach.covers(rights) {
             return Err(Error::NotFound(what));
         }
-        match &self.most {
-            Some(most) if !scope.is_within(most) => {
-                Err(Error::Forbidden("the scope of this one is beyond your own"))
+        let within = self.most.as_ref().is_none_or(|most| scope.is_within(most));
+        let giver = self.giver.as_ref();
+        if !within || giver.is_some_and(|it| !it.gives_accesses(scope)) {
+            return Err(Error::Forbidden("the scope of this one is beyond your own"));
+        }
+        Ok(())
+    }
+
+    fn check_role(&self, role: &str) -> Result<(), Error> {
+        match &self.giver {
+            Some(giver) if !giver.gives_role(role) => {
+                Err(Error::Forbidden("the role of this one is beyond your own"))
             }
             _ => Ok(()),
         }
@@ -99,6 +111,7 @@ impl<C: Change> OnUser<C> {
         let bounds = &self.bounds;
         let checked = bounds
             .check("user", &owner.rights, &owner.scope)
+            .and_then(|()| bounds.check_role(&owner.role))
             .and_then(|()| bounds.check_version(&owner.version()));
         if checked.is_err() || !bounds.shuts_out() || !bounds.spares_last || !is_chief(&owner) {
             return Ok(checked);
@@ -143,10 +156,16 @@ impl<C: Change> Change for OnClient<C> {
         let checked = bounds
             .check("client", &client.rights, &client.scope)
             .and_then(|()| bounds.check_version(&client.version()));
-        match checked {
-            Ok(()) => self.change.apply(tx).await,
-            refused => Ok(refused),
+        if checked.is_err() {
+            return Ok(checked);
         }
+        // Who holds its secret learns of every token; who disables it stops the resource server for everybody.
+        if !bounds.reach.is_all() && resource_servers::has_client(tx, &self.client_id).await? {
+            return Ok(Err(Error::Forbidden(
+                "a resource server introspects with this application",
+            )));
+        }
+        self.change.apply(tx).await
     }
 }
 

@@ -264,7 +264,10 @@ impl Administration {
     /// [`Error::NotFound`].
     pub async fn unlock_user(&self, username: &str) -> Result<(), Error> {
         let account = account(&normal(username));
-        let change = |_: &str| Unlock(account);
+        let change = |id: &str| Unlock {
+            id: id.to_owned(),
+            account,
+        };
         let operation = Operation::UserUnlock;
         self.act_on_user(operation, Effect::Harmless, username, change)
             .await
@@ -353,6 +356,7 @@ impl Administration {
         let scope =
             Scope::parse(&change.scope).map_err(|_| Error::invalid("scope", "cannot be read"))?;
         self.gives(&change.rights, &scope)?;
+        self.gives_role(&change.role)?;
         Ok(scope)
     }
 
@@ -416,11 +420,16 @@ impl Change for Rewrite {
     }
 }
 
-struct Unlock(SecretHash);
+struct Unlock {
+    id: String,
+    account: SecretHash,
+}
 
 impl Change for Unlock {
     async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Result<(), Error>, storage::Error> {
-        throttle::forget(tx, Kind::Account, &self.0).await?;
+        throttle::forget(tx, Kind::Account, &self.account).await?;
+        // A browser that is known counts for itself: forgotten, it counts with the account again.
+        known_browsers::forget_all(tx, &self.id).await?;
         Ok(Ok(()))
     }
 }
@@ -446,7 +455,11 @@ impl Change for SetDisabled {
         if !users::set_disabled(tx, &self.id, self.disabled).await? {
             return Ok(Err(Error::NotFound("user")));
         }
-        end_all(tx, &self.id, self.now).await.map(Ok)
+        // Letting somebody in again ends nothing: what there was has ended, or nobody was shut out.
+        if self.disabled {
+            end_all(tx, &self.id, self.now).await?;
+        }
+        Ok(Ok(()))
     }
 }
 

@@ -51,13 +51,23 @@ pub(super) async fn client(
 /// A short text without control characters.
 pub(super) fn text(field: &'static str, text: &str) -> Result<(), Error> {
     let length = text.chars().count();
-    if text.trim().is_empty() || length > TEXT || text.chars().any(char::is_control) {
+    let unseen = |c: char| c.is_control() || is_invisible(c);
+    if text.trim().is_empty() || length > TEXT || text.chars().any(unseen) {
         return Err(Error::invalid(
             field,
-            "must be 1 to 200 characters, none of them a control character",
+            "must be 1 to 200 characters, none of them a control character or invisible",
         ));
     }
     Ok(())
+}
+
+/// Characters that show nothing and change what stands beside them: a name could read as another one on the page where
+/// people decide (Unicode's general category Cf, and the fillers of Hangul).
+fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{AD}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
+        | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+        | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
 /// A FHIR base URL.
@@ -106,6 +116,13 @@ fn identifier(client_id: &str) -> Result<(), Error> {
         return Err(Error::invalid(
             "client_id",
             "must be 1 to 100 of A-Z a-z 0-9 - . _ ~",
+        ));
+    }
+    // `.` and `..` are no names in a path: such a client could not be shown or ended there. `add` is a page.
+    if !client_id.bytes().any(|byte| byte.is_ascii_alphanumeric()) || client_id == "add" {
+        return Err(Error::invalid(
+            "client_id",
+            "must have a letter or digit, and not be \"add\"",
         ));
     }
     if client_id.starts_with(USER_PREFIX) {

@@ -33,6 +33,14 @@ pub(crate) async fn audiences_of(db: &Db, client_id: &str) -> Result<Vec<String>
 }
 
 /// Adds a resource server; `false` if the audience is taken.
+/// Whether a resource server introspects as this client.
+pub(crate) async fn has_client(tx: &mut Transaction<'_>, client_id: &str) -> Result<bool, Error> {
+    let found = tx
+        .find(HAS_CLIENT, &[client_id.into()], |row| row.integer(0))
+        .await?;
+    Ok(found.is_some_and(|count| count > 0))
+}
+
 pub(crate) async fn insert(
     tx: &mut Transaction<'_>,
     entry: &ResourceServerEntry,
@@ -80,3 +88,4 @@ const AUDIENCES_OF: &str = "SELECT string_agg(audience, ' ') FROM resource_serve
 const INSERT: &str = "INSERT INTO resource_server (audience, name, introspection_client_id, \
     organization, created_ms, access_token_signing_alg) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
 const DELETE: &str = "DELETE FROM resource_server WHERE audience = $1";
+const HAS_CLIENT: &str = "SELECT COUNT(*) FROM resource_server WHERE introspection_client_id = $1";

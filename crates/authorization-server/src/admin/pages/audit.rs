@@ -15,8 +15,9 @@ use super::parts::{Cell, Field, Kind, List, Table, Way, text_of};
 use super::users::next;
 use super::visit::{Desk, Stop, Visit};
 use crate::administration::decision::Operation;
-use crate::administration::{Administration, AuditExport, Error, PageRequest};
+use crate::administration::{AuditExport, PageRequest};
 use crate::pages::Language;
+use crate::pages::Problem;
 
 pub(super) fn places() -> Vec<Place> {
     vec![
@@ -38,14 +39,12 @@ async fn list(visit: Visit) -> Response {
     let page = async {
         let desk = visit.desk().await?;
         let admin = desk.permit(Operation::AuditSearch)?;
-        let (l, query) = (desk.l(), visit.query());
+        let (l, query) = (desk.l(), visit.read_query()?);
         let request = PageRequest {
             cursor: text_of(&query, "after"),
             limit: None,
         };
-        let found = admin
-            .search_audit(&filter(&admin, &query).await?, &request)
-            .await?;
+        let found = admin.search_audit(&filter(&query)?, &request).await?;
         let further = |after: String| next(PATH, &query, &FILTERS, &after);
         Ok(desk.list(&List {
             heading: l.t("Audit").to_owned(),
@@ -90,7 +89,7 @@ async fn export_lines(visit: Visit) -> Response {
 async fn export(visit: &Visit) -> Result<AuditExport, Stop> {
     let desk = visit.desk().await?;
     let admin = desk.permit(Operation::AuditExport)?;
-    let filter = filter(&admin, &visit.query()).await?;
+    let filter = filter(&visit.read_query()?)?;
     Ok(admin.export_audit(&filter).await?)
 }
 
@@ -145,23 +144,21 @@ fn exports(desk: &Desk<'_>, query: &Parameters) -> Vec<Way> {
     ]
 }
 
-async fn filter(admin: &Administration, query: &Parameters) -> Result<Filter, Stop> {
+/// What cannot be read is refused: a list, and above all a file, of more than was asked for is a wrong answer.
+fn filter(query: &Parameters) -> Result<Filter, Stop> {
     let text = |name: &str| text_of(query, name);
-    let subject = match text("subject") {
-        Some(subject) => Some(subject_of(admin, subject).await?),
-        None => None,
-    };
     Ok(Filter {
-        since: text("since").and_then(|day| start(&day)),
-        until: text("until").and_then(|day| end(&day)),
+        since: text("since").map(|day| read(start(&day))).transpose()?,
+        until: text("until").map(|day| read(end(&day))).transpose()?,
         action: text("action"),
         outcome: match query.get("outcome") {
             Some("allowed") => Some(Outcome::Allowed),
             Some("denied") => Some(Outcome::Denied),
-            _ => None,
+            None | Some("") => None,
+            Some(_) => return Err(Problem::MalformedRequest.into()),
         },
         client_id: text("client_id"),
-        subject,
+        subject: text("subject"),
         organization: text("organization"),
         record_id: text("record_id"),
         source_address: text("source_address"),
@@ -170,13 +167,8 @@ async fn filter(admin: &Administration, query: &Parameters) -> Result<Filter, St
     })
 }
 
-/// The identifier of whoever is meant by name; everything else is an identifier already.
-async fn subject_of(admin: &Administration, text: String) -> Result<String, Stop> {
-    match admin.user(&text).await {
-        Ok(user) => Ok(user.id),
-        Err(Error::NotFound(_)) => Ok(text),
-        Err(error) => Err(error.into()),
-    }
+fn read(moment: Option<Timestamp>) -> Result<Timestamp, Stop> {
+    moment.ok_or_else(|| Problem::MalformedRequest.into())
 }
 
 /// The first moment of a day.

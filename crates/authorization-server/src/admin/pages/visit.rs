@@ -122,8 +122,13 @@ impl Visit {
 
     /// What the address brought behind its path; nothing where it cannot be read.
     pub(super) fn query(&self) -> Parameters {
+        self.read_query().unwrap_or_default()
+    }
+
+    /// The same, refused where it cannot be read.
+    pub(super) fn read_query(&self) -> Result<Parameters, Problem> {
         let query = self.uri.query().unwrap_or_default();
-        Parameters::parse(query.as_bytes()).unwrap_or_default()
+        Parameters::parse(query.as_bytes()).map_err(|_| Problem::MalformedRequest)
     }
 
     pub(super) fn path(&self) -> &str {

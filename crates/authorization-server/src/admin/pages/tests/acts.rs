@@ -478,6 +478,18 @@ async fn the_audit_is_searched_and_exported() {
         let page = browser.get(&format!("/admin/audit?{none}")).await;
         assert!(page.html.contains("No row fits"), "{none}");
     }
+    // A file of more than was asked for would be a wrong answer.
+    for unreadable in [
+        "since=2099-13-45",
+        "outcome=bogus",
+        "since=2099-01-01&since=2098-01-01",
+        "x=%ff",
+    ] {
+        for path in ["/admin/audit", "/admin/audit/export.csv"] {
+            let page = browser.get(&format!("{path}?{unreadable}")).await;
+            assert_eq!(page.status, StatusCode::BAD_REQUEST, "{path} {unreadable}");
+        }
+    }
     let csv = browser.get("/admin/audit/export.csv?action=login").await;
     assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
     assert!(csv.header("content-disposition").contains("attachment"));
