@@ -277,3 +277,6 @@ await shot(plain, "admin-not-found");
 for (const { violations } of all) check(violations.length === 0, violations.join("; "));
 await browser.close();
 done("administration in Chromium");
+// The party ends with this program, and does not keep it.
+server.unref();
+server.stderr.unref();
