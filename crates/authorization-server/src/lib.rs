@@ -154,6 +154,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/sqlite/0011_single_sign_on.sql"),
             postgres: include_str!("../migrations/postgres/0011_single_sign_on.sql"),
         },
+        Migration {
+            version: 12,
+            title: "whose proposal",
+            sqlite: include_str!("../migrations/sqlite/0012_whose_proposal.sql"),
+            postgres: include_str!("../migrations/postgres/0012_whose_proposal.sql"),
+        },
     ],
 };
 

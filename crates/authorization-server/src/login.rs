@@ -154,7 +154,7 @@ async fn go_on(
     authenticated: Authenticated,
 ) -> Result<Response, Problem> {
     let owner = match authenticated {
-        Authenticated::Half(half) => return code::ask(server, headers, purpose, &half).await,
+        Authenticated::Half(half) => return code::ask(server, headers, purpose, &half, None).await,
         Authenticated::Whole(owner) => owner,
     };
     let cookie = session::begin(server, &owner, headers, caller).await?;

@@ -16,7 +16,7 @@ use crate::assurance::Assurance;
 use crate::caller::Caller;
 use crate::password::{self, Buffer};
 use crate::relying_party::Admitted;
-use crate::session::Session;
+use crate::session::{Continued, Session};
 use crate::store::second_factors;
 use crate::store::users::{self, StoredUser};
 use crate::throttle::{self, Attempt};
@@ -32,10 +32,11 @@ pub(crate) struct People {
     evaluated: AtomicUsize,
 }
 
-/// A person who has given everything that signing in takes, just now.
+/// A person who has given everything that signing in takes, just now or in the session that goes on.
 pub(crate) struct AuthenticatedResourceOwner {
     owner: ResourceOwner,
     assurance: Assurance,
+    continues: Option<Continued>,
 }
 
 /// A person whose password was right, just now, and whose second factor is awaited.
@@ -79,11 +80,17 @@ impl AuthenticatedResourceOwner {
         self.assurance
     }
 
+    /// The session that goes on in the one that begins.
+    pub(crate) fn continues(&self) -> Option<Continued> {
+        self.continues
+    }
+
     /// Somebody who is signed in and whose app has just been confirmed with a code of it.
     pub(crate) fn confirmed(session: &Session) -> Self {
         Self {
             owner: session.owner.clone(),
             assurance: session.assurance.max(Assurance::Aal2),
+            continues: Some(session.into()),
         }
     }
 
@@ -95,6 +102,7 @@ impl AuthenticatedResourceOwner {
         enough.then(|| Self {
             owner: session.owner.clone(),
             assurance: session.assurance,
+            continues: Some(session.into()),
         })
     }
 }
@@ -115,6 +123,7 @@ impl HalfAuthenticated {
         same.then_some(AuthenticatedResourceOwner {
             owner: self.owner,
             assurance: session.assurance,
+            continues: Some(session.into()),
         })
     }
 }
@@ -167,6 +176,7 @@ pub(crate) async fn authenticate(
             Ok(Authenticated::Whole(AuthenticatedResourceOwner {
                 owner: user.owner,
                 assurance: Assurance::Aal1,
+                continues: None,
             }))
         }
         _ => Err(LoginRefusal::Wrong { known }),
@@ -185,6 +195,7 @@ pub(crate) fn with_link(server: &AuthorizationServer, used: UsedLink) -> Authent
     Authenticated::Whole(AuthenticatedResourceOwner {
         owner,
         assurance: Assurance::Aal1,
+        continues: None,
     })
 }
 
@@ -208,6 +219,7 @@ pub(crate) async fn federated(
     Ok(Authenticated::Whole(AuthenticatedResourceOwner {
         owner,
         assurance,
+        continues: None,
     }))
 }
 

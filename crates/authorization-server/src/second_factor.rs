@@ -14,7 +14,7 @@ use crate::assurance::Assurance;
 use crate::passkey::Assertion;
 use crate::password;
 use crate::store::passkeys;
-use crate::store::second_factors::{self as table, StoredTotp};
+use crate::store::second_factors::{self as table, Proposal, StoredTotp};
 
 /// A right second factor that has not been used up yet: only [`Factor::use_up`] in the transaction that acts on it
 /// makes it count.
@@ -25,7 +25,7 @@ pub(crate) enum Factor {
     Recovery(SecretHash),
     /// Of an app that is taken into use with it, and with these recovery codes.
     New {
-        secret: Vec<u8>,
+        proposal: Proposal,
         step: i64,
         hashes: Vec<SecretHash>,
     },
@@ -90,11 +90,11 @@ impl Factor {
             Self::Step(step) => table::use_step(tx, user_id, *step).await,
             Self::Recovery(hash) => table::use_recovery_code(tx, user_id, hash).await,
             Self::New {
-                secret,
+                proposal,
                 step,
                 hashes,
             } => {
-                let confirmed = table::confirm(tx, user_id, secret, *step, now).await?;
+                let confirmed = table::confirm(tx, proposal, *step, now).await?;
                 if confirmed {
                     table::replace_recovery_codes(tx, user_id, hashes).await?;
                 }
@@ -146,13 +146,21 @@ pub(crate) struct Setup {
     pub(crate) image: String,
 }
 
-/// A new secret of 160 bits (RFC 4226 section 4, R6), sealed.
-pub(crate) fn propose(server: &AuthorizationServer, user_id: &str) -> Result<Vec<u8>, Error> {
+/// A new secret of 160 bits (RFC 4226 section 4, R6), sealed, for the session or waiting sign-in of this hash.
+pub(crate) fn propose(
+    server: &AuthorizationServer,
+    user_id: &str,
+    to: SecretHash,
+) -> Result<Proposal, Error> {
     let secret = Zeroizing::new(server.random().bytes::<20>());
-    server
+    let sealed = server
         .encryption()
-        .seal(&bound_to(user_id), secret.as_slice(), server.random())
-        .ok_or_else(|| Error::Failed("a secret could not be sealed".to_owned()))
+        .seal(&bound_to(user_id), secret.as_slice(), server.random());
+    Ok(Proposal {
+        user_id: user_id.to_owned(),
+        secret: sealed.ok_or_else(|| Error::Failed("a secret could not be sealed".to_owned()))?,
+        to,
+    })
 }
 
 /// How a proposed app is shown to the person.
@@ -228,14 +236,16 @@ fn app(server: &AuthorizationServer, username: &str, secret: &[u8]) -> Totp {
         .build_noncompliant()
 }
 
-/// An app that is shown and not confirmed yet.
+/// The app that this session or waiting sign-in is shown and has not confirmed yet. Nobody else is: whoever knows the
+/// password could have another person confirm a secret that he has copied.
 pub(crate) async fn proposed(
     server: &AuthorizationServer,
     user_id: &str,
+    to: &SecretHash,
 ) -> Result<Option<StoredTotp>, Error> {
     let now = server.clock().now();
-    let stored = table::totp(server.db(), user_id).await?;
-    Ok(stored.filter(|it| it.confirmed.is_none() && now < it.created + SHOWN))
+    let stored = table::proposed(server.db(), user_id, to).await?;
+    Ok(stored.filter(|it| now < it.created + SHOWN))
 }
 
 /// What a page says of a code that sets nothing up.

@@ -136,6 +136,8 @@ pub(crate) fn is_token(expected: &str, received: Option<&str>) -> bool {
 pub(crate) struct Session {
     pub(crate) owner: ResourceOwner,
     pub(crate) auth_time: Timestamp,
+    /// When it ends, however much it is used.
+    pub(crate) expires: Timestamp,
     pub(crate) hash: SecretHash,
     /// What the sign-in proved.
     pub(crate) assurance: Assurance,
@@ -178,6 +180,7 @@ pub(crate) async fn current(
     Ok(Some(Session {
         owner,
         auth_time: stored.auth_time,
+        expires: stored.expires,
         hash,
         assurance: stored.assurance,
     }))
@@ -206,10 +209,14 @@ pub(crate) async fn begin_elsewhere(
     caller: &Caller,
 ) -> Result<HeaderValue, Error> {
     let (mut work, cookie) = prepare(server, Proved::by(owner), headers, caller);
-    let now = work.session.auth_time;
-    work.session.auth_time = auth_time.map_or(now - FRESH, |at| at.min(now));
+    work.session.auth_time = elsewhere(auth_time, work.session.last_used);
     server.db().write(work).await?;
     Ok(cookie)
+}
+
+/// As what time a sign-in elsewhere counts.
+pub(crate) fn elsewhere(auth_time: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    auth_time.map_or(now - FRESH, |at| at.min(now))
 }
 
 /// A right second factor, and the password before it that waits in one browser: not signed in before the transaction
@@ -218,6 +225,9 @@ pub(crate) struct SecondStep<'a> {
     pub(crate) owner: &'a ResourceOwner,
     /// The waiting row and its browser. Nothing waits where a passkey was the first step.
     pub(crate) pending: Option<(SecretHash, SecretHash)>,
+    /// The end of the session that a passkey alone steps up: whom only the organization signs in does not stay
+    /// beyond it.
+    pub(crate) ends: Option<Timestamp>,
     pub(crate) factor: Factor,
 }
 
@@ -233,8 +243,19 @@ pub(crate) async fn begin_with_factor(
         owner: step.owner,
         assurance: step.factor.assurance(),
         how: Some(step.factor.kind()),
+        continued: None,
     };
-    let (begin, cookie) = prepare(server, proved, headers, caller);
+    let (mut begin, cookie) = prepare(server, proved, headers, caller);
+    let session = &mut begin.session;
+    session.expires = step
+        .ends
+        .map_or(session.expires, |ends| ends.min(session.expires));
+    if let Some((pending, _)) = &step.pending
+        && let Some(at) = second_factors::signed_in_elsewhere(server.db(), pending).await?
+    {
+        // Only the second step is of now.
+        session.auth_time = at.min(session.auth_time);
+    }
     let work = BeginWithFactor {
         pending: step.pending,
         factor: step.factor,
@@ -250,6 +271,24 @@ struct Proved<'a> {
     assurance: Assurance,
     /// The second factor, if one was given.
     how: Option<&'static str>,
+    continued: Option<Continued>,
+}
+
+/// What a session takes over from the one that it continues: who adds a second factor has not signed in again, and
+/// would otherwise stay for ever by adding another in time.
+#[derive(Clone, Copy)]
+pub(crate) struct Continued {
+    auth_time: Timestamp,
+    expires: Timestamp,
+}
+
+impl From<&Session> for Continued {
+    fn from(session: &Session) -> Self {
+        Self {
+            auth_time: session.auth_time,
+            expires: session.expires,
+        }
+    }
 }
 
 impl<'a> Proved<'a> {
@@ -259,6 +298,7 @@ impl<'a> Proved<'a> {
             owner: authenticated.owner(),
             assurance,
             how: assurance.has_second_factor().then_some("second factor"),
+            continued: authenticated.continues(),
         }
     }
 }
@@ -273,8 +313,13 @@ fn prepare(
         owner,
         assurance,
         how,
+        continued,
     } = proved;
     let now = server.clock().now();
+    let (auth_time, expires) = match continued {
+        Some(before) => (before.auth_time, before.expires),
+        None => (now, now + server.config().lifetimes.session_absolute),
+    };
     let secret = Secret::generate(server.random());
     let mut audit = event(server, caller, "login", storage::Outcome::Allowed);
     audit.subject = Some(owner.id.clone());
@@ -285,9 +330,9 @@ fn prepare(
         before: cookie(headers, &server.config().cookie_name).map(|before| before.hash()),
         session: StoredSession {
             user_id: owner.id.clone(),
-            auth_time: now,
+            auth_time,
             last_used: now,
-            expires: now + server.config().lifetimes.session_absolute,
+            expires,
             browser: user_agent::words(headers),
             source_address: caller.source_address.clone(),
             assurance,
@@ -337,7 +382,7 @@ impl Work for Begin {
         }
         sessions::insert(tx, &self.hash, &self.session).await?;
         if let Some(browser) = &self.browser {
-            let (user_id, expires) = (&self.session.user_id, self.session.auth_time + KNOWN);
+            let (user_id, expires) = (&self.session.user_id, self.session.last_used + KNOWN);
             known_browsers::remember(tx, browser, user_id, expires).await?;
         }
         tx.audit(&self.audit).await
@@ -356,7 +401,7 @@ impl Work for BeginWithFactor {
     /// The factor is used up first: a page that is posted twice finds it used and leaves the waiting alone.
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
         let session = &self.begin.session;
-        let now = session.auth_time;
+        let now = session.last_used;
         if !self.factor.use_up(tx, &session.user_id, now).await? {
             return Ok(false);
         }

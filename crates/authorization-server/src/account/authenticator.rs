@@ -21,7 +21,7 @@ use crate::login::{Body, Then};
 use crate::pages::{self, AppForm, Authenticator, Problem, View, settle};
 use crate::resource_owner::AuthenticatedResourceOwner;
 use crate::session::{self, Browser, Session};
-use crate::store::second_factors as table;
+use crate::store::second_factors::{self as table, Proposal};
 use crate::{AuthorizationServer, second_factor};
 
 pub(super) fn routes() -> Router<AuthorizationServer> {
@@ -67,8 +67,7 @@ async fn propose(
         };
         let id = &changing.session.owner.id;
         let work = Propose {
-            secret: second_factor::propose(&server, id)?,
-            user_id: id.clone(),
+            proposal: second_factor::propose(&server, id, changing.session.hash)?,
             now: server.clock().now(),
         };
         server.db().write(work).await?;
@@ -90,11 +89,12 @@ async fn confirm(
             Err(response) => return Ok(response),
         };
         let (session, back) = (&changing.session, &changing.back);
-        let Some(stored) = second_factor::proposed(&server, &session.owner.id).await? else {
+        let id = &session.owner.id;
+        let Some(stored) = second_factor::proposed(&server, id, &session.hash).await? else {
             return Ok(pages::see_other(&back.address(PATH)));
         };
         let digits = changing.parameters.get("code").unwrap_or_default();
-        match second_factor::step(&server, &session.owner.id, &stored, digits)? {
+        match second_factor::step(&server, id, &stored, digits)? {
             Some(step) => {
                 let app = (stored.secret, step);
                 take_into_use(&server, &caller, &headers, &changing, app).await
@@ -120,8 +120,11 @@ async fn take_into_use(
     let (session, back) = (&changing.session, &changing.back);
     let (codes, hashes) = second_factor::recovery_codes(&session.owner.id, server.random());
     let work = Confirm {
-        user_id: session.owner.id.clone(),
-        secret,
+        proposal: Proposal {
+            user_id: session.owner.id.clone(),
+            secret,
+            to: session.hash,
+        },
         step,
         hashes,
         now: server.clock().now(),
@@ -205,7 +208,7 @@ async fn page(
     error: Option<&'static str>,
 ) -> Result<Response, Problem> {
     let (server, owner) = (view.server, &session.owner);
-    let state = match second_factor::proposed(server, &owner.id).await? {
+    let state = match second_factor::proposed(server, &owner.id, &session.hash).await? {
         Some(stored) => Authenticator::Proposed(second_factor::setup(
             server,
             &owner.id,
@@ -230,8 +233,7 @@ async fn page(
 }
 
 struct Propose {
-    user_id: String,
-    secret: Vec<u8>,
+    proposal: Proposal,
     now: jiff::Timestamp,
 }
 
@@ -239,13 +241,12 @@ impl Work for Propose {
     type Output = bool;
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, storage::Error> {
-        table::propose(tx, &self.user_id, &self.secret, self.now).await
+        table::propose(tx, &self.proposal, self.now).await
     }
 }
 
 struct Confirm {
-    user_id: String,
-    secret: Vec<u8>,
+    proposal: Proposal,
     step: i64,
     hashes: Vec<SecretHash>,
     now: jiff::Timestamp,
@@ -263,8 +264,8 @@ impl Work for Confirm {
     type Output = Confirmed;
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<Confirmed, storage::Error> {
-        let id = &self.user_id;
-        if !table::confirm(tx, id, &self.secret, self.step, self.now).await? {
+        let id = &self.proposal.user_id;
+        if !table::confirm(tx, &self.proposal, self.step, self.now).await? {
             return Ok(Confirmed::No);
         }
         let first = table::insert_recovery_codes(tx, id, &self.hashes).await?;

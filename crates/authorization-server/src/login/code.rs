@@ -9,7 +9,7 @@ mod tests;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use oauth::{Parameters, Secret, SecretHash};
 use storage::{AuditEvent, Transaction, Work};
 
@@ -26,12 +26,14 @@ use crate::store::users;
 use crate::throttle::{self, Attempt};
 use crate::{AuthorizationServer, ResourceOwner, audit, second_factor};
 
-/// Sends a person whose password was right on to the second step.
+/// Sends a person whose password was right on to the second step; or who signed in `elsewhere` at that time, so that
+/// a code after an old sign-in there makes it none of just now.
 pub(super) async fn ask(
     server: &AuthorizationServer,
     headers: &HeaderMap,
     purpose: &Purpose,
     half: &HalfAuthenticated,
+    elsewhere: Option<Timestamp>,
 ) -> Result<Response, Problem> {
     let handle = Secret::generate(server.random());
     let now = server.clock().now();
@@ -40,6 +42,7 @@ pub(super) async fn ask(
         browser: Browser::of(server, headers).hash(),
         user_id: half.owner().id.clone(),
         expires: now + waiting,
+        auth_time: elsewhere,
     };
     let page = if half.enrolled() {
         server.db().write(Wait(pending(WAITING))).await?;
@@ -47,7 +50,7 @@ pub(super) async fn ask(
     } else {
         let begin = enrol::Begin {
             pending: pending(ENROLLING),
-            secret: second_factor::propose(server, &half.owner().id)?,
+            proposal: second_factor::propose(server, &half.owner().id, handle.hash())?,
             now,
         };
         server.db().write(begin).await?;
@@ -120,6 +123,7 @@ async fn answer(
     let step = SecondStep {
         owner: &owner,
         pending: Some((pending, browser)),
+        ends: None,
         factor,
     };
     let Some(cookie) = session::begin_with_factor(server, step, headers, caller).await? else {

@@ -21,7 +21,7 @@ use crate::caller::Caller;
 use crate::pages::{self, Problem, View, settle};
 use crate::second_factor::{self, Factor};
 use crate::session::{self, SecondStep};
-use crate::store::second_factors::{self, Pending};
+use crate::store::second_factors::{self, Pending, Proposal};
 use crate::{AuthorizationServer, ResourceOwner};
 
 pub(super) async fn show(
@@ -34,9 +34,9 @@ pub(super) async fn show(
         let query = query.unwrap_or_default();
         let handle = only(query.as_bytes(), "pending").ok_or(Problem::NoRequest)?;
         let purpose = Purpose::of_query(&server, &headers, &query).await?;
-        let (owner, ..) = unprotected(&server, &headers, &handle).await?;
+        let (owner, pending, _) = unprotected(&server, &headers, &handle).await?;
         let view = View::new(&server, &caller).at(here(&purpose, &handle));
-        page(&view, &owner, &purpose, &handle, None).await
+        page(&view, &owner, &purpose, (&handle, &pending), None).await
     };
     settle(page.await, &server, &caller).await
 }
@@ -51,19 +51,25 @@ pub(super) async fn submit(
         let (parameters, purpose) = Purpose::of_form(&server, &headers, body).await?;
         let handle = parameters.get("pending").ok_or(Problem::NoRequest)?;
         let (owner, pending, browser) = unprotected(&server, &headers, handle).await?;
-        let stored = second_factor::proposed(&server, &owner.id).await?;
+        let stored = second_factor::proposed(&server, &owner.id, &pending).await?;
         let stored = stored.ok_or(Problem::RequestOver)?;
         let digits = parameters.get("code").unwrap_or_default();
         let Some(step) = second_factor::step(&server, &owner.id, &stored, digits)? else {
             let view = View::new(&server, &caller).at(here(&purpose, handle));
-            return page(&view, &owner, &purpose, handle, Some(second_factor::WRONG)).await;
+            let wrong = Some(second_factor::WRONG);
+            return page(&view, &owner, &purpose, (handle, &pending), wrong).await;
         };
         let (codes, hashes) = second_factor::recovery_codes(&owner.id, server.random());
         let step = SecondStep {
             owner: &owner,
             pending: Some((pending, browser)),
+            ends: None,
             factor: Factor::New {
-                secret: stored.secret,
+                proposal: Proposal {
+                    user_id: owner.id.clone(),
+                    secret: stored.secret,
+                    to: pending,
+                },
                 step,
                 hashes,
             },
@@ -78,8 +84,8 @@ pub(super) async fn submit(
     settle(page.await, &server, &caller).await
 }
 
-/// The waiting person, who has no second factor. With one, an app that is only shown on the account would otherwise
-/// be shown here to whoever knows the password, and set up in place of it.
+/// The waiting person, who has no second factor. With one, whoever knows the password would otherwise set up an app
+/// beside it here.
 async fn unprotected(
     server: &AuthorizationServer,
     headers: &HeaderMap,
@@ -100,10 +106,10 @@ async fn page(
     view: &View<'_>,
     owner: &ResourceOwner,
     purpose: &Purpose,
-    handle: &str,
+    (handle, pending): (&str, &SecretHash),
     error: Option<&'static str>,
 ) -> Result<Response, Problem> {
-    let stored = second_factor::proposed(view.server, &owner.id).await?;
+    let stored = second_factor::proposed(view.server, &owner.id, pending).await?;
     let stored = stored.ok_or(Problem::RequestOver)?;
     let setup = second_factor::setup(view.server, &owner.id, &owner.username, &stored)?;
     Ok(pages::enrol(view, purpose.page(), handle, &setup, error))
@@ -112,7 +118,7 @@ async fn page(
 /// Begins the waiting with a new app to be set up.
 pub(super) struct Begin {
     pub(super) pending: Pending,
-    pub(super) secret: Vec<u8>,
+    pub(super) proposal: Proposal,
     pub(super) now: jiff::Timestamp,
 }
 
@@ -120,8 +126,7 @@ impl Work for Begin {
     type Output = ();
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), storage::Error> {
-        let user_id = &self.pending.user_id;
-        second_factors::propose(tx, user_id, &self.secret, self.now).await?;
+        second_factors::propose(tx, &self.proposal, self.now).await?;
         second_factors::insert_pending(tx, &self.pending).await
     }
 }

@@ -10,6 +10,7 @@ mod tests;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
+use jiff::Timestamp;
 use oauth::{Parameters, SecretHash};
 use storage::AuditEvent;
 
@@ -55,10 +56,11 @@ pub(super) async fn submit(
         let waiting = Waiting::of(&server, &headers, &parameters).await?;
         let given = given(&server, &headers, &parameters, waiting.as_ref()).await?;
         let refusal = match given {
-            Ok((owner, assertion)) => {
+            Ok((owner, assertion, ends)) => {
                 let step = SecondStep {
                     owner: &owner,
                     pending: waiting.as_ref().map(|it| it.pending),
+                    ends,
                     factor: Factor::Passkey(assertion),
                 };
                 match session::begin_with_factor(&server, step, &headers, &caller).await? {
@@ -105,13 +107,13 @@ impl Waiting {
     }
 }
 
-/// Whose passkey answered.
+/// Whose passkey answered, and when the session ends that it steps up.
 async fn given(
     server: &AuthorizationServer,
     headers: &HeaderMap,
     parameters: &Parameters,
     waiting: Option<&Waiting>,
-) -> Result<Result<(ResourceOwner, Assertion), passkey::Refused>, Problem> {
+) -> Result<Result<Given, passkey::Refused>, Problem> {
     let answer = Answer {
         browser: Browser::of(server, headers).hash(),
         ceremony: parameters.get("ceremony").unwrap_or_default(),
@@ -123,10 +125,14 @@ async fn given(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let owner = users::find(server.db(), assertion.user_id()).await?;
+    let ends = match (waiting, &owner) {
+        (None, Some(owner)) => end_of_session(server, headers, owner).await?,
+        _ => None,
+    };
     if waiting.is_none()
+        && ends.is_none()
         && let Some(owner) = &owner
         && relying_party::signs_in_elsewhere_only(server, &owner.id).await?
-        && !is_signed_in(server, headers, owner).await?
     {
         // Its organization may have let this person go, and only says so when asked.
         return Ok(Err(passkey::Refused {
@@ -135,7 +141,7 @@ async fn given(
         }));
     }
     Ok(match owner.filter(|owner| !owner.disabled) {
-        Some(owner) => Ok((owner, assertion)),
+        Some(owner) => Ok((owner, assertion, ends)),
         None => Err(passkey::Refused {
             reason: "the account is disabled",
             known: Some(assertion.user_id().to_owned()),
@@ -143,13 +149,17 @@ async fn given(
     })
 }
 
-async fn is_signed_in(
+type Given = (ResourceOwner, Assertion, Option<Timestamp>);
+
+/// When this person's session ends, if there is one in this browser.
+async fn end_of_session(
     server: &AuthorizationServer,
     headers: &HeaderMap,
     owner: &ResourceOwner,
-) -> Result<bool, Problem> {
+) -> Result<Option<Timestamp>, Problem> {
     let session = session::current(server, headers).await?;
-    Ok(session.is_some_and(|session| session.owner.id == owner.id))
+    let session = session.filter(|session| session.owner.id == owner.id);
+    Ok(session.map(|session| session.expires))
 }
 
 async fn refuse(

@@ -116,7 +116,10 @@ impl<'a> Turn<'a> {
         let purpose = self.purpose.ok_or(Problem::RequestOver)?;
         let auth_time = admitted.auth_time();
         match resource_owner::federated(server, admitted).await? {
-            Authenticated::Half(half) => code::ask(server, headers, purpose, &half).await,
+            Authenticated::Half(half) => {
+                let at = session::elsewhere(auth_time, server.clock().now());
+                code::ask(server, headers, purpose, &half, Some(at)).await
+            }
             Authenticated::Whole(owner) => {
                 let begun = session::begin_elsewhere(server, &owner, auth_time, headers, caller);
                 let cookie = begun.await?;

@@ -295,6 +295,17 @@ pub(crate) async fn account(bench: &Bench) -> TestBrowser {
     browser
 }
 
+/// When the only session that there is began with a sign-in, and when it ends.
+pub(crate) async fn session_times(bench: &Bench) -> (jiff::Timestamp, jiff::Timestamp) {
+    let sql = "SELECT auth_time_ms, expires_ms, (SELECT COUNT(*) FROM session) FROM session";
+    let found = bench.server.db().find(sql, &[], |row| {
+        Ok((row.timestamp(0)?, row.timestamp(1)?, row.integer(2)?))
+    });
+    let (auth_time, expires, sessions) = found.await.unwrap().unwrap();
+    assert_eq!(sessions, 1);
+    (auth_time, expires)
+}
+
 /// Has an authenticator app proposed; the page that shows it.
 pub(crate) async fn propose(browser: &mut TestBrowser) -> Page {
     let page = browser.get("/account/authenticator").await;

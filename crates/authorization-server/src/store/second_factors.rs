@@ -22,6 +22,8 @@ pub(crate) struct Pending {
     pub(crate) browser: SecretHash,
     pub(crate) user_id: String,
     pub(crate) expires: Timestamp,
+    /// When somebody signed in elsewhere; `None` where the password was given here.
+    pub(crate) auth_time: Option<Timestamp>,
 }
 
 pub(crate) async fn totp(db: &Db, user_id: &str) -> Result<Option<StoredTotp>, Error> {
@@ -35,27 +37,56 @@ pub(crate) async fn is_enrolled(db: &Db, user_id: &str) -> Result<bool, Error> {
     Ok(app || passkeys::count(db, user_id).await? > 0)
 }
 
-/// An app that is not confirmed yet, in place of another such; `false` if one is in use already.
+/// The app that is shown to this session or waiting sign-in and not confirmed yet.
+pub(crate) async fn proposed(
+    db: &Db,
+    user_id: &str,
+    to: &SecretHash,
+) -> Result<Option<StoredTotp>, Error> {
+    let parameters = [user_id.into(), to.as_bytes().as_slice().into()];
+    db.find(PROPOSED, &parameters, read).await
+}
+
+/// A secret that is shown to one session or waiting sign-in, and to nobody else who knows the password: he would keep
+/// a copy of what another confirms.
+pub(crate) struct Proposal {
+    pub(crate) user_id: String,
+    /// Sealed.
+    pub(crate) secret: Vec<u8>,
+    /// The hash of the session or of the waiting sign-in.
+    pub(crate) to: SecretHash,
+}
+
+/// An app that is not confirmed yet, in place of another such, whoever asked for that; `false` if one is in use
+/// already. In one statement, so that of two who ask at once the later gets it.
 pub(crate) async fn propose(
     tx: &mut Transaction<'_>,
-    user_id: &str,
-    secret: &[u8],
+    proposal: &Proposal,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    tx.execute(DELETE_PROPOSED, &[user_id.into()]).await?;
-    let parameters = [user_id.into(), secret.into(), now.into()];
+    let parameters = [
+        proposal.user_id.as_str().into(),
+        proposal.secret.as_slice().into(),
+        now.into(),
+        proposal.to.as_bytes().as_slice().into(),
+    ];
     Ok(tx.execute(PROPOSE, &parameters).await? == 1)
 }
 
-/// Takes a proposed app into use, once; `false` when it is another one by now or in use already.
+/// Takes a proposed app into use, once; `false` when it is another one by now, another's, or in use already.
 pub(crate) async fn confirm(
     tx: &mut Transaction<'_>,
-    user_id: &str,
-    secret: &[u8],
+    proposal: &Proposal,
     step: i64,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let parameters = [now.into(), step.into(), user_id.into(), secret.into()];
+    let parameters = [
+        now.into(),
+        step.into(),
+        proposal.user_id.as_str().into(),
+        proposal.secret.as_slice().into(),
+        proposal.to.as_bytes().as_slice().into(),
+    ];
     Ok(tx.execute(CONFIRM, &parameters).await? == 1)
 }
 
@@ -161,6 +192,7 @@ pub(crate) async fn insert_pending(
         pending.browser.as_bytes().as_slice().into(),
         pending.user_id.as_str().into(),
         pending.expires.into(),
+        pending.auth_time.into(),
     ];
     tx.execute(INSERT_PENDING, &parameters).await.map(|_| ())
 }
@@ -176,6 +208,16 @@ pub(crate) async fn find_pending(
         row.text(0)
     })
     .await
+}
+
+/// When somebody who waits signed in elsewhere; `None` where the password was given here, and where nobody waits.
+pub(crate) async fn signed_in_elsewhere(
+    db: &Db,
+    hash: &SecretHash,
+) -> Result<Option<Timestamp>, Error> {
+    let parameters = [hash.as_bytes().as_slice().into()];
+    let found = db.find(ELSEWHERE, &parameters, |row| row.optional_timestamp(0));
+    Ok(found.await?.flatten())
 }
 
 /// Ends the waiting, once: `false` when it was over.
@@ -217,11 +259,14 @@ fn read(row: &Row<'_>) -> Result<StoredTotp, Error> {
 
 const TOTP: &str = "SELECT secret, created_ms, confirmed_ms FROM totp WHERE user_id = $1";
 const CONFIRMED: &str = "SELECT COUNT(*) FROM totp WHERE user_id = $1 AND confirmed_ms IS NOT NULL";
-const DELETE_PROPOSED: &str = "DELETE FROM totp WHERE user_id = $1 AND confirmed_ms IS NULL";
-const PROPOSE: &str = "INSERT INTO totp (user_id, secret, created_ms, confirmed_ms, last_step) \
-    VALUES ($1, $2, $3, NULL, 0) ON CONFLICT DO NOTHING";
-const CONFIRM: &str = "UPDATE totp SET confirmed_ms = $1, last_step = $2 \
-    WHERE user_id = $3 AND secret = $4 AND confirmed_ms IS NULL";
+const PROPOSED: &str = "SELECT secret, created_ms, confirmed_ms FROM totp \
+    WHERE user_id = $1 AND proposed_to = $2 AND confirmed_ms IS NULL";
+const PROPOSE: &str = "INSERT INTO totp (user_id, secret, created_ms, confirmed_ms, last_step, proposed_to) \
+    VALUES ($1, $2, $3, NULL, 0, $4) \
+    ON CONFLICT (user_id) DO UPDATE SET secret = excluded.secret, created_ms = excluded.created_ms, \
+    proposed_to = excluded.proposed_to WHERE totp.confirmed_ms IS NULL";
+const CONFIRM: &str = "UPDATE totp SET confirmed_ms = $1, last_step = $2, proposed_to = NULL \
+    WHERE user_id = $3 AND secret = $4 AND proposed_to = $5 AND confirmed_ms IS NULL";
 const USE_STEP: &str = "UPDATE totp SET last_step = $1 \
     WHERE user_id = $2 AND last_step < $1 AND confirmed_ms IS NOT NULL";
 const DELETE_TOTP: &str = "DELETE FROM totp WHERE user_id = $1";
@@ -232,8 +277,9 @@ const USE_RECOVERY_CODE: &str = "DELETE FROM recovery_code WHERE user_id = $1 AN
 const DELETE_RECOVERY_CODES: &str = "DELETE FROM recovery_code WHERE user_id = $1";
 const INSERT_RECOVERY_CODE: &str =
     "INSERT INTO recovery_code (user_id, code_hash) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-const INSERT_PENDING: &str = "INSERT INTO pending_sign_in (pending_hash, browser_hash, user_id, expires_ms) \
-    VALUES ($1, $2, $3, $4)";
+const INSERT_PENDING: &str = "INSERT INTO pending_sign_in (pending_hash, browser_hash, user_id, expires_ms, auth_time_ms) \
+    VALUES ($1, $2, $3, $4, $5)";
+const ELSEWHERE: &str = "SELECT auth_time_ms FROM pending_sign_in WHERE pending_hash = $1";
 const FIND_PENDING: &str = "SELECT user_id FROM pending_sign_in \
     WHERE pending_hash = $1 AND browser_hash = $2 AND expires_ms > $3";
 const CONSUME_PENDING: &str = "DELETE FROM pending_sign_in \

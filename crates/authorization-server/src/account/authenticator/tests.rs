@@ -9,6 +9,7 @@ use storage::testing::each_engine;
 
 use crate::MIGRATIONS;
 use crate::pages::testing::*;
+use crate::store::second_factors::Proposal;
 use crate::testing::*;
 
 const PAGE: &str = "/account/authenticator";
@@ -72,11 +73,12 @@ async fn the_secret_is_sealed_and_bound_to_its_person() {
     let plain = totp_rs::Secret::try_from_base32(&secret).unwrap();
     let plain: &[u8] = plain.as_ref();
     assert!(!stored.windows(plain.len()).any(|window| window == plain));
-    let sql = "UPDATE totp SET user_id = (SELECT id FROM resource_owner WHERE username = 'other')";
-    bench.server.db().write(Statement(sql)).await.unwrap();
     let mut other = TestBrowser::new(&bench);
     let login = other.get("/login").await;
     other.sign_in(&login, "other", PASSWORD).await;
+    let sql = "UPDATE totp SET (user_id, proposed_to) = (SELECT user_id, session_hash FROM session \
+        JOIN resource_owner ON id = user_id WHERE username = 'other')";
+    bench.server.db().write(Statement(sql)).await.unwrap();
     let page = other.get(PAGE).await;
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
 }
@@ -112,12 +114,129 @@ async fn an_old_session_changes_nothing() {
     let signed_in = browser.sign_in(&login, "r.smith", PASSWORD).await;
     assert_eq!(signed_in.location(), PAGE);
     assert_eq!(browser.get(again).await.location(), PAGE);
-    assert_eq!(secret_of(&browser.get(PAGE).await), secret);
-    // What was shown for too long is not taken.
-    bench.clock.advance(SignedDuration::from_mins(15));
-    let login = browser.get(again).await;
-    browser.sign_in(&login, "r.smith", PASSWORD).await;
+    // It is another session, and what was shown belongs to the one before.
     assert!(!browser.get(PAGE).await.html.contains("data:image"));
+    // What was shown for too long is not taken.
+    let page = propose(&mut browser).await;
+    let secret = secret_of(&page);
+    bench.clock.advance(SignedDuration::from_mins(15));
+    let sql = "UPDATE session SET auth_time_ms = auth_time_ms + 900000";
+    bench.server.db().write(Statement(sql)).await.unwrap();
+    let late = confirm(&mut browser, &page, &code_at(&bench, &secret)).await;
+    assert_eq!(late.location(), PAGE, "{}", late.html);
+    assert!(!browser.get(PAGE).await.html.contains("data:image"));
+}
+
+/// Who knows the password is not to have the person confirm a secret that he has read.
+#[tokio::test]
+async fn a_proposed_app_is_shown_to_the_session_that_asked_for_it() {
+    each_engine(&[&MIGRATIONS], |db| async move {
+        let bench = bench_on(db).await;
+        let (mut thief, mut owner) = (account(&bench).await, account(&bench).await);
+        let planted = propose(&mut thief).await;
+        let known = secret_of(&planted);
+        let page = owner.get(PAGE).await;
+        assert!(!page.html.contains("data:image"), "{}", page.html);
+        // Nor does a code of it set it up there.
+        let mut fields = page.form(PAGE);
+        fields.extend(owned(&[("code", &code_at(&bench, &known))]));
+        let foreign = owner.post("/account/authenticator/confirm", &fields).await;
+        assert_eq!(foreign.location(), PAGE, "{}", foreign.html);
+
+        // The latest who asks has the only one.
+        let page = propose(&mut owner).await;
+        let secret = secret_of(&page);
+        assert_ne!(secret, known);
+        for code in [code_at(&bench, &known), code_at(&bench, &secret)] {
+            let over = confirm(&mut thief, &planted, &code).await;
+            assert_eq!(over.location(), PAGE, "{}", over.html);
+        }
+        let shown = thief.get(PAGE).await;
+        assert!(!shown.html.contains("data:image"), "{}", shown.html);
+        assert_eq!(bench.audit("second-factor.add").await.len(), 0);
+        let codes = confirm(&mut owner, &page, &code_at(&bench, &secret)).await;
+        assert_eq!(recovery_codes_of(&codes).len(), 10);
+        assert_eq!(thief.get("/account").await.location(), "/login");
+    })
+    .await;
+}
+
+/// The statement itself, for a page that was read just before another has asked.
+#[tokio::test]
+async fn a_proposal_is_confirmed_by_whom_it_was_made_for() {
+    each_engine(&[&MIGRATIONS], |db| async move {
+        let bench = bench_on(db).await;
+        let id = bench.admin.user("r.smith").await.unwrap().id;
+        let hash = |text: &str| oauth::Secret::received(text.to_owned()).hash();
+        let proposal = |to: &str| Proposal {
+            user_id: id.clone(),
+            secret: b"the same".to_vec(),
+            to: hash(to),
+        };
+        let now = bench.clock.now();
+        for to in ["first", "second"] {
+            let proposal = proposal(to);
+            let work = super::Propose { proposal, now };
+            assert!(bench.server.db().write(work).await.unwrap());
+        }
+        for (to, confirmed) in [("first", false), ("second", true)] {
+            let work = super::Confirm {
+                proposal: proposal(to),
+                step: 1,
+                hashes: Vec::new(),
+                now,
+                audit: crate::audit::event(
+                    &bench.server,
+                    &crate::caller::Caller::default(),
+                    "second-factor.add",
+                    Outcome::Allowed,
+                ),
+            };
+            let done = bench.server.db().write(work).await.unwrap();
+            assert_eq!(!matches!(done, super::Confirmed::No), confirmed, "{to}");
+        }
+        let proposal = proposal("third");
+        let work = super::Propose { proposal, now };
+        assert!(!bench.server.db().write(work).await.unwrap());
+    })
+    .await;
+}
+
+/// A factor that is added is no sign-in: the session is as old as before, and ends when it would have.
+#[tokio::test]
+async fn adding_an_app_makes_no_session_younger() {
+    let bench = bench().await;
+    let mut browser = account(&bench).await;
+    let before = session_times(&bench).await;
+    bench.clock.advance(SignedDuration::from_mins(4));
+    enrol(&bench, &mut browser).await;
+    assert_eq!(session_times(&bench).await, before);
+    assert_eq!(browser.get(PAGE).await.status, StatusCode::OK);
+    bench.clock.advance(SignedDuration::from_secs(70));
+    let again = browser.get(PAGE).await;
+    assert_eq!(again.location(), "/login?then=authenticator");
+    assert_eq!(browser.get("/account").await.status, StatusCode::OK);
+}
+
+/// The password that is asked for beside the new one is one factor of two.
+#[tokio::test]
+async fn changing_the_password_makes_no_session_with_two_factors_younger() {
+    let bench = bench().await;
+    let mut browser = account(&bench).await;
+    enrol(&bench, &mut browser).await;
+    let before = session_times(&bench).await;
+    bench.clock.advance(SignedDuration::from_mins(6));
+    let page = browser.get("/account/password").await;
+    let mut fields = page.form("/account/password");
+    let new = "another moss grows elsewhere";
+    fields.extend(owned(&[
+        ("current", PASSWORD),
+        ("new", new),
+        ("again", new),
+    ]));
+    let changed = browser.post("/account/password", &fields).await;
+    assert_eq!(changed.location(), "/account?done=password");
+    assert_eq!(session_times(&bench).await, before);
 }
 
 #[tokio::test]

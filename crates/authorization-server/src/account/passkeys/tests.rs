@@ -63,6 +63,32 @@ async fn the_first_one_comes_with_recovery_codes_and_ends_everything_else() {
     .await;
 }
 
+/// A passkey that is added has signed nothing: the session is as old as before, and ends when it would have.
+#[tokio::test]
+async fn adding_a_passkey_makes_no_session_younger() {
+    let bench = bench().await;
+    let mut browser = account(&bench).await;
+    let mut device = Device::new(b"device-1");
+    add(&mut browser, &mut device).await;
+    authenticator::sign_in(&mut browser, &mut device).await;
+    let before = session_times(&bench).await;
+    bench.clock.advance(SignedDuration::from_mins(4));
+    let page = add(&mut browser, &mut Device::new(b"device-2")).await;
+    assert_eq!(page.location(), "/account/passkeys?done=added");
+    assert_eq!(session_times(&bench).await, before);
+    bench.clock.advance(SignedDuration::from_secs(70));
+    let again = browser.get(ADD).await;
+    assert_eq!(again.location(), "/login?then=passkeys");
+
+    // A passkey that is given is a sign-in of now, in a session that ends when it would have.
+    let login = browser.get(again.location()).await;
+    let page = authenticator::give(&mut browser, &login, &mut device).await;
+    assert_eq!(page.location(), ADD, "{}", page.html);
+    let now = bench.clock.now();
+    assert_eq!(session_times(&bench).await, (now, before.1));
+    assert_eq!(browser.get(ADD).await.status, StatusCode::OK);
+}
+
 /// What the browser is asked: a verified person, and none of those that are there already.
 #[tokio::test]
 async fn what_is_asked_for() {

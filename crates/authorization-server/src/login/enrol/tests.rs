@@ -96,6 +96,41 @@ async fn an_app_in_use_is_not_replaced_at_the_sign_in() {
     .await;
 }
 
+/// Who knows the password is not to have the person set up a secret that he has read.
+#[tokio::test]
+async fn a_proposed_app_belongs_to_one_waiting_sign_in() {
+    each_engine(&[&MIGRATIONS], |db| async move {
+        let bench = bench_on(db).await;
+        add_administrator(&bench).await;
+        let (mut owner, mut thief) = (TestBrowser::new(&bench), TestBrowser::new(&bench));
+        let first = asked_to_enrol(&mut owner).await;
+        let waiting = asked_to_enrol(&mut thief).await;
+        let known = secret_of(&waiting);
+        assert_ne!(secret_of(&first), known);
+        // The earlier page shows nobody else's, and is over: no code of either sets anything up there.
+        let pending = first.form("/login/enrol");
+        let pending = pending.iter().find(|(name, _)| name == "pending").unwrap();
+        let address = format!("/login/enrol?then=account&pending={}", pending.1);
+        let shown = owner.get(&address).await;
+        assert_eq!(shown.status, StatusCode::BAD_REQUEST, "{}", shown.html);
+        for secret in [&known, &secret_of(&first)] {
+            let over = give(&mut owner, &first, &code_at(&bench, secret)).await;
+            assert_eq!(over.status, StatusCode::BAD_REQUEST, "{}", over.html);
+        }
+        // Asking again ends the other's.
+        let page = asked_to_enrol(&mut owner).await;
+        let secret = secret_of(&page);
+        for code in [code_at(&bench, &known), code_at(&bench, &secret)] {
+            let over = give(&mut thief, &waiting, &code).await;
+            assert_eq!(over.status, StatusCode::BAD_REQUEST, "{}", over.html);
+        }
+        assert!(!thief.cookies.contains_key("__Host-vro-session"));
+        let codes = give(&mut owner, &page, &code_at(&bench, &secret)).await;
+        assert_eq!(recovery_codes_of(&codes).len(), 10);
+    })
+    .await;
+}
+
 /// SP 800-63B: 8 characters beside a second factor, 15 alone; and when the factor is gone, another one.
 #[tokio::test]
 async fn a_short_password_stands_beside_a_second_factor_only() {

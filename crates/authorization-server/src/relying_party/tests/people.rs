@@ -285,6 +285,31 @@ async fn a_second_factor_counts_from_there_if_the_setting_says_so_and_is_asked_h
     );
 }
 
+/// A code that is given here makes no old sign-in there one of just now.
+#[tokio::test]
+async fn a_second_factor_here_makes_an_old_sign_in_there_no_younger() {
+    let there = There::new(|_, _| {}).await;
+    let now = there.bench.clock.now().as_second();
+    let (mut browser, _) = there.sign_in(&json!({"auth_time": now})).await;
+    let (secret, _) = enrol(&there.bench, &mut browser).await;
+    for (auth_time, fresh) in [(json!(0), true), (json!(-600), false), (json!(null), false)] {
+        // The code of the next step.
+        there
+            .bench
+            .clock
+            .advance(jiff::SignedDuration::from_secs(30));
+        let now = there.bench.clock.now().as_second();
+        let auth_time = auth_time.as_i64().map(|seconds| now + seconds);
+        let (mut browser, page) = there.sign_in(&json!({"auth_time": auth_time})).await;
+        let page = browser.get(page.location()).await;
+        let code = code_at(&there.bench, &secret);
+        let page = give_code(&mut browser, &page, &code).await;
+        assert_eq!(page.location(), "/account", "{}", page.html);
+        let page = browser.get("/account/authenticator").await;
+        assert_eq!(page.status == StatusCode::OK, fresh, "{auth_time:?}");
+    }
+}
+
 /// Whoever was let go by the organization must not keep a way in of his own.
 #[tokio::test]
 async fn a_passkey_of_who_signs_in_there_is_a_second_step_and_never_the_first() {
