@@ -37,6 +37,7 @@ fn written_is_read(challenge: &BearerChallenge) {
         error_description: shown(&challenge.error_description),
         scope: shown(&challenge.scope),
         resource_metadata: shown(&challenge.resource_metadata),
+        max_age: shown(&challenge.max_age),
     };
     assert_eq!(BearerChallenge::parse(&header), Some(expected), "{header}");
 }
