@@ -249,8 +249,12 @@ impl RunningParty {
     pub async fn shutdown(self) {
         let deadline = Duration::from_secs(self.loaded().config.limits.drain_timeout_s);
         drain::drain(&self.front, &self.stop, deadline).await;
-        for task in self.tasks {
+        for task in &self.tasks {
             task.abort();
+        }
+        // A task that is told to end holds its port until it has.
+        for task in self.tasks {
+            let _ = task.await;
         }
         tracing::info!("stopped");
     }

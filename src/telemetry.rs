@@ -15,7 +15,8 @@ use crate::config::{Log, LogFormat};
 /// # Errors
 /// The filter or the file cannot be used.
 pub fn log(settings: &Log, file: Option<&Path>) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&settings.filter).context("[log] filter")?;
+    let filter = format!("{},{QUIET}", settings.filter);
+    let filter = EnvFilter::try_new(filter).context("[log] filter")?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false);
@@ -66,3 +67,6 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
         .get_or_init(|| PrometheusBuilder::new().install_recorder().ok())
         .as_ref()
 }
+
+/// The library of passkeys logs what a stranger sent, as errors of its own. Ours say what was refused.
+const QUIET: &str = "webauthn_rs=off,webauthn_rs_core=off";
