@@ -18,6 +18,8 @@ token=$(curl --fail --silent --show-error --cacert "$SANDBOX/ca.pem" --user "${w
   node --input-type=module -e 'import { text } from "node:stream/consumers";
     console.log(JSON.parse(await text(process.stdin)).access_token)')
 
+# What it keeps between runs is nobody's: it goes with the sandbox's directory.
+cd "$SANDBOX"
 # Never the sandbox's own registrations: what was refused or made leaves the others as they are.
 "$schemathesis" --config-file "$here/schemathesis.toml" run "$origin/admin/api/openapi.json" \
   --tls-verify "$SANDBOX/ca.pem" --header "Authorization: Bearer $token" \
