@@ -93,7 +93,7 @@ async fn add(
         };
         match made(&server, &headers, &changing).await? {
             Ok((new, name)) => added(&server, &caller, &headers, &changing, (new, name)).await,
-            Err(slip) => refuse(&server, &caller, &headers, &changing, slip).await,
+            Err(slip) => refuse(&server, &caller, &headers, &changing, (ADD, slip)).await,
         }
     };
     settle(page.await, &server, &caller).await
@@ -140,14 +140,16 @@ async fn added(
         now: server.clock().now(),
         audit: AuditEvent {
             reason: Some(format!("passkey {id}")),
-            ..event(server, caller, session, "passkey.add")
+            ..event(server, caller, session, ADD)
         },
         id,
     };
     let codes = match server.db().write(work).await? {
         Added::First => Some(codes),
         Added::Another => None,
-        Added::No => return refuse(server, caller, headers, changing, Slip::TOO_MANY).await,
+        Added::No => {
+            return refuse(server, caller, headers, changing, (ADD, Slip::TOO_MANY)).await;
+        }
     };
     // A password alone is not enough any more: the person signs in with the new passkey.
     let (next, cookie) = match AuthenticatedResourceOwner::continued(session) {
@@ -179,14 +181,15 @@ async fn rename(
         };
         let (id, session) = (chosen(&changing)?, &changing.session);
         let Some(name) = named(changing.parameters.get("name")) else {
-            return refuse(&server, &caller, &headers, &changing, Slip::NAME).await;
+            let refused = (RENAME, Slip::NAME);
+            return refuse(&server, &caller, &headers, &changing, refused).await;
         };
         let work = Rename {
             user_id: session.owner.id.clone(),
             name,
             audit: AuditEvent {
                 reason: Some(format!("passkey {id}")),
-                ..event(&server, &caller, session, "passkey.rename")
+                ..event(&server, &caller, session, RENAME)
             },
             id,
         };
@@ -268,12 +271,12 @@ async fn refuse(
     caller: &Caller,
     headers: &HeaderMap,
     changing: &Changing,
-    slip: Slip,
+    (action, slip): (&str, Slip),
 ) -> Result<Response, Problem> {
     let denied = AuditEvent {
         outcome: Outcome::Denied,
         reason: Some(slip.reason.to_owned()),
-        ..event(server, caller, &changing.session, "passkey.add")
+        ..event(server, caller, &changing.session, action)
     };
     server.db().audit(denied).await?;
     let shown = Shown {
@@ -391,5 +394,8 @@ impl Work for Remove {
 }
 
 const PATH: &str = Then::Passkeys.path();
+/// The audit's words.
+const ADD: &str = "passkey.add";
+const RENAME: &str = "passkey.rename";
 /// Characters of a name.
 const NAME: usize = 60;
