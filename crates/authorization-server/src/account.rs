@@ -53,9 +53,7 @@ async fn show(
     RawQuery(query): RawQuery,
 ) -> Response {
     let page = async {
-        let Some(session) = session::current(&server, &headers).await? else {
-            return Ok(to_login());
-        };
+        let session = signed_in(&server, &headers).await?;
         let done = only(query.unwrap_or_default().as_bytes(), "done");
         let now = server.clock().now();
         let alive = Alive {
@@ -97,9 +95,7 @@ async fn end_session(
     body: Body,
 ) -> Response {
     let page = async {
-        let Some((parameters, session)) = posted(&server, &headers, body).await? else {
-            return Ok(to_login());
-        };
+        let (parameters, session) = posted(&server, &headers, body).await?;
         let id = parameters
             .get("session")
             .ok_or(Problem::MalformedRequest)?
@@ -128,9 +124,7 @@ async fn sign_out_everywhere(
     body: Body,
 ) -> Response {
     let page = async {
-        let Some((_, session)) = posted(&server, &headers, body).await? else {
-            return Ok(to_login());
-        };
+        let (_, session) = posted(&server, &headers, body).await?;
         let work = EndAll {
             user_id: session.owner.id.clone(),
             now: server.clock().now(),
@@ -153,9 +147,7 @@ async fn withdraw(
     body: Body,
 ) -> Response {
     let page = async {
-        let Some((parameters, session)) = posted(&server, &headers, body).await? else {
-            return Ok(to_login());
-        };
+        let (parameters, session) = posted(&server, &headers, body).await?;
         let client_id = parameters
             .get("client_id")
             .ok_or(Problem::MalformedRequest)?;
@@ -180,9 +172,7 @@ async fn show_password(
     headers: HeaderMap,
 ) -> Response {
     let page = async {
-        let Some(session) = session::current(&server, &headers).await? else {
-            return Ok(to_login());
-        };
+        let session = signed_in(&server, &headers).await?;
         let browser = Browser::of(&server, &headers);
         let token = browser.account_token(&session);
         let page = pages::password(
@@ -205,9 +195,7 @@ async fn change_password(
     body: Body,
 ) -> Response {
     let page = async {
-        let Some((parameters, session)) = posted(&server, &headers, body).await? else {
-            return Ok(to_login());
-        };
+        let (parameters, session) = posted(&server, &headers, body).await?;
         match changed(&server, &caller, &session, &parameters).await? {
             Ok(owner) => {
                 let cookie = session::begin(&server, &owner, &headers, &caller).await?;
@@ -276,22 +264,25 @@ async fn changed(
     }
 }
 
-/// A form of the account's pages, from the session that it was shown to. `None` when nobody is signed in
-/// any more.
+/// Who is signed in.
+async fn signed_in(server: &AuthorizationServer, headers: &HeaderMap) -> Result<Session, Problem> {
+    let session = session::current(server, headers).await?;
+    session.ok_or_else(|| Problem::SignIn(LOGIN.to_owned()))
+}
+
+/// A form of the account's pages, from the session that it was shown to.
 async fn posted(
     server: &AuthorizationServer,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Option<(Parameters, Session)>, Problem> {
+) -> Result<(Parameters, Session), Problem> {
     let parameters = form(server, headers, body)?;
-    let Some(session) = session::current(server, headers).await? else {
-        return Ok(None);
-    };
+    let session = signed_in(server, headers).await?;
     let expected = Browser::of(server, headers).account_token(&session);
     if !is_token(&expected, parameters.get("csrf_token")) {
         return Err(Problem::NotOurPage);
     }
-    Ok(Some((parameters, session)))
+    Ok((parameters, session))
 }
 
 fn event(
@@ -315,10 +306,6 @@ fn echo(text: &str) -> String {
 
 async fn to_account() -> Response {
     pages::see_other(ACCOUNT)
-}
-
-fn to_login() -> Response {
-    pages::see_other("/login")
 }
 
 fn done(what: &str) -> Response {
@@ -433,6 +420,7 @@ fn outcome(audit: &AuditEvent, found: bool) -> AuditEvent {
 }
 
 const ACCOUNT: &str = "/account";
+const LOGIN: &str = "/login";
 const PASSWORD: &str = "/account/password";
 const DONE_SESSION: &str = "session";
 const DONE_WITHDRAWN: &str = "withdrawn";

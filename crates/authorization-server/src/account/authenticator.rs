@@ -41,9 +41,7 @@ async fn show(
     let page = async {
         let handle = only(query.unwrap_or_default().as_bytes(), "request");
         let back = Back::of(&server, &headers, handle.as_deref()).await?;
-        let Some(session) = fresh_session(&server, &headers).await? else {
-            return Ok(back.sign_in_again(Then::Authenticator));
-        };
+        let session = fresh_session(&server, &headers, &back, Then::Authenticator).await?;
         let browser = Browser::of(&server, &headers);
         let view = View::new(&server, &caller).at(back.address(PATH));
         let page = page(&view, &headers, (&session, &back), None).await?;
@@ -61,10 +59,6 @@ async fn propose(
 ) -> Response {
     let page = async {
         let changing = Changing::of_form(&server, &headers, body, Then::Authenticator).await?;
-        let changing = match changing {
-            Ok(changing) => changing,
-            Err(response) => return Ok(response),
-        };
         let id = &changing.session.owner.id;
         let work = Propose {
             proposal: second_factor::propose(&server, id, changing.session.hash)?,
@@ -84,10 +78,6 @@ async fn confirm(
 ) -> Response {
     let page = async {
         let changing = Changing::of_form(&server, &headers, body, Then::Authenticator).await?;
-        let changing = match changing {
-            Ok(changing) => changing,
-            Err(response) => return Ok(response),
-        };
         let (session, back) = (&changing.session, &changing.back);
         let id = &session.owner.id;
         let Some(stored) = second_factor::proposed(&server, id, &session.hash).await? else {
@@ -148,11 +138,8 @@ async fn remove(
     body: Body,
 ) -> Response {
     let page = async {
-        let changing = Changing::of_form(&server, &headers, body, Then::Authenticator).await?;
-        let session = match changing {
-            Ok(changing) => changing.session,
-            Err(response) => return Ok(response),
-        };
+        let Changing { session, .. } =
+            Changing::of_form(&server, &headers, body, Then::Authenticator).await?;
         let work = Remove {
             user_id: session.owner.id.clone(),
             now: server.clock().now(),
@@ -176,11 +163,8 @@ async fn renew(
     body: Body,
 ) -> Response {
     let page = async {
-        let changing = Changing::of_form(&server, &headers, body, Then::Authenticator).await?;
-        let session = match changing {
-            Ok(changing) => changing.session,
-            Err(response) => return Ok(response),
-        };
+        let Changing { session, .. } =
+            Changing::of_form(&server, &headers, body, Then::Authenticator).await?;
         let id = &session.owner.id;
         if !table::is_enrolled(server.db(), id).await? {
             return Ok(pages::see_other(PATH));

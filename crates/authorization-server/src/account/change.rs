@@ -2,13 +2,12 @@
 //! the application that asked for more.
 
 use axum::http::HeaderMap;
-use axum::response::Response;
 use oauth::Parameters;
 
 use super::posted;
 use crate::AuthorizationServer;
 use crate::login::{Body, Then, find};
-use crate::pages::{self, Problem};
+use crate::pages::Problem;
 use crate::session::{self, Browser, Session};
 
 /// A form from somebody who has just signed in.
@@ -19,38 +18,42 @@ pub(super) struct Changing {
 }
 
 impl Changing {
-    /// Reads a form, or says where to go instead.
+    /// Reads a form.
+    ///
+    /// # Errors
+    /// [`Problem::SignIn`], and back to `then`, when the sign-in is over or not of the last minutes.
     pub(super) async fn of_form(
         server: &AuthorizationServer,
         headers: &HeaderMap,
         body: Body,
         then: Then,
-    ) -> Result<Result<Self, Response>, Problem> {
-        let Some((parameters, session)) = posted(server, headers, body).await? else {
-            return Ok(Err(Back(None).sign_in_again(then)));
+    ) -> Result<Self, Problem> {
+        let (parameters, session) = match posted(server, headers, body).await {
+            Err(Problem::SignIn(_)) => return Err(Back(None).sign_in_again(then)),
+            posted => posted?,
         };
         let back = Back::of(server, headers, parameters.get("request")).await?;
-        Ok(match fresh(server, Some(session)) {
-            Some(session) => Ok(Self {
-                parameters,
-                session,
-                back,
-            }),
-            None => Err(back.sign_in_again(then)),
+        if !session.is_fresh(server.clock().now()) {
+            return Err(back.sign_in_again(then));
+        }
+        Ok(Self {
+            parameters,
+            session,
+            back,
         })
     }
 }
 
-/// The session of a page, if it has just begun.
+/// The session of a page that has just begun.
 pub(super) async fn fresh_session(
     server: &AuthorizationServer,
     headers: &HeaderMap,
-) -> Result<Option<Session>, Problem> {
-    Ok(fresh(server, session::current(server, headers).await?))
-}
-
-fn fresh(server: &AuthorizationServer, session: Option<Session>) -> Option<Session> {
-    session.filter(|session| session.is_fresh(server.clock().now()))
+    back: &Back,
+    then: Then,
+) -> Result<Session, Problem> {
+    let session = session::current(server, headers).await?;
+    let session = session.filter(|session| session.is_fresh(server.clock().now()));
+    session.ok_or_else(|| back.sign_in_again(then))
 }
 
 /// The application's request that is kept meanwhile: one of this browser that has not expired, or none.
@@ -93,8 +96,8 @@ impl Back {
     }
 
     /// To the page to sign in on, and from there back.
-    pub(super) fn sign_in_again(&self, then: Then) -> Response {
-        pages::see_other(&self.login(then))
+    fn sign_in_again(&self, then: Then) -> Problem {
+        Problem::SignIn(self.login(then))
     }
 
     pub(super) fn login(&self, then: Then) -> String {

@@ -43,9 +43,7 @@ async fn show(
         let query = query.unwrap_or_default();
         let handle = only(query.as_bytes(), "request");
         let back = Back::of(&server, &headers, handle.as_deref()).await?;
-        let Some(session) = fresh_session(&server, &headers).await? else {
-            return Ok(back.sign_in_again(Then::Passkeys));
-        };
+        let session = fresh_session(&server, &headers, &back, Then::Passkeys).await?;
         let done = only(query.as_bytes(), "done");
         let shown = Shown {
             back: &back,
@@ -67,11 +65,8 @@ async fn ask(
     body: Body,
 ) -> Response {
     let page = async {
-        let changing = Changing::of_form(&server, &headers, body, Then::Passkeys).await?;
-        let session = match changing {
-            Ok(changing) => changing.session,
-            Err(elsewhere) => return Ok(elsewhere),
-        };
+        let Changing { session, .. } =
+            Changing::of_form(&server, &headers, body, Then::Passkeys).await?;
         let browser = Browser::of(&server, &headers).hash();
         let question = passkey::ask_for_new(&server, browser, &session.owner).await?;
         let question = question.ok_or(Problem::NoRequest)?;
@@ -87,10 +82,7 @@ async fn add(
     body: Body,
 ) -> Response {
     let page = async {
-        let changing = match Changing::of_form(&server, &headers, body, Then::Passkeys).await? {
-            Ok(changing) => changing,
-            Err(elsewhere) => return Ok(elsewhere),
-        };
+        let changing = Changing::of_form(&server, &headers, body, Then::Passkeys).await?;
         match made(&server, &headers, &changing).await? {
             Ok((new, name)) => added(&server, &caller, &headers, &changing, (new, name)).await,
             Err(slip) => refuse(&server, &caller, &headers, &changing, (ADD, slip)).await,
@@ -175,10 +167,7 @@ async fn rename(
     body: Body,
 ) -> Response {
     let page = async {
-        let changing = match Changing::of_form(&server, &headers, body, Then::Passkeys).await? {
-            Ok(changing) => changing,
-            Err(elsewhere) => return Ok(elsewhere),
-        };
+        let changing = Changing::of_form(&server, &headers, body, Then::Passkeys).await?;
         let (id, session) = (chosen(&changing)?, &changing.session);
         let Some(name) = named(changing.parameters.get("name")) else {
             let refused = (RENAME, Slip::NAME);
@@ -207,10 +196,7 @@ async fn remove(
     body: Body,
 ) -> Response {
     let page = async {
-        let changing = match Changing::of_form(&server, &headers, body, Then::Passkeys).await? {
-            Ok(changing) => changing,
-            Err(elsewhere) => return Ok(elsewhere),
-        };
+        let changing = Changing::of_form(&server, &headers, body, Then::Passkeys).await?;
         let (id, session) = (chosen(&changing)?, &changing.session);
         let work = Remove {
             user_id: session.owner.id.clone(),

@@ -27,6 +27,8 @@ pub(crate) enum Problem {
     NoRequest,
     /// Expired, decided already, or another browser's.
     RequestOver,
+    /// Somebody has to sign in first, at this address of ours: no page, and nothing for the audit.
+    SignIn(String),
     /// The form did not come from our page in this browser.
     NotOurPage,
     /// An administrator's link that is used, expired, replaced or unknown.
@@ -46,6 +48,9 @@ impl From<storage::Error> for Problem {
 impl Problem {
     /// The page, after the audit row: no audit, no answer but "try again".
     pub(crate) async fn respond(self, server: &AuthorizationServer, caller: &Caller) -> Response {
+        if let Self::SignIn(address) = &self {
+            return answer::see_other(address);
+        }
         let mut event = audit::event(server, caller, self.action(), storage::Outcome::Denied);
         event.reason = Some(self.told().0.to_owned());
         let audited = match &self {
@@ -110,7 +115,8 @@ impl Problem {
                 "The request cannot be read",
                 "It is too large, or it broke off. Go back to the application and start again.",
             ),
-            Self::NoRequest => (
+            // A redirect, whose page says the rest.
+            Self::NoRequest | Self::SignIn(_) => (
                 "Start from the application",
                 "This page is shown when an application asks you to sign in. Go to the application and sign in from there.",
             ),
