@@ -1,23 +1,21 @@
-//! The audit: search, page by page, and all that fits as a file.
+//! The audit: search, page by page, and all of it as a file.
 
-use axum::body::Body as ResponseBody;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use oauth::Parameters;
-use storage::audit::{AuditRow, CSV_HEADER, Filter, csv_line};
+use storage::audit::{AuditRow, Filter};
 use storage::{AuditEvent, Outcome};
 
 use super::Place;
 use super::parts::{Cell, Field, Kind, List, Table, Way, text_of};
 use super::users::next;
 use super::visit::{Desk, Stop, Visit};
+use crate::admin::export::Format;
+use crate::administration::PageRequest;
 use crate::administration::decision::Operation;
-use crate::administration::{AuditExport, PageRequest};
-use crate::pages::Language;
-use crate::pages::Problem;
+use crate::pages::{Language, Problem};
 
 pub(super) fn places() -> Vec<Place> {
     vec![
@@ -63,63 +61,21 @@ async fn list(visit: Visit) -> Response {
 }
 
 async fn export_csv(visit: Visit) -> Response {
-    let page = async {
-        let mut text = CSV_HEADER.to_owned();
-        let add = |text: &mut String, row: &AuditRow| text.push_str(&csv_line(row));
-        collect(export(&visit).await?, &mut text, add).await?;
-        Ok(download(text, "text/csv; charset=utf-8", "audit.csv"))
-    };
-    visit.settle(page.await).await
+    export(visit, Format::Csv).await
 }
 
 async fn export_lines(visit: Visit) -> Response {
+    export(visit, Format::JsonLines).await
+}
+
+async fn export(visit: Visit, format: Format) -> Response {
     let page = async {
-        let mut text = String::new();
-        let add = |text: &mut String, row: &AuditRow| {
-            // Texts and times only: it is always written.
-            text.push_str(&serde_json::to_string(row).unwrap_or_default());
-            text.push('\n');
-        };
-        collect(export(&visit).await?, &mut text, add).await?;
-        Ok(download(text, "application/jsonl", "audit.jsonl"))
+        let desk = visit.desk().await?;
+        let admin = desk.permit(Operation::AuditExport)?;
+        let filter = filter(&visit.read_query()?)?;
+        Ok(format.response(admin.export_audit(&filter).await?))
     };
     visit.settle(page.await).await
-}
-
-async fn export(visit: &Visit) -> Result<AuditExport, Stop> {
-    let desk = visit.desk().await?;
-    let admin = desk.permit(Operation::AuditExport)?;
-    let filter = filter(&visit.read_query()?)?;
-    Ok(admin.export_audit(&filter).await?)
-}
-
-/// The rows as one text, bounded: whoever needs more asks for a shorter time, or takes the shell.
-async fn collect(
-    mut rows: AuditExport,
-    text: &mut String,
-    add: impl Fn(&mut String, &AuditRow),
-) -> Result<(), Stop> {
-    while let Some(chunk) = rows.next().await? {
-        for row in &chunk {
-            add(text, row);
-        }
-        if text.len() > EXPORT_BYTES {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn download(text: String, media_type: &'static str, name: &'static str) -> Response {
-    let mut response = (StatusCode::OK, ResponseBody::from(text)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
-    if let Ok(disposition) = disposition {
-        headers.insert(header::CONTENT_DISPOSITION, disposition);
-    }
-    response
 }
 
 fn exports(desk: &Desk<'_>, query: &Parameters) -> Vec<Way> {
@@ -282,5 +238,3 @@ const FILTERS: [&str; 10] = [
     "record_id",
     "request_id",
 ];
-/// Some hundred thousand rows: what a spreadsheet opens.
-const EXPORT_BYTES: usize = 50_000_000;
