@@ -4,7 +4,8 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::http::{Answer, request, token};
+use support::http::{Answer, Connection, FORM, request, token};
+use support::office::hidden_fields;
 use support::party::{Party, text};
 
 const PARTY: &str = "A Hospital";
@@ -177,4 +178,79 @@ fn the_audit_is_exported_as_lines_and_the_export_is_in_it() {
     let found = ask(&party, &token, "HEAD", "/audit/export", None);
     assert_eq!(found.status, 200);
     assert_eq!(found.header("content-type"), Some("application/jsonl"));
+}
+
+/// Who did what, when: also from a shell.
+#[test]
+fn the_audit_says_who_and_what() {
+    let party = Party::init("vro");
+    let add = [
+        "user",
+        "add",
+        "jane",
+        "--role",
+        "clerk",
+        "--scope",
+        "user/Bundle.rs",
+        "--organization",
+        PARTY,
+        "--jurisdictions",
+        "MA",
+        "--record-types",
+        "birth",
+    ];
+    let id = party.json(&add)["id"].as_str().unwrap().to_owned();
+    party.json(&[
+        "user",
+        "change",
+        "jane",
+        "--role",
+        "registrar",
+        "--note",
+        "Jane Doe",
+    ]);
+    let rows = party.json(&["audit", "list", "--action", "user.change"]);
+    let row = &rows[0];
+    let reason = format!("user {id}: role \"clerk\" to \"registrar\"; note");
+    assert_eq!(row["reason"], reason.as_str());
+    assert!(
+        row["subject"].as_str().unwrap().starts_with("uid:"),
+        "{row}"
+    );
+    // A username finds what its person did, by the shell as by the API.
+    let mut party = party;
+    party.start();
+    let token = console(&party);
+    let password = party.json(&["user", "set-password", "jane"])["password"].clone();
+    let mut connection = Connection::http1(&party);
+    let page = connection.request("GET", "/login", &[], "");
+    let cookie = page
+        .header("set-cookie")
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    let mut fields = hidden_fields(&page, "/login");
+    fields.push(("username".to_owned(), "jane".to_owned()));
+    fields.push(("password".to_owned(), password.as_str().unwrap().to_owned()));
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let headers = [
+        FORM,
+        ("Cookie", cookie.as_str()),
+        ("Sec-Fetch-Site", "same-origin"),
+    ];
+    let body = oauth::form::encode(&fields);
+    assert_eq!(
+        connection.request("POST", "/login", &headers, &body).status,
+        303
+    );
+    let printed = party.json(&["audit", "list", "--subject", "jane"]);
+    assert_eq!(printed[0]["action"], "login", "{printed}");
+    assert_eq!(printed[0]["subject"], id.as_str());
+    let found = ask(&party, &token, "GET", "/audit?subject=jane", None).json();
+    assert_eq!(found["items"][0]["id"], printed[0]["id"]);
 }

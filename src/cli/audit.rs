@@ -8,7 +8,8 @@ use storage::audit::{self, CSV_HEADER, Filter, Outcome, csv_line};
 use storage::{AuditEvent, Clock, Db};
 
 use super::output::Output;
-use super::shell::Shell;
+use super::shell::{self, Shell, account};
+use crate::config::Loaded;
 
 /// The command line.
 #[derive(Debug, clap::Args)]
@@ -73,8 +74,8 @@ struct FilterArgs {
     /// Only what was allowed, or denied
     #[arg(long, value_parser = outcome)]
     outcome: Option<Outcome>,
-    /// Only by or about this person or client
-    #[arg(long, value_name = "ID")]
+    /// Only by this person or client: a username or an identifier
+    #[arg(long, value_name = "WHO")]
     subject: Option<String>,
     /// Only by this organization
     #[arg(long)]
@@ -114,22 +115,37 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { shell, act } = args;
     let (loaded, db) = shell.db().await?;
     match act {
-        Act::List(list) => self::list(&db, list, shell.output).await?,
+        Act::List(list) => {
+            let filter = named(&loaded, &db, list.filter.filter(list.limit)).await?;
+            self::list(&db, &filter, shell.output).await?;
+        }
         Act::Export(export) => {
             // Who takes the audit out is a part of it.
             let party = &loaded.config.party;
             let now = Clock::system().now();
-            let event = AuditEvent::new(now, party, "shell", "audit.export", Outcome::Allowed);
+            let event = AuditEvent {
+                subject: Some(account()),
+                ..AuditEvent::new(now, party, "shell", "audit.export", Outcome::Allowed)
+            };
             db.audit(event).await?;
-            self::export(&db, export).await?;
+            let filter = named(&loaded, &db, export.filter.filter(CHUNK)).await?;
+            self::export(&db, filter, export.format).await?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(db: &Db, list: List, output: Output) -> anyhow::Result<()> {
-    let filter = list.filter.filter(list.limit);
-    let rows = audit::list(db, &filter).await?;
+/// A username means its person, where people are registered.
+async fn named(loaded: &Loaded, db: &Db, filter: Filter) -> anyhow::Result<Filter> {
+    if loaded.config.authorization_server.is_none() {
+        return Ok(filter);
+    }
+    let administration = shell::administration(loaded, db.clone());
+    Ok(administration.named(&filter).await?)
+}
+
+async fn list(db: &Db, filter: &Filter, output: Output) -> anyhow::Result<()> {
+    let rows = audit::list(db, filter).await?;
     let rows = rows
         .iter()
         .map(serde_json::to_value)
@@ -149,16 +165,15 @@ async fn list(db: &Db, list: List, output: Output) -> anyhow::Result<()> {
     output.list(&columns, &rows)
 }
 
-async fn export(db: &Db, export: Export) -> anyhow::Result<()> {
-    let mut filter = export.filter.filter(CHUNK);
+async fn export(db: &Db, mut filter: Filter, format: Format) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    if matches!(export.format, Format::Csv) {
+    if matches!(format, Format::Csv) {
         out.write_all(CSV_HEADER.as_bytes())?;
     }
     loop {
         let rows = audit::list(db, &filter).await?;
         for row in &rows {
-            match export.format {
+            match format {
                 Format::Jsonl => writeln!(out, "{}", serde_json::to_string(row)?)?,
                 Format::Csv => out.write_all(csv_line(row).as_bytes())?,
             }

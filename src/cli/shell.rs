@@ -63,7 +63,20 @@ pub(super) fn administration(loaded: &Loaded, db: Db) -> Administration {
         session_idle: serve::session_idle(&loaded.config),
         jurisdictions: serve::jurisdictions(&loaded.config),
         signing_algorithms: serve::signing_algorithms(&loaded.config),
-        actor: Actor::shell(),
+        actor: Actor::shell().of_account(account()),
+    }
+}
+
+/// Whose account of the machine this is, for the audit: `uid:1000`, or `uid:0 by sudo of uid:1000`. What sudo says is
+/// only repeated where it is a number.
+pub(super) fn account() -> String {
+    use std::os::unix::fs::MetadataExt;
+    let uid = std::fs::metadata("/proc/self").map(|process| process.uid());
+    let uid = uid.map_or_else(|_| "uid unknown".to_owned(), |uid| format!("uid:{uid}"));
+    let behind = std::env::var("SUDO_UID").ok();
+    match behind.and_then(|text| text.parse::<u32>().ok()) {
+        Some(behind) => format!("{uid} by sudo of uid:{behind}"),
+        None => uid,
     }
 }
 

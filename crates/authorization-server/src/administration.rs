@@ -91,6 +91,15 @@ impl Actor {
         Self::role("shell")
     }
 
+    /// The same, by the name that the machine has for whoever it is.
+    #[must_use]
+    pub fn of_account(self, account: String) -> Self {
+        Self {
+            subject: Some(account),
+            ..self
+        }
+    }
+
     /// A client that registers itself.
     #[must_use]
     pub fn client() -> Self {

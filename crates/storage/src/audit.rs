@@ -31,7 +31,7 @@ pub struct AuditEvent {
     pub reason: Option<String>,
     /// Client that asked.
     pub client_id: Option<String>,
-    /// `sub` of the token, or the id of the person.
+    /// `sub` of the token, or the id of the person; of a shell, the account of the machine.
     pub subject: Option<String>,
     /// Organization of whoever asked.
     pub organization: Option<String>,

@@ -65,7 +65,10 @@ impl Administration {
     }
 
     /// Rows know people by identifier. Whoever gives a username means its person.
-    async fn named(&self, filter: &Filter) -> Result<Filter, Error> {
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn named(&self, filter: &Filter) -> Result<Filter, Error> {
         let subject = match &filter.subject {
             Some(subject) => match self.user(subject).await {
                 Ok(user) => Some(user.id),

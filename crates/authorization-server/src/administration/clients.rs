@@ -8,6 +8,7 @@ use storage::audit::AuditEvent;
 use super::decision::Operation;
 use super::page::{Page, PageRequest, page};
 use super::target::{Effect, OnClient};
+use super::view::{ClientView, differences};
 use super::{Administration, Change, Error, validation};
 use crate::registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, Protocol, Rights,
@@ -128,16 +129,29 @@ impl Administration {
         let event = self.client_event(Operation::ClientChange.name(), &client.client_id);
         // Somebody else's client is not there, whatever is wrong with the change.
         let there = self.client(&client.client_id).await;
-        let allowed = there
-            .and_then(|_| self.not_oneself(&client.client_id))
-            .and_then(|()| self.gives(&client.rights, &client.scope));
-        if let Err(error) = allowed {
-            return self.refuse(event, error).await;
-        }
-        let operation = Operation::ClientChange;
+        let allowed = there.and_then(|before| {
+            self.not_oneself(&client.client_id)?;
+            self.gives(&client.rights, &client.scope)?;
+            self.permits(Operation::ClientChange)?;
+            Ok(before)
+        });
+        let before = match allowed {
+            Ok(before) => before,
+            Err(error) => return self.refuse(event, error).await,
+        };
+        let before = ClientView::from(&before);
+        let after = ClientView {
+            disabled: before.disabled,
+            created: before.created,
+            ..ClientView::from(&client)
+        };
+        let event = AuditEvent {
+            reason: Some(differences(&before, &after)),
+            ..event
+        };
         let id = client.client_id.clone();
-        self.act_on_client(operation, Effect::HandsOver, &id, Replace(client))
-            .await?;
+        let work = OnClient::new(&self.actor, Effect::HandsOver, &id, Replace(client));
+        self.act(event, work).await?;
         self.client(&id).await
     }
 

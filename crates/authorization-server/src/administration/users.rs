@@ -9,6 +9,7 @@ use storage::{AuditEvent, Transaction};
 use super::decision::Operation;
 use super::page::{Page, PageRequest, page};
 use super::target::{Effect, OnUser};
+use super::view::{UserView, differences};
 use super::{Administration, Change, Error, validation};
 use crate::password::{self, Buffer, Rule};
 use crate::registration::{OrganizationAccess, ResourceOwner, Rights};
@@ -131,7 +132,12 @@ impl Administration {
             scope,
             rights: change.rights,
             note: change.note,
-            ..before
+            ..before.clone()
+        };
+        let changes = differences(&UserView::from(&before), &UserView::from(&after));
+        let event = AuditEvent {
+            reason: Some(format!("user {}: {changes}", after.id)),
+            ..event
         };
         let work = OnUser::new(&self.actor, effect, &after.id, Rewrite(after.clone()));
         self.act(event, work).await?;

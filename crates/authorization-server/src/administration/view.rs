@@ -368,3 +368,56 @@ impl From<&InitialAccessToken> for InitialAccessTokenView {
         }
     }
 }
+
+/// What differs between two views, for the audit: members and short values. Names and notes are named only: they are
+/// whatever somebody wrote.
+pub(super) fn differences(before: &impl Serialize, after: &impl Serialize) -> String {
+    let members = |view: Result<Value, serde_json::Error>| match view {
+        Ok(Value::Object(members)) => members,
+        _ => serde_json::Map::new(),
+    };
+    let before = members(serde_json::to_value(before));
+    let after = members(serde_json::to_value(after));
+    let changed = after
+        .iter()
+        .filter(|(name, value)| before.get(*name) != Some(value));
+    let told: Vec<String> = changed
+        .map(|(name, value)| {
+            let before = before.get(name).unwrap_or(&Value::Null).to_string();
+            let after = value.to_string();
+            let long = before.len().max(after.len()) > TOLD;
+            if long || UNTOLD.contains(&name.as_str()) {
+                return name.clone();
+            }
+            format!("{name} {before} to {after}")
+        })
+        .collect();
+    if told.is_empty() {
+        return "nothing changed".to_owned();
+    }
+    told.join("; ")
+}
+
+/// Members of which only the name is told.
+const UNTOLD: [&str; 3] = ["name", "note", "jwks"];
+/// Characters of a value that is told.
+const TOLD: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::differences;
+
+    #[test]
+    fn what_differs_is_told_and_texts_of_people_are_not() {
+        let before =
+            json!({ "role": "clerk", "scope": "a", "note": "x", "list": ["MA"], "same": 1 });
+        let after = json!({ "role": "auditor", "scope": "b".repeat(300), "note": "y", "list": [], "same": 1 });
+        assert_eq!(
+            differences(&before, &after),
+            r#"role "clerk" to "auditor"; scope; note; list ["MA"] to []"#
+        );
+        assert_eq!(differences(&before, &before), "nothing changed");
+    }
+}
