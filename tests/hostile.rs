@@ -90,7 +90,7 @@ fn hostile_requests_get_a_refusal_and_nothing_else() {
         others::pushed_and_registered,
         others::introspection_and_revocation,
     ];
-    let before = leaks::resident_kib(&stage.office.party);
+    let before = stage.office.party.resident_kib();
     let mut rows: Vec<Row> = tables.iter().flat_map(|table| table(&stage)).collect();
     rows.extend(redirect_uris::mutations());
     let failed: Vec<String> = rows
@@ -103,7 +103,7 @@ fn hostile_requests_get_a_refusal_and_nothing_else() {
     // The thief's failures have not cost the person the session.
     assert!(stage.office.is_active(&stage.access_token));
     leaks::none(&stage.office.party, &stage.secrets());
-    let after = leaks::resident_kib(&stage.office.party);
+    let after = stage.office.party.resident_kib();
     println!("resident: {before} KiB before, {after} KiB after");
     assert!(after < before + 64 * 1024, "{before} KiB, then {after} KiB");
 }
@@ -128,7 +128,7 @@ fn large_requests_do_not_grow_the_process() {
     for ask in &asked {
         ask.send(&stage.office.party);
     }
-    let before = leaks::resident_kib(&stage.office.party);
+    let before = stage.office.party.resident_kib();
     for _ in 0..20 {
         for ask in &asked {
             let answer = ask.send(&stage.office.party);
@@ -136,7 +136,7 @@ fn large_requests_do_not_grow_the_process() {
             assert!((303..500).contains(&answer.status), "{}", answer.status);
         }
     }
-    let after = leaks::resident_kib(&stage.office.party);
+    let after = stage.office.party.resident_kib();
     println!("resident: {before} KiB before, {after} KiB after");
     assert!(after < before + 32 * 1024, "{before} KiB, then {after} KiB");
 }

@@ -83,6 +83,57 @@ fn two_hundred_guesses_over_two_processes_are_counted() {
     });
 }
 
+/// A hash takes 19 MiB: two hundred people at once would take 3.8 GB, one after the other two hashes' worth. Those for whom
+/// there is no place are told to come back.
+#[test]
+fn two_hundred_people_at_once_take_the_memory_of_two() {
+    let office = Office::start(&["authorization_server.login_failures_per_source=100000"]);
+    let warm = |number: usize| {
+        let mut connection = Connection::http1(&office.party);
+        let page = SignInPage::open(&mut connection);
+        page.submit(
+            &mut connection,
+            &format!("person{number}"),
+            "not the password",
+        )
+        .status
+    };
+    for number in 0..4 {
+        assert_eq!(warm(number), 403);
+    }
+    let before = office.party.resident_kib();
+    let ready = std::sync::Barrier::new(200);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let (ready, party) = (&ready, &office.party);
+        let one = |number: usize| {
+            scope.spawn(move || {
+                let mut connection = Connection::http1(party);
+                let page = SignInPage::open(&mut connection);
+                ready.wait();
+                page.submit(
+                    &mut connection,
+                    &format!("crowd{number}"),
+                    "not the password",
+                )
+                .status
+            })
+        };
+        let all: Vec<_> = (0..200).map(one).collect();
+        all.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    assert!(
+        statuses.iter().all(|status| [403, 429].contains(status)),
+        "{statuses:?}"
+    );
+    let after = office.party.peak_kib();
+    println!("resident: {before} KiB before, {after} KiB at most");
+    // Connections, and the second hash's buffer where the first four never met.
+    assert!(
+        after < before + 80 * 1024,
+        "{before} KiB before, {after} KiB at most"
+    );
+}
+
 /// Interleaved wrong passwords for people who are there, who are disabled, and who are not: the answers are alike to the
 /// byte, and the times are those of one kind. A is P(one took longer than one of the unknown), by Mann and
 /// Whitney; its standard error is 0.018 with 500 samples a side, so that chance goes beyond the bound once in a

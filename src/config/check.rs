@@ -211,6 +211,13 @@ impl Found<'_> {
             let text = format!("must be a list of {roles}");
             self.key(name, "second_factor_required_for", &text);
         }
+        if !(1..=MONTH_S).contains(&section.session_absolute_s) {
+            self.key(name, "session_absolute_s", "must be 1 to 2592000 (30 days)");
+        }
+        if !(1..=section.session_absolute_s).contains(&section.session_idle_s) {
+            let text = "must be at least 1, and at most session_absolute_s";
+            self.key(name, "session_idle_s", text);
+        }
         if section.access_token_lifetime_s == 0 {
             self.key(name, "access_token_lifetime_s", "must be at least 1");
         }
@@ -373,3 +380,6 @@ impl Found<'_> {
         })
     }
 }
+
+/// SP 800-63B section 2.1.3: whoever uses one factor signs in again at least this often.
+const MONTH_S: u32 = 30 * 24 * 3_600;

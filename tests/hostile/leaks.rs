@@ -7,14 +7,6 @@ use crate::row::CANARY;
 use crate::support::office::{Office, authorize_path};
 use crate::support::party::{Party, text};
 
-/// Resident memory of the server process.
-pub fn resident_kib(party: &Party) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", party.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let digits = line.unwrap().trim().trim_end_matches(" kB").trim();
-    digits.parse().unwrap()
-}
-
 /// No file that the server writes holds any of the secrets: log, database, its write-ahead log; nor does the
 /// audit say them. `secrets/` is where the party itself keeps its own.
 pub fn none(party: &Party, secrets: &[String]) {

@@ -157,6 +157,23 @@ impl Party {
     }
 
     /// Sends a signal by name (`HUP`, `TERM`).
+    /// Resident memory of the process.
+    pub fn resident_kib(&self) -> usize {
+        self.memory_kib("VmRSS:")
+    }
+
+    /// The most that it ever was.
+    pub fn peak_kib(&self) -> usize {
+        self.memory_kib("VmHWM:")
+    }
+
+    fn memory_kib(&self, what: &str) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(what));
+        let digits = line.unwrap().trim().trim_end_matches(" kB").trim();
+        digits.parse().unwrap()
+    }
+
     pub fn signal(&self, name: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         let status = Command::new("kill")

@@ -54,6 +54,12 @@ impl Scope {
         self.0.iter().map(String::as_str)
     }
 
+    /// Its words that are none of SMART's.
+    pub fn others(&self) -> impl Iterator<Item = &str> {
+        self.tokens()
+            .filter(|word| SmartScope::parse(word).is_none())
+    }
+
     /// What is granted of a request: all that both the request and the registration permit, and no
     /// more.
     ///

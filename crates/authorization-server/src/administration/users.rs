@@ -361,6 +361,7 @@ impl Administration {
         validation::rights(&change.rights, &self.jurisdictions)?;
         let scope =
             Scope::parse(&change.scope).map_err(|_| Error::invalid("scope", "cannot be read"))?;
+        validation::means_something(&scope)?;
         self.gives(&change.rights, &scope)?;
         self.gives_role(&change.role)?;
         Ok(scope)

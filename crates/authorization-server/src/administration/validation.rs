@@ -7,6 +7,7 @@ use oauth::jose::Jwks;
 use oauth::redirect_uri::RegisteredRedirectUri;
 use url::Url;
 
+use super::decision::Access;
 use super::{Administration, Error, NewClient};
 use crate::registration::{Client, ClientAuthenticationMethod, GrantType, Rights};
 use crate::store::resource_servers;
@@ -107,6 +108,20 @@ pub(crate) fn rights(rights: &Rights, known: &[String]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// A word that nothing knows would let a person in who can then do nothing, and nobody would see why.
+pub(super) fn means_something(scope: &Scope) -> Result<(), Error> {
+    let known = |word: &str| Access::ALL.iter().any(|access| access.scope() == word);
+    match scope.others().find(|word| !known(word)) {
+        Some(word) => Err(Error::invalid(
+            "scope",
+            format!(
+                "{word:?} is none of SMART's words (user/Bundle.rs) and none of administration's"
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Ids need no escaping anywhere, and can never equal a user's (RFC 9700 section 4.15).

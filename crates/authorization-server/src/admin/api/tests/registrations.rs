@@ -234,7 +234,7 @@ async fn resource_servers_keys_issuers_and_initial_tokens() {
 async fn what_comes_in_wrongly_names_its_member() {
     let bench = Bench::new().await;
     let console = bench.console().await;
-    let good = json!({ "username": "jane", "role": "clerk", "scope": "a" });
+    let good = json!({ "username": "jane", "role": "clerk", "scope": "user/Bundle.rs" });
     type Row = (&'static str, Value, u16, &'static str);
     let rows: Vec<Row> = vec![
         ("username", json!("x"), 422, "username"),
@@ -243,6 +243,7 @@ async fn what_comes_in_wrongly_names_its_member() {
         ("username", json!("a\0b"), 422, "username"),
         ("role", json!("chief"), 422, "role"),
         ("scope", json!("a  b"), 422, "scope"),
+        ("scope", json!("user/Bundle.rs nonsense"), 422, "scope"),
         (
             "jurisdictions",
             json!(["Massachusetts"]),

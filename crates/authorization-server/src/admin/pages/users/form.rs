@@ -280,7 +280,7 @@ fn fields(l: Language, values: &Values) -> Vec<Field> {
     fields.extend(rights_fields(l, &values.rights));
     let scope = Field::text("scope", l.t("Scope"), &values.scope).required();
     fields.push(scope.hint(l.t(
-        "The most that the person can allow an application, words separated by spaces: user/Bundle.crs",
+        "The most that the person can allow an application, words separated by spaces: user/Bundle.crs. Administrators also need administration.read administration.write audit.read, and whatever they are to give others.",
     )));
     let note = values.note.clone().unwrap_or_default();
     fields.push(Field::text("note", l.t("Note"), note).hint(l.t("For administrators only.")));
