@@ -159,7 +159,15 @@ fn the_audit_is_exported_as_lines_and_the_export_is_in_it() {
     let party = Party::running(&[]);
     let token = console(&party);
     party.json(&[
-        "user", "add", "ada", "--role", "clerk", "--scope", "user/Bundle.rs", "--note", "=1+1",
+        "user",
+        "add",
+        "ada",
+        "--role",
+        "clerk",
+        "--scope",
+        "user/Bundle.rs",
+        "--note",
+        "=1+1",
     ]);
     let lines = party.command(&["audit", "export", "--action", "user."]);
     assert!(lines.status.success(), "{}", text(&lines.stderr));

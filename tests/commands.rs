@@ -65,7 +65,12 @@ fn config_check_names_the_line_of_a_mistake() {
             "1 to 60",
             "",
         ),
-        ("session_idle_s = 1800", "session_idle_s = 0", "at least 1", ""),
+        (
+            "session_idle_s = 1800",
+            "session_idle_s = 0",
+            "at least 1",
+            "",
+        ),
         (
             "session_idle_s = 1800",
             "session_idle_s = 43201",
