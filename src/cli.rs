@@ -117,17 +117,7 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(run(cli.command));
     // A reader that waits on a blocking thread must not keep the program.
     runtime.shutdown_background();
-    match result {
-        Ok(code) => code,
-        // `audit export | head`: the reader has what it wanted.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => output::failed(&error),
-    }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let cause = error.root_cause().downcast_ref::<std::io::Error>();
-    cause.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    result.unwrap_or_else(|error| output::failed(&error))
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {

@@ -1,6 +1,6 @@
 //! `vitalgate audit …`: what was accessed, changed and refused.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use jiff::Timestamp;
@@ -167,22 +167,33 @@ async fn list(db: &Db, filter: &Filter, output: Output) -> anyhow::Result<()> {
 
 async fn export(db: &Db, mut filter: Filter, format: Format) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    if matches!(format, Format::Csv) {
-        out.write_all(CSV_HEADER.as_bytes())?;
-    }
-    loop {
+    let head = match format {
+        Format::Csv => CSV_HEADER,
+        Format::Jsonl => "",
+    };
+    let mut read = written(&mut out, head)?;
+    while read {
         let rows = audit::list(db, &filter).await?;
-        for row in &rows {
-            match format {
-                Format::Jsonl => writeln!(out, "{}", serde_json::to_string(row)?)?,
-                Format::Csv => out.write_all(csv_line(row).as_bytes())?,
-            }
-        }
         let Some(last) = rows.last() else { break };
         filter.after = Some((last.event.at.as_millisecond(), last.id.clone()));
+        let mut text = String::new();
+        for row in &rows {
+            match format {
+                Format::Jsonl => text.push_str(&(serde_json::to_string(row)? + "\n")),
+                Format::Csv => text.push_str(&csv_line(row)),
+            }
+        }
+        read = written(&mut out, &text)?;
     }
-    out.flush()?;
     Ok(())
+}
+
+/// `false` when nobody reads any more: `audit export | head` has what it wanted.
+fn written(out: &mut impl Write, text: &str) -> std::io::Result<bool> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        result => result.map(|()| true),
+    }
 }
 
 fn outcome(name: &str) -> Result<Outcome, String> {
