@@ -65,3 +65,24 @@ pub fn read_key(path: &Path) -> anyhow::Result<[u8; 32]> {
         .try_into()
         .map_err(|_| anyhow::anyhow!("{} must hold exactly 32 bytes", path.display()))
 }
+
+/// Reads a file of record keys: 32 bytes each in base64, one a line.
+///
+/// # Errors
+/// It cannot be read, or holds no key or something else.
+pub fn read_record_keys(path: &Path) -> anyhow::Result<resource_server::RecordKeys> {
+    let text = read_secret(path).with_context(|| make_a_record_key(path))?;
+    let keys = resource_server::RecordKeys::parse(text.expose());
+    keys.with_context(|| path.display().to_string())
+}
+
+/// What to do where there is none yet. It is not made by itself: a new key beside records that were sealed under
+/// another one would look like their loss.
+#[must_use]
+pub fn make_a_record_key(path: &Path) -> String {
+    let name = path.display();
+    format!(
+        "names a file that is not there; records are kept sealed only. Make a key with: \
+         (umask 077; head -c 32 /dev/urandom | base64 > {name})"
+    )
+}

@@ -28,7 +28,7 @@ use crate::config::{self, Loaded};
 pub(crate) use certificate::{certificates as trusted, certified};
 pub use roles::{
     Roles, fhir_base, issuer, jurisdictions, key_encryption_key, key_from_environment,
-    session_idle, signing_algorithms, signing_key,
+    record_keys_from_environment, session_idle, signing_algorithms, signing_key,
 };
 
 /// What a party is started with beside its configuration.

@@ -114,6 +114,18 @@ fn config_check_names_the_line_of_a_mistake() {
             "exactly 32 bytes",
             "",
         ),
+        (
+            "keys/record.key",
+            "keys/es384.pem",
+            "32 bytes in base64",
+            "",
+        ),
+        (
+            "keys/record.key",
+            "keys/nothing.key",
+            "Make a key with",
+            "nothing.key",
+        ),
         ("\"ES256\", \"RS256\"", "\"HS256\"", "EdDSA, ES256", ""),
         (
             "certificate_file = \"tls/certificate.pem",
@@ -180,6 +192,43 @@ fn the_key_encryption_key_comes_from_a_file_or_the_environment() {
     }
 }
 
+/// Nothing is ever stored in the clear because a key was forgotten.
+#[test]
+fn a_resource_server_without_record_key_does_not_start() {
+    let party = Party::init("vro");
+    change(&party, "record_key_file", "# ");
+    let (code, complaint) = check(&party);
+    assert_eq!(code, Some(1));
+    assert!(
+        complaint.contains("VITALGATE_RECORD_KEY is not set"),
+        "{complaint}"
+    );
+    let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let other = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    for (value, expected) in [
+        ("c2hvcnQ=".to_owned(), 1),
+        (key.to_owned(), 0),
+        (format!("{key} {other}"), 0),
+        (format!("{key} {key}"), 1),
+    ] {
+        let status = vitalgate()
+            .args(["config", "check"])
+            .arg(party.config())
+            .env("VITALGATE_RECORD_KEY", &value)
+            .output()
+            .unwrap()
+            .status;
+        assert_eq!(status.code(), Some(expected), "{value}");
+    }
+    let served = vitalgate()
+        .arg("serve")
+        .arg("--config")
+        .arg(party.config())
+        .output()
+        .unwrap();
+    assert_eq!(served.status.code(), Some(1));
+}
+
 #[test]
 fn config_check_finds_a_key_that_others_can_read() {
     let party = Party::init("vro");
@@ -204,6 +253,7 @@ fn init_makes_every_kind_of_party_and_overwrites_none() {
             "keys/rs384.pem",
             "keys/refresh.key",
             "keys/key-encryption.key",
+            "keys/record.key",
             "keys/cookie.key",
             "tls/private-key.pem",
             "tls/ca-key.pem",

@@ -230,6 +230,22 @@ impl Found<'_> {
             let text = "must be 0 to 5: a revoked token lives that long";
             self.key(name, "introspection_cache_max_age_s", text);
         }
+        match &section.record_key_file {
+            Some(file) if !self.loaded.path(file.get_ref()).exists() => {
+                let path = self.loaded.path(file.get_ref());
+                self.key(name, "record_key_file", &files::make_a_record_key(&path));
+            }
+            Some(file) => self.usable(file, true, |path| files::read_record_keys(path).map(drop)),
+            None => {
+                if let Err(error) = serve::record_keys_from_environment() {
+                    self.key(
+                        name,
+                        "record_key_file",
+                        &format!("is absent, and {error:#}: records are kept sealed only"),
+                    );
+                }
+            }
+        }
         if section.issuers.is_empty() {
             self.at(
                 self.section(name, 0),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
 use oauth::Random;
 use oauth::jose::{Algorithm, Jwks, SigningKey};
 
@@ -15,7 +16,8 @@ pub struct Keys {
     pub rs384: SigningKey,
 }
 
-/// Writes `es384.pem`, `rs384.pem`, `refresh.key`, `key-encryption.key` and `cookie.key`, readable by the owner only, and `jwks.json`:
+/// Writes `es384.pem`, `rs384.pem`, `refresh.key`, `key-encryption.key`, `record.key` and `cookie.key`, readable by the owner
+/// only, and `jwks.json`:
 /// the public keys, to hand to those who register this party as a client.
 ///
 /// # Errors
@@ -46,6 +48,12 @@ pub fn write_keys(directory: &Path, random: &Random) -> anyhow::Result<Keys> {
     let encryption = directory.join("key-encryption.key");
     if !encryption.exists() {
         files::write(&encryption, &random.bytes::<32>(), files::PRIVATE)?;
+    }
+    // Without this one all records would be.
+    let record = directory.join("record.key");
+    if !record.exists() {
+        let key = base64::engine::general_purpose::STANDARD.encode(random.bytes::<32>());
+        files::write(&record, format!("{key}\n").as_bytes(), files::PRIVATE)?;
     }
     Ok(keys)
 }

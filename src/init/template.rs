@@ -150,6 +150,8 @@ const RESOURCE_SERVER: &str = r#"
 # Hosts records. Every request is introspected at the issuer that the token's prefix names.
 [resource_server]
 introspection_cache_max_age_s = 0
+# Records lie sealed in the database. Without this key nobody reads them again: keep a copy, and not with the database.
+record_key_file = "keys/record.key"                     # or VITALGATE_RECORD_KEY; several lines: docs/encryption-at-rest.md
 "#;
 
 /// A resource server without an issuer would refuse everybody; it begins when the first is known.
@@ -158,6 +160,8 @@ const NO_ISSUER_YET: &str = r#"
 # Take the # away here and below once a partner's authorization server knows this resource server.
 # [resource_server]
 # introspection_cache_max_age_s = 0
+# Records lie sealed in the database. Without this key nobody reads them again: keep a copy, and not with the database.
+# record_key_file = "keys/record.key"                   # or VITALGATE_RECORD_KEY; several lines: docs/encryption-at-rest.md
 "#;
 
 const OWN_ISSUER: &str = r#"

@@ -59,7 +59,10 @@ fn table(cast: &Cast, party: &Party) -> Table {
     }
     table.insert(
         "resource_server".into(),
-        section([("issuers", Value::Array(issuers(cast, party)))]),
+        section([
+            ("record_key_file", text("keys/record.key")),
+            ("issuers", Value::Array(issuers(cast, party))),
+        ]),
     );
     let peers: Vec<Value> = cast
         .dataflows

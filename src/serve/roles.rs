@@ -11,8 +11,8 @@ use client::Client;
 use jiff::SignedDuration;
 use oauth::jose::{Algorithm, SigningKey};
 use outbound::{ConnectTo, Outbound, OutboundConfig, Trust};
-use resource_server::ResourceServer;
 use resource_server::config::{Allowed, ClientAuthentication, IssuerLimits, TrustedIssuer};
+use resource_server::{RecordKeys, ResourceServer};
 use storage::Db;
 use toml::Spanned;
 use url::Url;
@@ -274,7 +274,9 @@ fn resource_server(
 ) -> anyhow::Result<ResourceServer> {
     let config = &loaded.config;
     let base = fhir_base(config)?;
-    let mut settings = resource_server::Config::new(&config.party, base, &config.organization);
+    let keys = record_keys(loaded, section)?;
+    let mut settings =
+        resource_server::Config::new(&config.party, base, &config.organization, keys);
     settings.jurisdiction = config.jurisdictions.first().map(|code| **code);
     settings.max_body_bytes = config.limits.record_bytes;
     settings.introspection_cache_max_age =
@@ -293,6 +295,33 @@ fn resource_server(
         outbound.clone(),
     )?)
 }
+
+/// The keys that records are sealed under.
+///
+/// # Errors
+/// Neither the file nor the environment has one.
+pub fn record_keys(
+    loaded: &Loaded,
+    section: &config::ResourceServer,
+) -> anyhow::Result<RecordKeys> {
+    match &section.record_key_file {
+        Some(file) => files::read_record_keys(&loaded.path(file.get_ref())),
+        None => record_keys_from_environment(),
+    }
+}
+
+/// Reads `VITALGATE_RECORD_KEY`.
+///
+/// # Errors
+/// It is not there, or holds something other than keys.
+pub fn record_keys_from_environment() -> anyhow::Result<RecordKeys> {
+    let text = std::env::var(RECORD_KEY)
+        .ok()
+        .with_context(|| format!("{RECORD_KEY} is not set"))?;
+    RecordKeys::parse(&text).context(RECORD_KEY)
+}
+
+const RECORD_KEY: &str = "VITALGATE_RECORD_KEY";
 
 /// Where a party's FHIR interface is.
 ///

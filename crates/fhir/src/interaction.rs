@@ -1,31 +1,61 @@
 //! A request of the RESTful API (FHIR R4 http), from its method and its path.
 
+mod history;
 mod path;
+mod resource_type;
+
+pub use history::{HistoryCursor, HistoryParameters};
+pub use resource_type::{PartType, ResourceType, part_id, part_of};
 
 use crate::outcome::{IssueCode, Refusal};
 use crate::search;
-
-/// The resource types that are offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ResourceType {
-    /// A record as it was received.
-    Bundle,
-    /// A record's Composition, under the Bundle's id.
-    Composition,
-}
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Interaction {
     /// `GET metadata`; needs no token.
     Metadata,
+    /// `GET .well-known/smart-configuration` (SMART App Launch 2.2, section 4.9); needs no token.
+    SmartConfiguration,
     /// `GET {type}/{id}`.
     Read {
         /// Of the resource.
         resource_type: ResourceType,
+        /// The Bundle's id, or that of a part or audit row.
+        id: String,
+    },
+    /// `GET {type}/{id}/_history/{vid}`.
+    VersionRead {
+        /// Of the resource.
+        resource_type: ResourceType,
+        /// The Bundle's id.
+        id: String,
+        /// As it stands in the path: any id.
+        version_id: String,
+    },
+    /// `GET {type}/{id}/_history`, `GET {type}/_history`.
+    History {
+        /// Of the resources.
+        resource_type: ResourceType,
+        /// The Bundle's id; `None` for all that the token reaches.
+        id: Option<String>,
+        /// What it is narrowed to.
+        parameters: HistoryParameters,
+    },
+    /// `PUT Bundle/{id}`.
+    Update {
         /// The Bundle's id.
         id: String,
     },
+    /// `DELETE Bundle/{id}`.
+    Delete {
+        /// The Bundle's id.
+        id: String,
+    },
+    /// `POST [base]`: a Bundle of type batch or transaction, each entry of which is an interaction.
+    Batch,
+    /// `POST Bundle/$validate`: the body is looked at and not stored.
+    Validate,
     /// `GET Bundle/{id}/$original`: the received bytes, untouched.
     Original {
         /// The Bundle's id.
@@ -41,6 +71,11 @@ pub enum Interaction {
         /// What is searched for.
         parameters: search::Parameters,
     },
+    /// `GET AuditEvent?…`.
+    AuditSearch {
+        /// The query of the URL, as it was sent.
+        query: String,
+    },
     /// `POST {type}/_search`: more parameters come in the body, a form.
     PostedSearch {
         /// Of the resources searched for.
@@ -53,6 +88,11 @@ pub enum Interaction {
     Document {
         /// Which one.
         which: Document,
+    },
+    /// `POST Composition/$document`: the parameters come in the body.
+    PostedDocument {
+        /// The query of the URL, as it was sent.
+        query: String,
     },
 }
 
@@ -72,6 +112,10 @@ pub enum Permission {
     Create,
     /// `r`
     Read,
+    /// `u`
+    Update,
+    /// `d`
+    Delete,
     /// `s`
     Search,
 }
@@ -93,57 +137,55 @@ impl Interaction {
         place.interaction(method, query.unwrap_or_default())
     }
 
-    /// The resource type that a scope must name.
+    /// The resource type that a scope must name. A batch is asked for each of its entries instead.
     #[must_use]
     pub fn resource_type(&self) -> &'static str {
         match self {
-            Self::Metadata => "CapabilityStatement",
-            Self::Original { .. } => ResourceType::Bundle.as_str(),
+            Self::Metadata | Self::SmartConfiguration => "CapabilityStatement",
+            Self::Original { .. }
+            | Self::Update { .. }
+            | Self::Delete { .. }
+            | Self::Batch
+            | Self::Validate => ResourceType::Bundle.as_str(),
             Self::Read { resource_type, .. }
+            | Self::VersionRead { resource_type, .. }
+            | Self::History { resource_type, .. }
             | Self::Create { resource_type }
             | Self::PostedSearch { resource_type, .. } => resource_type.as_str(),
             Self::Search { parameters } => parameters.resource_type.as_str(),
-            Self::Document { .. } => ResourceType::Composition.as_str(),
+            Self::AuditSearch { .. } => ResourceType::AuditEvent.as_str(),
+            Self::Document { .. } | Self::PostedDocument { .. } => {
+                ResourceType::Composition.as_str()
+            }
         }
     }
 
-    /// What a scope must permit. `$document` by id is a read; by identifier it is a search.
+    /// What a scope must permit (SMART App Launch 2.2, section 3.0.2.2): the history of an instance is a
+    /// read, that of a type a search; `$document` by id is a read, by identifier a search; `$validate` is for
+    /// those who may create.
     #[must_use]
     pub fn permission(&self) -> Permission {
         match self {
             Self::Metadata
+            | Self::SmartConfiguration
             | Self::Read { .. }
+            | Self::VersionRead { .. }
+            | Self::History { id: Some(_), .. }
             | Self::Original { .. }
             | Self::Document {
                 which: Document::Id(_),
             } => Permission::Read,
-            Self::Create { .. } => Permission::Create,
+            Self::Create { .. } | Self::Batch | Self::Validate => Permission::Create,
+            Self::Update { .. } => Permission::Update,
+            Self::Delete { .. } => Permission::Delete,
             Self::Search { .. }
+            | Self::AuditSearch { .. }
             | Self::PostedSearch { .. }
+            | Self::History { id: None, .. }
+            | Self::PostedDocument { .. }
             | Self::Document {
                 which: Document::Identifier(_),
             } => Permission::Search,
-        }
-    }
-}
-
-impl ResourceType {
-    /// The name, with its case.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "Bundle" => Some(Self::Bundle),
-            "Composition" => Some(Self::Composition),
-            _ => None,
-        }
-    }
-
-    /// The name in paths and scopes.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Bundle => "Bundle",
-            Self::Composition => "Composition",
         }
     }
 }
@@ -155,6 +197,8 @@ impl Permission {
         match self {
             Self::Create => 'c',
             Self::Read => 'r',
+            Self::Update => 'u',
+            Self::Delete => 'd',
             Self::Search => 's',
         }
     }

@@ -27,7 +27,7 @@ pub mod search;
 pub mod splice;
 
 pub use bundle::Bundle;
-pub use interaction::{Interaction, ResourceType};
+pub use interaction::{Interaction, PartType, ResourceType};
 pub use jurisdiction::Jurisdiction;
 pub use natural_key::NaturalKey;
 pub use outcome::{Issue, IssueCode, OperationOutcome, Refusal, Severity};

@@ -16,7 +16,7 @@ pub const AFTER: &str = "_after";
 pub(crate) fn type_parameter(resource_type: crate::ResourceType) -> &'static str {
     match resource_type {
         crate::ResourceType::Bundle => "composition.type",
-        crate::ResourceType::Composition => "type",
+        _ => "type",
     }
 }
 

@@ -6,6 +6,8 @@ use fhir::{Jurisdiction, RecordType};
 use oauth::{Scope, Secret};
 use url::Url;
 
+use crate::sealing::RecordKeys;
+
 /// Settings of one resource server. Start from [`Config::new`] and change what differs.
 #[derive(Debug)]
 pub struct Config {
@@ -21,6 +23,8 @@ pub struct Config {
     pub jurisdiction: Option<Jurisdiction>,
     /// The authorization servers whose tokens count here, each with its limits.
     pub issuers: Vec<TrustedIssuer>,
+    /// The keys that records are sealed under.
+    pub record_keys: RecordKeys,
     /// The largest request body, in bytes; larger ones are answered 413.
     pub max_body_bytes: usize,
     /// How long an active introspection answer may be used again. Zero (the default) asks every
@@ -126,7 +130,7 @@ pub enum ConfigError {
 impl Config {
     /// A configuration with the defaults: 10,000,000 bytes, no cache, 3 s for introspection.
     #[must_use]
-    pub fn new(party: &str, fhir_base: Url, organization: &str) -> Self {
+    pub fn new(party: &str, fhir_base: Url, organization: &str, record_keys: RecordKeys) -> Self {
         Self {
             party: party.to_owned(),
             audience: fhir_base.as_str().trim_end_matches('/').to_owned(),
@@ -134,6 +138,7 @@ impl Config {
             organization: organization.to_owned(),
             jurisdiction: None,
             issuers: Vec::new(),
+            record_keys,
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             introspection_cache_max_age: Duration::ZERO,
             introspection_deadline: DEFAULT_INTROSPECTION_DEADLINE,
@@ -213,7 +218,7 @@ mod tests {
 
     fn config(prefixes: &[Option<&str>]) -> Config {
         let base = Url::parse("https://rs.example/fhir").unwrap();
-        let mut config = Config::new("ehr", base, "Hospital");
+        let mut config = Config::new("ehr", base, "Hospital", RecordKeys::testing());
         config.issuers = prefixes.iter().map(|prefix| issuer(*prefix)).collect();
         config
     }

@@ -130,6 +130,7 @@ async fn dispatch(
         } => search::answer_posted(permitted, (*resource_type, query), body).await,
         Interaction::Document { which } => document::answer(permitted, which).await,
         Interaction::Metadata => Ok(metadata::answer(&permitted.exchange.server).await),
+        _ => Err(interactions::not_offered()),
     }
 }
 

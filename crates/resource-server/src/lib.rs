@@ -31,6 +31,7 @@ mod interactions;
 mod introspect;
 mod protected_resource;
 mod received;
+pub mod sealing;
 mod shell;
 mod store;
 #[cfg(test)]
@@ -44,6 +45,7 @@ use outbound::Outbound;
 use storage::{Clock, Db, Migrations};
 
 pub use crate::config::{Config, ConfigError};
+pub use crate::sealing::{RecordKeys, RecordKeysError};
 pub use crate::shell::{HostError, HostedRecord};
 
 /// The role, with all that it works with. A clone is the same server.

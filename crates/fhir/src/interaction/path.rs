@@ -1,19 +1,23 @@
 //! What a path below the FHIR base URL addresses, and what can be done there.
 
-use super::{Document, Interaction, ResourceType, is_id, not_found};
+use super::{Document, HistoryParameters, Interaction, ResourceType, is_id, not_found};
 use crate::outcome::{IssueCode, Refusal};
 use crate::search::{Parameters, Token};
 
 /// What a path addresses.
 pub(super) enum Place {
+    Base,
     Metadata,
+    SmartConfiguration,
     Type(ResourceType),
     Search(ResourceType),
     Instance(ResourceType, String),
+    Version(ResourceType, String, String),
+    /// `_history` of an instance or of a type.
+    History(ResourceType, Option<String>),
     Original(String),
     Document(Option<String>),
-    /// `_history` of anything that is there.
-    History,
+    Validate,
 }
 
 impl Place {
@@ -24,7 +28,9 @@ impl Place {
         let path = path.strip_prefix('/').unwrap_or(path);
         let segments: Vec<&str> = path.split('/').take(MAX_SEGMENTS + 1).collect();
         match segments.as_slice() {
+            [""] => Ok(Self::Base),
             ["metadata"] => Ok(Self::Metadata),
+            [".well-known", "smart-configuration"] => Ok(Self::SmartConfiguration),
             [name, below @ ..] => Self::of_type(resource_type(name)?, below),
             [] => Err(not_found()),
         }
@@ -32,18 +38,20 @@ impl Place {
 
     fn of_type(kind: ResourceType, below: &[&str]) -> Result<Self, Refusal> {
         use ResourceType::{Bundle, Composition};
+        let owned = |text: &&str| (*text).to_owned();
         match (kind, below) {
             (_, []) => Ok(Self::Type(kind)),
             (_, ["_search"]) => Ok(Self::Search(kind)),
-            (_, ["_history"]) => Ok(Self::History),
+            (_, ["_history"]) => Ok(Self::History(kind, None)),
+            (Bundle, ["$validate"]) => Ok(Self::Validate),
             (Composition, ["$document"]) => Ok(Self::Document(None)),
-            (_, [id]) if is_id(id) => Ok(Self::Instance(kind, (*id).to_owned())),
-            (_, [id, "_history"]) if is_id(id) => Ok(Self::History),
-            (_, [id, "_history", version]) if is_id(id) && is_id(version) => Ok(Self::History),
-            (Bundle, [id, "$original"]) if is_id(id) => Ok(Self::Original((*id).to_owned())),
-            (Composition, [id, "$document"]) if is_id(id) => {
-                Ok(Self::Document(Some((*id).to_owned())))
+            (_, [id]) if is_id(id) => Ok(Self::Instance(kind, owned(id))),
+            (_, [id, "_history"]) if is_id(id) => Ok(Self::History(kind, Some(owned(id)))),
+            (_, [id, "_history", version]) if is_id(id) && is_id(version) => {
+                Ok(Self::Version(kind, owned(id), owned(version)))
             }
+            (Bundle, [id, "$original"]) if is_id(id) => Ok(Self::Original(owned(id))),
+            (Composition, [id, "$document"]) if is_id(id) => Ok(Self::Document(Some(owned(id)))),
             _ => Err(not_found()),
         }
     }
@@ -54,28 +62,40 @@ impl Place {
 
     /// The value of `Allow`; empty where nothing is offered.
     fn allowed(&self) -> &'static str {
+        use ResourceType::{AuditEvent, Bundle, Composition, Part};
         match self {
-            Self::Type(ResourceType::Bundle) => "GET, HEAD, POST",
-            Self::Search(_) => "POST",
-            Self::History => "",
+            Self::Type(Bundle) | Self::Document(None) => "GET, HEAD, POST",
+            Self::Instance(Bundle, _) => "GET, HEAD, PUT, DELETE",
+            Self::Base | Self::Validate | Self::Search(Bundle | Composition | AuditEvent) => "POST",
+            // Parts and audit rows have one version, and parts are found by their document.
+            Self::Type(Part(_))
+            | Self::Search(Part(_))
+            | Self::History(AuditEvent | Part(_), _)
+            | Self::Version(AuditEvent | Part(_), ..) => "",
             Self::Metadata
-            | Self::Type(ResourceType::Composition)
+            | Self::SmartConfiguration
+            | Self::Type(Composition | AuditEvent)
             | Self::Instance(..)
+            | Self::History(..)
+            | Self::Version(..)
             | Self::Original(_)
-            | Self::Document(_) => "GET, HEAD",
+            | Self::Document(Some(_)) => "GET, HEAD",
         }
     }
 
     /// 405, with what it was that is not offered.
     pub(super) fn refuse(&self, method: &str) -> Refusal {
         let text = match (self, method) {
-            (Self::History, _) => "earlier versions are not offered",
-            (Self::Document(_), "POST") => "$document is offered with GET only",
             (Self::Type(ResourceType::Composition), "POST") => {
                 "a Composition is created with the Bundle that it is in"
             }
-            (_, "PUT" | "PATCH") => "records are not changed here",
-            (_, "DELETE") => "records are not deleted here",
+            (Self::Instance(ResourceType::Composition | ResourceType::Part(_), _), "PUT") => {
+                "a part of a document is changed with the Bundle that it is in"
+            }
+            (Self::Type(ResourceType::Part(_)) | Self::Search(ResourceType::Part(_)), _) => {
+                "the parts of documents are read by their id only"
+            }
+            (_, "PATCH") => "records are changed as a whole, with PUT",
             _ => "this method is not offered here",
         };
         let refusal = Refusal::new(405, IssueCode::NotSupported, text);
@@ -86,33 +106,55 @@ impl Place {
     }
 
     pub(super) fn interaction(self, method: &str, query: &str) -> Result<Interaction, Refusal> {
+        use ResourceType::AuditEvent;
+        let query_text = || query.to_owned();
         Ok(match self {
+            Self::Base => Interaction::Batch,
             Self::Metadata => Interaction::Metadata,
+            Self::SmartConfiguration => Interaction::SmartConfiguration,
+            Self::Validate => Interaction::Validate,
             Self::Type(resource_type) if method == "POST" => Interaction::Create { resource_type },
+            Self::Type(AuditEvent) => Interaction::AuditSearch {
+                query: query_text(),
+            },
             Self::Type(resource_type) => Interaction::Search {
                 parameters: Parameters::parse(resource_type, query)?,
             },
             Self::Search(resource_type) => Interaction::PostedSearch {
                 resource_type,
-                query: query.to_owned(),
+                query: query_text(),
             },
+            Self::Instance(_, id) if method == "PUT" => Interaction::Update { id },
+            Self::Instance(_, id) if method == "DELETE" => Interaction::Delete { id },
             Self::Instance(resource_type, id) => Interaction::Read { resource_type, id },
+            Self::Version(resource_type, id, version_id) => Interaction::VersionRead {
+                resource_type,
+                id,
+                version_id,
+            },
+            Self::History(resource_type, id) => Interaction::History {
+                resource_type,
+                id,
+                parameters: HistoryParameters::parse(query)?,
+            },
             Self::Original(id) => Interaction::Original { id },
+            Self::Document(None) if method == "POST" => Interaction::PostedDocument {
+                query: query_text(),
+            },
             Self::Document(Some(id)) => Interaction::Document {
                 which: Document::Id(id),
             },
             Self::Document(None) => Interaction::Document {
                 which: document(query)?,
             },
-            // Nothing is allowed there, so nothing arrives here.
-            Self::History => return Err(not_found()),
         })
     }
 }
 
 fn resource_type(name: &str) -> Result<ResourceType, Refusal> {
     ResourceType::parse(name).ok_or_else(|| {
-        let text = "only Bundle, Composition and metadata are offered";
+        let text =
+            "only Bundle, Composition, the parts of documents, AuditEvent and metadata are offered";
         Refusal::new(404, IssueCode::NotSupported, text)
     })
 }

@@ -31,7 +31,7 @@ fn assert_refused(
 
 #[test]
 fn what_is_offered_is_recognised() {
-    use Permission::{Create, Read, Search};
+    use Permission::{Create, Delete, Read, Search, Update};
     let id = "0198-a.B".to_owned();
     let bundle = ResourceType::Bundle;
     let rows = [
@@ -92,10 +92,110 @@ fn what_is_offered_is_recognised() {
             "GET",
             "Composition/0198-a.B/$document",
             Interaction::Document {
-                which: Document::Id(id),
+                which: Document::Id(id.clone()),
             },
             "Composition",
             Read,
+        ),
+        (
+            "GET",
+            ".well-known/smart-configuration",
+            Interaction::SmartConfiguration,
+            "CapabilityStatement",
+            Read,
+        ),
+        (
+            "GET",
+            "Patient/0198-a.B-1",
+            Interaction::Read {
+                resource_type: ResourceType::Part(PartType::Patient),
+                id: format!("{id}-1"),
+            },
+            "Patient",
+            Read,
+        ),
+        (
+            "GET",
+            "AuditEvent/0198-a.B",
+            Interaction::Read {
+                resource_type: ResourceType::AuditEvent,
+                id: id.clone(),
+            },
+            "AuditEvent",
+            Read,
+        ),
+        (
+            "GET",
+            "AuditEvent",
+            Interaction::AuditSearch {
+                query: String::new(),
+            },
+            "AuditEvent",
+            Search,
+        ),
+        (
+            "GET",
+            "Bundle/0198-a.B/_history/2",
+            Interaction::VersionRead {
+                resource_type: bundle,
+                id: id.clone(),
+                version_id: "2".to_owned(),
+            },
+            "Bundle",
+            Read,
+        ),
+        (
+            "GET",
+            "Composition/0198-a.B/_history",
+            Interaction::History {
+                resource_type: ResourceType::Composition,
+                id: Some(id.clone()),
+                parameters: HistoryParameters::default(),
+            },
+            "Composition",
+            Read,
+        ),
+        (
+            "GET",
+            "Bundle/_history",
+            Interaction::History {
+                resource_type: bundle,
+                id: None,
+                parameters: HistoryParameters::default(),
+            },
+            "Bundle",
+            Search,
+        ),
+        (
+            "PUT",
+            "Bundle/0198-a.B",
+            Interaction::Update { id: id.clone() },
+            "Bundle",
+            Update,
+        ),
+        (
+            "DELETE",
+            "Bundle/0198-a.B",
+            Interaction::Delete { id },
+            "Bundle",
+            Delete,
+        ),
+        (
+            "POST",
+            "Bundle/$validate",
+            Interaction::Validate,
+            "Bundle",
+            Create,
+        ),
+        ("POST", "", Interaction::Batch, "Bundle", Create),
+        (
+            "POST",
+            "Composition/$document",
+            Interaction::PostedDocument {
+                query: String::new(),
+            },
+            "Composition",
+            Search,
         ),
     ];
     for (method, path, expected, resource_type, permission) in rows {
@@ -124,10 +224,9 @@ fn what_is_offered_is_recognised() {
 #[test]
 fn other_resource_types_are_404() {
     for path in [
-        "",
-        "/",
-        "Patient/1",
-        "Patient",
+        "Immunization/1",
+        "Immunization",
+        "patient/1",
         "bundle/1",
         "BUNDLE",
         "Bundles",
@@ -168,6 +267,10 @@ fn other_spellings_are_404() {
         "Bundle/1;v=1",
         "Bundle/1?x",
         "Composition/1/$original",
+        "Composition/$validate",
+        "Bundle/1/$validate",
+        "Patient/1/$everything",
+        "AuditEvent/1/$original",
         "Composition/1/2",
         "Bundle/1/$document",
         "Bundle/_search/",
@@ -199,27 +302,40 @@ fn other_spellings_are_404() {
 #[test]
 fn other_methods_are_405_and_say_what_is_allowed() {
     let read = "GET, HEAD";
+    let instance = "GET, HEAD, PUT, DELETE";
     let rows = [
-        ("PUT", "Bundle/1", read),
-        ("PATCH", "Bundle/1", read),
-        ("DELETE", "Bundle/1", read),
-        ("POST", "Bundle/1", read),
-        ("OPTIONS", "Bundle/1", read),
-        ("get", "Bundle/1", read),
-        ("GET, HEAD", "Bundle/1", read),
-        ("", "Bundle/1", read),
+        ("PATCH", "Bundle/1", instance),
+        ("POST", "Bundle/1", instance),
+        ("OPTIONS", "Bundle/1", instance),
+        ("get", "Bundle/1", instance),
+        ("GET, HEAD", "Bundle/1", instance),
+        ("", "Bundle/1", instance),
+        ("PUT", "Composition/1", read),
+        ("DELETE", "Composition/1", read),
+        ("PUT", "Patient/1-1", read),
+        ("DELETE", "AuditEvent/1", read),
         ("PUT", "Bundle", "GET, HEAD, POST"),
         ("DELETE", "Bundle", "GET, HEAD, POST"),
         ("POST", "Composition", read),
+        ("POST", "AuditEvent", read),
+        ("GET", "Patient", ""),
+        ("POST", "Patient", ""),
+        ("POST", "Patient/_search", ""),
+        ("GET", "Patient/1-1/_history", ""),
+        ("GET", "AuditEvent/1/_history/1", ""),
+        ("GET", "", "POST"),
+        ("PUT", "/", "POST"),
         ("POST", "metadata", read),
+        ("POST", ".well-known/smart-configuration", read),
         ("POST", "Bundle/1/$original", read),
-        ("POST", "Composition/$document", read),
+        ("PUT", "Composition/$document", "GET, HEAD, POST"),
         ("POST", "Composition/1/$document", read),
+        ("GET", "Bundle/$validate", "POST"),
         ("GET", "Bundle/_search", "POST"),
-        ("GET", "Bundle/_history", ""),
-        ("GET", "Bundle/1/_history", ""),
-        ("GET", "Bundle/1/_history/1", ""),
-        ("PUT", "Composition/1/_history/1", ""),
+        ("POST", "Bundle/_history", read),
+        ("DELETE", "Bundle/1/_history", read),
+        ("DELETE", "Bundle/1/_history/1", read),
+        ("PUT", "Composition/1/_history/1", read),
     ];
     for (method, path, allow) in rows {
         let refusal = assert_refused(method, path, None, 405, IssueCode::NotSupported);
@@ -289,9 +405,77 @@ fn the_query_is_part_of_a_search_only() {
 
 #[test]
 fn permissions_have_smart_s_letters() {
-    let letters =
-        [Permission::Create, Permission::Read, Permission::Search].map(Permission::letter);
-    assert_eq!(letters, ['c', 'r', 's']);
+    use Permission::{Create, Delete, Read, Search, Update};
+    let letters = [Create, Read, Update, Delete, Search].map(Permission::letter);
+    assert_eq!(letters, ['c', 'r', 'u', 'd', 's']);
+}
+
+#[test]
+fn a_history_is_narrowed_by_time_and_read_in_pages() {
+    let parse = |query: &str| HistoryParameters::parse(query);
+    let parameters = parse("_since=2026-11-23T12:00:00Z&_count=5&_format=json").unwrap();
+    assert_eq!(
+        parameters.since,
+        Some("2026-11-23T12:00:00Z".parse().unwrap())
+    );
+    assert_eq!(parameters.count, Some(5));
+    let cursor = HistoryCursor {
+        last_updated: "2026-11-23T12:00:00.123Z".parse().unwrap(),
+        id: "0198-a".to_owned(),
+        version_id: 2,
+    };
+    let link = parameters.to_query(5, Some(&cursor));
+    let next = parse(&link).unwrap();
+    assert_eq!(
+        (next.since, next.count, next.after),
+        (parameters.since, Some(5), Some(cursor))
+    );
+    for (query, code) in [
+        ("_since=yesterday", IssueCode::Value),
+        ("_since=2026-11-23", IssueCode::Value),
+        ("_count=-1", IssueCode::Value),
+        ("_after=1", IssueCode::Value),
+        ("_after=1_1_a%2Fb", IssueCode::Value),
+        ("_after=99999999999999999_1_a", IssueCode::Value),
+        ("_count=1&_count=2", IssueCode::NotSupported),
+        ("_at=2026", IssueCode::NotSupported),
+        ("_list=1", IssueCode::NotSupported),
+    ] {
+        assert_refused("GET", "Bundle/1/_history", Some(query), 400, code);
+        assert_refused("GET", "Bundle/_history", Some(query), 400, code);
+    }
+}
+
+#[test]
+fn a_part_has_one_id() {
+    assert_eq!(part_of("0198-a-3"), Some(("0198-a", 3)));
+    assert_eq!(part_of(&part_id("0198-a", 0)), Some(("0198-a", 0)));
+    for other in [
+        "",
+        "3",
+        "-3",
+        "a-",
+        "a-03",
+        "a-+3",
+        "a--",
+        "a-3x",
+        "a-99999999999999999999",
+    ] {
+        assert_eq!(part_of(other), None, "{other}");
+    }
+}
+
+#[test]
+fn resource_types_are_read_as_they_are_written() {
+    let parts = PartType::ALL.map(ResourceType::Part);
+    let others = [
+        ResourceType::Bundle,
+        ResourceType::Composition,
+        ResourceType::AuditEvent,
+    ];
+    for kind in parts.into_iter().chain(others) {
+        assert_eq!(ResourceType::parse(kind.as_str()), Some(kind));
+    }
 }
 
 proptest! {

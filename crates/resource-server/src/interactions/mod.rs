@@ -10,9 +10,9 @@ pub(crate) mod original;
 pub(crate) mod read;
 pub(crate) mod search;
 
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use fhir::{Interaction, ResourceType};
+use axum::http::{HeaderMap, StatusCode};
+use fhir::{Interaction, IssueCode, ResourceType};
 use oauth::Permission;
 
 use crate::ResourceServer;
@@ -34,25 +34,60 @@ pub(crate) fn action(interaction: &Interaction) -> &'static str {
     let composition = interaction.resource_type() == ResourceType::Composition.as_str();
     match interaction {
         Interaction::Metadata => "metadata",
+        Interaction::SmartConfiguration => "smart-configuration",
+        Interaction::Batch => "batch",
+        Interaction::Validate => "bundle.validate",
         Interaction::Create { .. } => "bundle.create",
+        Interaction::Update { .. } => "bundle.update",
+        Interaction::Delete { .. } => "bundle.delete",
+        Interaction::Read {
+            resource_type: ResourceType::Part(_),
+            ..
+        } => "part.read",
+        Interaction::Read {
+            resource_type: ResourceType::AuditEvent,
+            ..
+        } => "audit.read",
+        Interaction::AuditSearch { .. }
+        | Interaction::PostedSearch {
+            resource_type: ResourceType::AuditEvent,
+            ..
+        } => "audit.search",
         Interaction::Read { .. } if composition => "composition.read",
         Interaction::Read { .. } => "bundle.read",
+        Interaction::VersionRead { .. } if composition => "composition.vread",
+        Interaction::VersionRead { .. } => "bundle.vread",
+        Interaction::History { .. } if composition => "composition.history",
+        Interaction::History { .. } => "bundle.history",
         Interaction::Original { .. } => "bundle.original",
         Interaction::Search { .. } | Interaction::PostedSearch { .. } if composition => {
             "composition.search"
         }
         Interaction::Search { .. } | Interaction::PostedSearch { .. } => "bundle.search",
-        Interaction::Document { .. } => "composition.document",
+        Interaction::Document { .. } | Interaction::PostedDocument { .. } => "composition.document",
     }
 }
 
 /// The scope permission that it needs.
 pub(crate) fn permission(interaction: &Interaction) -> Permission {
+    use fhir::interaction::Permission as Fhir;
     match interaction.permission() {
-        fhir::interaction::Permission::Create => Permission::Create,
-        fhir::interaction::Permission::Read => Permission::Read,
-        fhir::interaction::Permission::Search => Permission::Search,
+        Fhir::Create => Permission::Create,
+        Fhir::Read => Permission::Read,
+        Fhir::Update => Permission::Update,
+        Fhir::Delete => Permission::Delete,
+        Fhir::Search => Permission::Search,
     }
+}
+
+/// An interaction that has its word but no answer yet.
+pub(crate) fn not_offered() -> Failure {
+    let text = "this interaction is not offered here";
+    Failure::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        IssueCode::NotSupported,
+        text,
+    )
 }
 
 /// The lines of a header that are text.

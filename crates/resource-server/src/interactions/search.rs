@@ -168,8 +168,8 @@ impl Searchset<'_> {
     fn entry(&self, record: &Record) -> Result<Vec<u8>, Failure> {
         let resource_type = self.parameters.resource_type;
         let resource = match resource_type {
-            ResourceType::Bundle => read::spliced(record)?,
             ResourceType::Composition => composition::spliced(record)?,
+            _ => read::spliced(record)?,
         };
         let (base, name, id) = (self.base, resource_type.as_str(), &record.head.id);
         let full_url = json!(format!("{base}/{name}/{id}"));

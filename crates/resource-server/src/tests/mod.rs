@@ -23,7 +23,7 @@ use url::Url;
 
 use crate::config::{ClientAuthentication, Config, IssuerLimits, TrustedIssuer};
 use crate::exchange::Exchange;
-use crate::{ResourceServer, fhir_router, interactions, introspect};
+use crate::{RecordKeys, ResourceServer, fhir_router, interactions, introspect};
 
 /// The time at which every test begins.
 const START: &str = "2026-11-23T12:00:00Z";
@@ -85,6 +85,7 @@ fn server(db: Db) -> ResourceServer {
         "vro",
         Url::parse("https://vro.example/fhir").unwrap(),
         "State VRO",
+        RecordKeys::testing(),
     );
     config.max_body_bytes = 100_000;
     config.issuers = vec![TrustedIssuer {
