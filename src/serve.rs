@@ -216,6 +216,11 @@ impl RunningParty {
         self.front.roles()
     }
 
+    /// Waits until the database cannot be written any more before a restart; for ever, where all is well.
+    pub async fn database_ended(&self) {
+        self.db.ended().await;
+    }
+
     /// Reads the configuration and its files again. Addresses, database, limits and log stay as they are
     /// until a new start; where anything is wrong, everything stays as it is.
     ///

@@ -25,7 +25,8 @@ pub struct Args {
     log_file: Option<PathBuf>,
 }
 
-/// Runs a party until SIGTERM or SIGINT; SIGHUP makes it read its configuration and certificate again.
+/// Runs a party until SIGTERM or SIGINT; SIGHUP makes it read its configuration and certificate again. It also ends, and
+/// not well, when its database can no longer be written before a restart.
 ///
 /// # Errors
 /// It cannot start.
@@ -44,10 +45,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
     let party = serve::start(loaded, StartOptions::default()).await?;
     first_administrator(&party, &args.config).await?;
-    signals.until_stop(&party).await;
+    let asked = tokio::select! {
+        () = signals.until_stop(&party) => ExitCode::SUCCESS,
+        // Whoever supervises us starts us anew, which recovers what is on the disk.
+        () = party.database_ended() => ExitCode::FAILURE,
+    };
     // Asked twice, people mean it.
     let code = tokio::select! {
-        () = party.shutdown() => ExitCode::SUCCESS,
+        () = party.shutdown() => asked,
         () = signals.stop() => ExitCode::FAILURE,
     };
     Ok(code)

@@ -9,6 +9,7 @@
     reason = "tests; and each test file uses its own part of this"
 )]
 
+pub mod deliveries;
 pub mod http;
 pub mod office;
 pub mod pair;

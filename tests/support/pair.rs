@@ -116,25 +116,42 @@ impl Pair {
 /// Runs a test on SQLite and, where there is a server, on PostgreSQL.
 pub fn on_each_engine(test: fn(&mut Pair)) {
     test(&mut Pair::start(None));
-    match std::env::var("DATABASE_URL") {
-        Ok(server) => {
-            let mut pair = Pair::start(Some(&server));
-            test(&mut pair);
-            let Pair {
-                office,
-                second,
-                database,
-            } = pair;
-            // The processes first: a database in use is not dropped.
-            drop((office, second));
-            drop(database);
-        }
-        Err(_) => {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "in CI nothing is skipped: DATABASE_URL is not set"
-            );
-            eprintln!("SKIPPED on PostgreSQL: DATABASE_URL is not set");
-        }
+    if let Some(server) = postgres() {
+        let mut pair = Pair::start(Some(&server));
+        test(&mut pair);
+        let Pair {
+            office,
+            second,
+            database,
+        } = pair;
+        // The processes first: a database in use is not dropped.
+        drop((office, second));
+        drop(database);
     }
+}
+
+/// The same with one process.
+pub fn party_on_each_engine(test: fn(&mut Party)) {
+    test(&mut Party::running(&[]));
+    if let Some(server) = postgres() {
+        let database = Database::new(&server);
+        let setting = format!("database=\"{}\"", database.url());
+        let mut party = Party::running(&[&setting]);
+        test(&mut party);
+        drop(party);
+        drop(database);
+    }
+}
+
+/// The PostgreSQL server of the tests, if there is one.
+fn postgres() -> Option<String> {
+    let server = std::env::var("DATABASE_URL").ok();
+    if server.is_none() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "in CI nothing is skipped: DATABASE_URL is not set"
+        );
+        eprintln!("SKIPPED on PostgreSQL: DATABASE_URL is not set");
+    }
+    server
 }

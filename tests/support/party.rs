@@ -19,6 +19,8 @@ pub struct Party {
     pub port: u16,
     /// Port of the internal listener.
     pub internal: u16,
+    /// Variables that the process is started with.
+    pub environment: Vec<(&'static str, PathBuf)>,
     child: Option<Child>,
 }
 
@@ -32,6 +34,7 @@ impl Party {
             files: ("vitalgate.toml", "serve.log"),
             port,
             internal,
+            environment: Vec::new(),
             child: None,
         };
         let output = vitalgate()
@@ -75,6 +78,7 @@ impl Party {
             files: ("second.toml", "second.log"),
             port,
             internal,
+            environment: Vec::new(),
             child: None,
         };
         std::fs::copy(self.config(), other.config()).unwrap();
@@ -129,6 +133,7 @@ impl Party {
             .arg("serve")
             .arg("--config")
             .arg(self.config())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stderr(log)
             .stdout(Stdio::null())
             .spawn()
@@ -156,7 +161,6 @@ impl Party {
         self.child.as_ref().unwrap().id()
     }
 
-    /// Sends a signal by name (`HUP`, `TERM`).
     /// Resident memory of the process.
     pub fn resident_kib(&self) -> usize {
         self.memory_kib("VmRSS:")
@@ -174,6 +178,7 @@ impl Party {
         digits.parse().unwrap()
     }
 
+    /// Sends a signal by name (`HUP`, `TERM`).
     pub fn signal(&self, name: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         let status = Command::new("kill")

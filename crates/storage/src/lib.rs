@@ -119,8 +119,8 @@ impl Db {
         self.write(audit::Record(event)).await
     }
 
-    /// Whether the database can be read and durably written: it writes what is there already, because a full
-    /// disk or a PostgreSQL standby still reads.
+    /// Whether the database can be read and durably written: it writes, because a full disk or a PostgreSQL standby
+    /// still reads.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -134,6 +134,15 @@ impl Db {
         match (found, self.write(migrations::Rewrite).await?) {
             (Some(_), 1) => Ok(()),
             _ => Err(Error::Unavailable("the tables are gone".to_owned())),
+        }
+    }
+
+    /// Waits until this process can never write again: a commit failed to reach the disk, and what the file holds is
+    /// unknown until it is opened anew. On PostgreSQL, which answers for its own disk, that never happens.
+    pub async fn ended(&self) {
+        match &self.0 {
+            Engine::Sqlite(sqlite) => sqlite.ended().await,
+            Engine::Postgres(_) => std::future::pending().await,
         }
     }
 

@@ -81,6 +81,10 @@ impl Sqlite {
         self.writer.check()
     }
 
+    pub(crate) async fn ended(&self) {
+        self.writer.ended().await;
+    }
+
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }

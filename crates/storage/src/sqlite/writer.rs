@@ -8,11 +8,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::Error;
 use crate::transaction::{Engine, Transaction, Work};
@@ -21,17 +21,17 @@ use crate::transaction::{Engine, Transaction, Work};
 #[derive(Debug)]
 pub(super) struct Handle {
     queue: mpsc::Sender<Box<dyn Unit>>,
-    stopped: Arc<AtomicBool>,
+    stopped: watch::Receiver<bool>,
 }
 
 impl Handle {
     pub(super) fn start(connection: Connection, commits: Arc<AtomicU64>) -> Result<Self, Error> {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let stopped = Arc::new(AtomicBool::new(false));
+        let (stop, stopped) = watch::channel(false);
         let writer = Writer {
             connection,
             commits,
-            stopped: Arc::clone(&stopped),
+            stopped: stop,
         };
         std::thread::Builder::new()
             .name("storage-writer".to_owned())
@@ -47,10 +47,16 @@ impl Handle {
 
     /// Fails once the writer has stopped, be it by a failed commit or because its thread is gone.
     pub(super) fn check(&self) -> Result<(), Error> {
-        if self.stopped.load(Ordering::SeqCst) || self.queue.is_closed() {
+        if *self.stopped.borrow() || self.queue.is_closed() {
             return Err(stopped());
         }
         Ok(())
+    }
+
+    /// Waits until the writer has stopped; for ever, where all is well.
+    pub(super) async fn ended(&self) {
+        // An error says that the thread itself is gone.
+        let _ = self.stopped.clone().wait_for(|stopped| *stopped).await;
     }
 }
 
@@ -126,7 +132,7 @@ fn finish_now<W: Work>(work: &W, connection: &mut Connection) -> Result<W::Outpu
 struct Writer {
     connection: Connection,
     commits: Arc<AtomicU64>,
-    stopped: Arc<AtomicBool>,
+    stopped: watch::Sender<bool>,
 }
 
 impl Writer {
@@ -148,7 +154,7 @@ impl Writer {
 
     /// One transaction for the group. Any error means that nothing of it was kept, or that nobody knows.
     fn commit(&mut self, group: &mut [Box<dyn Unit>]) -> Result<(), Error> {
-        if self.stopped.load(Ordering::SeqCst) {
+        if *self.stopped.borrow() {
             return Err(stopped());
         }
         self.connection
@@ -185,7 +191,7 @@ impl Writer {
     }
 
     fn stop(&self, why: &'static str) {
-        self.stopped.store(true, Ordering::SeqCst);
+        self.stopped.send_replace(true);
         tracing::error!(
             why,
             "the writer has stopped; restart to recover from what is on the disk"
