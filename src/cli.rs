@@ -26,6 +26,7 @@ mod session;
 mod shell;
 mod token;
 mod user;
+mod validate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -80,6 +81,8 @@ enum Command {
     Audit(audit::Args),
     /// Write synthetic BFDR documents
     Sample(sample::Args),
+    /// Check records before they are sent: form, elements, references, identity
+    Validate(validate::Args),
     /// Read a FHIR URL at a peer
     Get(WithConfig<get::Args>),
     /// Deliver records to a peer
@@ -141,6 +144,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Record(args) => record::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Sample(args) => sample::run(&args),
+        Command::Validate(args) => validate::run(&args),
         Command::Get(WithConfig { config, args }) => {
             let (client, party) = command_client(&config)?;
             get::run(args, &client, &party).await

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use support::http::{read, token};
 use support::party::{Party, mode, text, vitalgate};
+use vitalgate::sample;
 
 /// Runs `config check` and answers its exit code and what it complained about.
 fn check(party: &Party) -> (Option<i32>, String) {
@@ -426,6 +427,56 @@ fn records_are_hosted_and_listed() {
         .collect();
     assert_eq!(actions.first(), Some(&"bundle.original"));
     assert!(actions.contains(&"bundle.host"), "{actions:?}");
+}
+
+#[test]
+fn records_are_validated_before_they_are_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &[u8]| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let run = |arguments: &[&str]| {
+        let mut command = vitalgate();
+        command.arg("validate").args(arguments).output().unwrap()
+    };
+    let request = sample::Request {
+        kind: sample::Kind::Birth,
+        form: sample::Form::Provider,
+        jurisdiction: "MA".to_owned(),
+        seed: 1,
+    };
+    let right = sample::write(&request, 1).unwrap().json;
+    let wrong = text(&right).replacen("\"gender\": \"female\"", "\"gender\": \"Jane\"", 1);
+    let (right, wrong) = (
+        file("right.json", &right),
+        file("wrong.json", wrong.as_bytes()),
+    );
+    let none = file("none.json", b"{");
+    assert_eq!(run(&[&right]).status.code(), Some(0));
+    let answer = run(&[&right, &wrong]);
+    assert_eq!(answer.status.code(), Some(1), "{answer:?}");
+    let told = text(&answer.stdout);
+    assert!(
+        told.contains("right.json: no problems") && told.contains("1 error, 0 warnings"),
+        "{told}"
+    );
+    assert!(
+        told.contains(".resource.gender") && !told.contains("Jane"),
+        "{told}"
+    );
+    assert_eq!(run(&[&right, &none]).status.code(), Some(2));
+    assert_eq!(run(&["no-such-file.json"]).status.code(), Some(2));
+    let answer = run(&["--output", "json", &right, &wrong, &none]);
+    let lines = text(&answer.stdout);
+    let outcomes = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let severities: Vec<_> = outcomes
+        .map(|outcome| outcome["issue"][0]["severity"].clone())
+        .collect();
+    assert_eq!(severities, ["information", "error", "error"]);
 }
 
 #[test]

@@ -172,6 +172,17 @@ mod tests {
     }
 
     #[test]
+    fn every_document_is_without_a_fault() {
+        for request in all() {
+            for number in 1..=20 {
+                let sample = write(&request, number).unwrap();
+                let findings = fhir::validate::validate(&sample.json).unwrap();
+                assert_eq!(findings.all(), [], "{}", sample.file_name);
+            }
+        }
+    }
+
+    #[test]
     fn every_reference_resolves_inside_the_document_and_ids_are_unique() {
         for request in all() {
             let sample = write(&request, 3).unwrap();

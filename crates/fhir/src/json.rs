@@ -6,6 +6,7 @@
 
 mod error;
 mod scan;
+pub mod tree;
 mod words;
 
 pub use error::{JsonError, JsonErrorKind};
@@ -16,14 +17,23 @@ pub use error::{JsonError, JsonErrorKind};
 /// # Errors
 /// The first thing that is wrong, with its line and column. An answer to it is 400.
 pub fn check(text: &[u8]) -> Result<(), JsonError> {
+    scan(text, scan::Scanner::new).map(|_| ())
+}
+
+/// The text of `bytes` after `scanner` has gone through it.
+fn scan<'a>(
+    text: &'a [u8],
+    scanner: impl FnOnce(&'a str) -> scan::Scanner<'a>,
+) -> Result<&'a str, JsonError> {
     if text.starts_with(BYTE_ORDER_MARK) {
         return Err(JsonError::at(text, 0, JsonErrorKind::ByteOrderMark));
     }
     let text = std::str::from_utf8(text)
         .map_err(|error| JsonError::at(text, error.valid_up_to(), JsonErrorKind::InvalidUtf8))?;
-    scan::Scanner::new(text)
-        .run()
-        .map_err(|fault| JsonError::at(text.as_bytes(), fault.offset, fault.kind))
+    match scanner(text).run() {
+        Ok(()) => Ok(text),
+        Err(fault) => Err(JsonError::at(text.as_bytes(), fault.offset, fault.kind)),
+    }
 }
 
 /// Arrays and objects within one another. Real records nest about 15 deep.

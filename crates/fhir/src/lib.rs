@@ -1,7 +1,7 @@
 //! The FHIR R4 (4.0.1) and vital-records words that we act on; no I/O.
 //!
-//! What is read here is the envelope of a record: enough to find it, to decide who may touch it and
-//! to hand it out again. Its content is neither validated nor rewritten.
+//! What is read of a record is its envelope: enough to find it, to decide who may touch it and to hand
+//! it out again. Its content is looked at only to be checked ([`validate`]) and never rewritten.
 //!
 //! | module | words |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | [`json`] | whether bytes are JSON that every reader reads alike |
 //! | [`bundle`] | the index of a document, message or batch Bundle |
 //! | [`splice`] | `id` and `meta` of a stored resource, all other bytes as received |
+//! | [`validate`] | structural checks of a record, all problems at once |
 //! | [`outcome`] | OperationOutcome, the body of every error |
 //! | [`interaction`], [`search`], [`media`], [`prefer`] | a request of the RESTful API |
 //! | [`capability`] | the CapabilityStatement |
@@ -25,6 +26,7 @@ pub mod prefer;
 pub mod record;
 pub mod search;
 pub mod splice;
+pub mod validate;
 
 pub use bundle::Bundle;
 pub use interaction::{Interaction, PartType, ResourceType};

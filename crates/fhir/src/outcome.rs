@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// `OperationOutcome.issue.severity`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// `OperationOutcome.issue.severity`, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The request was given up.

@@ -46,6 +46,8 @@ pub enum JsonErrorKind {
     DuplicateMember(Option<String>),
     /// More than [`super::MAX_DEPTH`] arrays and objects within one another.
     TooDeep,
+    /// More than [`super::tree::MAX_VALUES`] values and names.
+    TooMany,
 }
 
 impl JsonErrorKind {
@@ -79,6 +81,7 @@ impl fmt::Display for JsonErrorKind {
             }
             Self::DuplicateMember(None) => "the object has this member already",
             Self::TooDeep => "arrays and objects are nested too deeply",
+            Self::TooMany => "there are too many values to look at each of them",
         })
     }
 }

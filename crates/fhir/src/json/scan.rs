@@ -20,6 +20,8 @@ pub(super) struct Scanner<'a> {
     open: Vec<Container<'a>>,
     /// The member names of the open objects that have few, those of the innermost last.
     names: Vec<Cow<'a, str>>,
+    /// Whether an object may say a member twice: only for whoever finds all of them itself.
+    duplicates_pass: bool,
 }
 
 enum Container<'a> {
@@ -57,6 +59,15 @@ impl<'a> Scanner<'a> {
             position: 0,
             open,
             names: Vec::new(),
+            duplicates_pass: false,
+        }
+    }
+
+    /// The same, but members said twice are let through.
+    pub(super) fn passing_duplicates(self) -> Self {
+        Self {
+            duplicates_pass: true,
+            ..self
         }
     }
 
@@ -142,7 +153,9 @@ impl<'a> Scanner<'a> {
             return Err(self.unexpected());
         }
         let name = self.string()?;
-        if let Some(Container::Object(members)) = self.open.last_mut() {
+        if let Some(Container::Object(members)) = self.open.last_mut()
+            && !self.duplicates_pass
+        {
             let added = members.add(&mut self.names, name);
             added.map_err(|kind| Fault {
                 offset: start,
