@@ -261,6 +261,10 @@ pub struct ResourceServer {
     /// Seconds for which an introspection answer may be repeated: 0 (every request asks) to 5.
     #[serde(default)]
     pub introspection_cache_max_age_s: u8,
+    /// What becomes of records with structural problems: `off` looks for none, `warn` stores them and tells
+    /// senders who ask, `enforce` refuses them.
+    #[serde(default)]
+    pub validation: resource_server::config::Validation,
     /// Keys of 32 bytes in base64, one a line, that records are sealed under in the database: the first seals, all
     /// open. Absent means that they stand in the environment, in `VITALGATE_RECORD_KEY`, separated by spaces.
     pub record_key_file: Option<Spanned<PathBuf>>,

@@ -150,6 +150,7 @@ const RESOURCE_SERVER: &str = r#"
 # Hosts records. Every request is introspected at the issuer that the token's prefix names.
 [resource_server]
 introspection_cache_max_age_s = 0
+validation = "warn"                                     # off, warn or enforce: what becomes of records with structural problems
 # Records lie sealed in the database. Without this key nobody reads them again: keep a copy, and not with the database.
 record_key_file = "keys/record.key"                     # or VITALGATE_RECORD_KEY; several lines: docs/encryption-at-rest.md
 "#;
@@ -160,6 +161,7 @@ const NO_ISSUER_YET: &str = r#"
 # Take the # away here and below once a partner's authorization server knows this resource server.
 # [resource_server]
 # introspection_cache_max_age_s = 0
+# validation = "warn"                                   # off, warn or enforce: what becomes of records with structural problems
 # Records lie sealed in the database. Without this key nobody reads them again: keep a copy, and not with the database.
 # record_key_file = "keys/record.key"                   # or VITALGATE_RECORD_KEY; several lines: docs/encryption-at-rest.md
 "#;

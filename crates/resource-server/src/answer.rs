@@ -20,6 +20,8 @@ use crate::store::record::RecordHead;
 pub(crate) struct Failure {
     status: StatusCode,
     issue: Box<Issue>,
+    /// What else is wrong, where all of it is told at once.
+    others: Vec<Issue>,
     challenge: Option<Box<BearerChallenge>>,
     allow: Option<&'static str>,
     /// What the audit says: static text, never content.
@@ -39,10 +41,23 @@ impl Failure {
         Self {
             status,
             issue: Box::new(issue),
+            others: Vec::new(),
             challenge: None,
             allow: None,
             reason,
             about: None,
+        }
+    }
+
+    /// A failure with everything that is wrong with the caller's input; `reason` alone if nothing is told.
+    pub(crate) fn of_issues(status: StatusCode, issues: Vec<Issue>, reason: &'static str) -> Self {
+        let mut issues = issues.into_iter();
+        let first = issues
+            .next()
+            .unwrap_or_else(|| Issue::error(IssueCode::Invalid, reason));
+        Self {
+            others: issues.collect(),
+            ..Self::detailed(status, first, reason)
         }
     }
 
@@ -189,7 +204,7 @@ fn challenge(error: ErrorCode, text: &str, scope: Option<String>) -> BearerChall
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let outcome = OperationOutcome::from(*self.issue).to_json();
+        let outcome = OperationOutcome::of(*self.issue, self.others).to_json();
         let mut response = fhir_json(self.status, outcome);
         if let Some(challenge) = self.challenge {
             set(&mut response, WWW_AUTHENTICATE, &challenge.to_string());

@@ -6,6 +6,8 @@ use fhir::{Jurisdiction, RecordType};
 use oauth::{Scope, Secret};
 use url::Url;
 
+pub use crate::validation::Validation;
+
 use crate::sealing::RecordKeys;
 
 /// Settings of one resource server. Start from [`Config::new`] and change what differs.
@@ -25,6 +27,8 @@ pub struct Config {
     pub issuers: Vec<TrustedIssuer>,
     /// The keys that records are sealed under.
     pub record_keys: RecordKeys,
+    /// What becomes of records with structural problems.
+    pub validation: Validation,
     /// The largest request body, in bytes; larger ones are answered 413.
     pub max_body_bytes: usize,
     /// How long an active introspection answer may be used again. Zero (the default) asks every
@@ -139,6 +143,7 @@ impl Config {
             jurisdiction: None,
             issuers: Vec::new(),
             record_keys,
+            validation: Validation::default(),
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             introspection_cache_max_age: Duration::ZERO,
             introspection_deadline: DEFAULT_INTROSPECTION_DEADLINE,

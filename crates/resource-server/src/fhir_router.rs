@@ -16,7 +16,9 @@ use crate::access_decision::{self, Asked};
 use crate::answer::Failure;
 use crate::config::IssuerLimits;
 use crate::exchange::{Exchange, Permitted};
-use crate::interactions::{composition, create, document, metadata, original, read, search};
+use crate::interactions::{
+    composition, create, document, metadata, original, read, search, validate,
+};
 use crate::introspect::VerifiedToken;
 use crate::protected_resource;
 use crate::{bearer, interactions};
@@ -129,6 +131,7 @@ async fn dispatch(
             query,
         } => search::answer_posted(permitted, (*resource_type, query), body).await,
         Interaction::Document { which } => document::answer(permitted, which).await,
+        Interaction::Validate => validate::answer(permitted, body).await,
         Interaction::Metadata => Ok(metadata::answer(&permitted.exchange.server).await),
         _ => Err(interactions::not_offered()),
     }

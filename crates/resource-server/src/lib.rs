@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | `GET metadata` | CapabilityStatement; needs no token | |
 //! | `POST Bundle` | create, `If-None-Exist: identifier=…[&composition.type=…]` | `Bundle.c` |
+//! | `POST Bundle/$validate` | what would be found wrong with a record, and nothing stored | `Bundle.c` |
 //! | `GET Bundle/{id}` | read: the received bytes with `id` and `meta` spliced in | `Bundle.r` |
 //! | `GET Bundle/{id}/$original` | the bytes exactly as received, with their SHA-256 | `Bundle.r` |
 //! | `GET Bundle?identifier=…`, `POST Bundle/_search` | search, also by `_id` | `Bundle.s` |
@@ -36,6 +37,7 @@ mod shell;
 mod store;
 #[cfg(test)]
 mod tests;
+mod validation;
 
 use std::sync::Arc;
 

@@ -7,26 +7,26 @@ use fhir::prefer::{Preferences, Return};
 use fhir::search::IfNoneExist;
 use fhir::{CompositionType, Issue, IssueCode, Jurisdiction, OperationOutcome};
 
-use super::{body, lines, read};
+use super::intake::{self, Taken};
+use super::{lines, read};
 use crate::access_decision::{Admitted, RecordFacts};
 use crate::answer::{Failure, empty, fhir_json, with_location, with_version};
 use crate::exchange::Permitted;
 use crate::hosted;
-use crate::received::{Received, Unacceptable};
+use crate::received::Received;
 use crate::store::record::{CreateOutcome, Criteria, Record, RecordHead};
+use crate::validation::Problems;
 
 /// Stores the Bundle of the request. 2xx only once it is durable, with its audit row.
 pub(crate) async fn answer(permitted: Permitted<'_>, content: Body) -> Result<Response, Failure> {
     let headers = &permitted.exchange.parts.headers;
     let server = &permitted.exchange.server;
-    fhir::media::check_content_type(lines(headers, "content-type").next())?;
-    let bytes = body::collect(headers, content, server.config().max_body_bytes).await?;
-    let received = check(bytes).await?;
+    let Taken { received, problems } = intake::take(&permitted, content).await?;
     let condition = condition(headers, &received)?;
     let (facts, admitted) = admit(&permitted, &received)?;
     let record = received.into_record(facts, server.clock().now(), server.random());
     let created = record.head.clone();
-    let copy = copy(headers, &record)?;
+    let copy = copy(headers, &record, problems)?;
     let audit = permitted.exchange.allowed(Some(&created));
     let (db, permit) = (server.db(), &permitted.permit);
     match hosted::create(db, permit, admitted, (record, audit), condition).await? {
@@ -53,27 +53,6 @@ fn located(
     };
     let base = permitted.exchange.server.config().base();
     with_location(with_version(response, head), base, head)
-}
-
-/// Large bodies are checked away from the threads that answer others.
-async fn check(bytes: Vec<u8>) -> Result<Received, Failure> {
-    let checked = if bytes.len() < INLINE_BYTES {
-        Received::check(bytes)
-    } else {
-        let task = tokio::task::spawn_blocking(|| Received::check(bytes)).await;
-        task.map_err(|_| Failure::unavailable("the body could not be checked"))?
-    };
-    checked.map_err(|unacceptable| match unacceptable {
-        Unacceptable::Json(issue) => Failure::detailed(
-            StatusCode::BAD_REQUEST,
-            issue,
-            "the body is not well-formed JSON",
-        ),
-        Unacceptable::Content(issue) => {
-            let text = "the body is no acceptable Bundle";
-            Failure::detailed(StatusCode::UNPROCESSABLE_ENTITY, issue, text)
-        }
-    })
 }
 
 /// `If-None-Exist`, narrowed to the composition type of what is being created unless it says one: a
@@ -142,18 +121,19 @@ fn jurisdiction(permitted: &Permitted<'_>, received: &Received) -> Result<Jurisd
 }
 
 /// The body that the client prefers (FHIR R4 http, section 3.1.0.1.9).
-fn copy(headers: &HeaderMap, record: &Record) -> Result<Option<Vec<u8>>, Failure> {
+fn copy(
+    headers: &HeaderMap,
+    record: &Record,
+    problems: Problems,
+) -> Result<Option<Vec<u8>>, Failure> {
     Ok(
         match Preferences::parse(lines(headers, "prefer")).representation {
             Return::Minimal => None,
             Return::Representation => Some(read::spliced(record)?),
             Return::OperationOutcome => {
                 let issue = Issue::information(IssueCode::Informational, "created");
-                Some(OperationOutcome::from(issue).to_json())
+                Some(OperationOutcome::of(issue, problems.into_warnings()).to_json())
             }
         },
     )
 }
-
-/// Up to this size a check takes well below a millisecond.
-const INLINE_BYTES: usize = 512 * 1024;

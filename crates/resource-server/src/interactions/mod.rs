@@ -5,10 +5,12 @@ mod body;
 pub(crate) mod composition;
 pub(crate) mod create;
 pub(crate) mod document;
+mod intake;
 pub(crate) mod metadata;
 pub(crate) mod original;
 pub(crate) mod read;
 pub(crate) mod search;
+pub(crate) mod validate;
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};

@@ -8,6 +8,7 @@ mod read;
 mod search;
 mod shell;
 mod strangers;
+mod validate;
 
 use std::sync::Arc;
 
@@ -80,6 +81,11 @@ impl Answer {
 
 /// A server whose only issuer answers to nobody.
 fn server(db: Db) -> ResourceServer {
+    server_with(db, |_| {})
+}
+
+/// The same with other settings.
+fn server_with(db: Db, set: impl FnOnce(&mut Config)) -> ResourceServer {
     let clock = Clock::fixed(START.parse().unwrap());
     let mut config = Config::new(
         "vro",
@@ -98,6 +104,7 @@ fn server(db: Db) -> ResourceServer {
         },
         limits: IssuerLimits::none(),
     }];
+    set(&mut config);
     let outbound = outbound(clock.clone());
     ResourceServer::new(db, clock, Random::seeded(1), config, outbound).unwrap()
 }
