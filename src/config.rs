@@ -57,6 +57,9 @@ pub struct Config {
     /// What is logged.
     #[serde(default)]
     pub log: Log,
+    /// How long audit rows stay.
+    #[serde(default)]
+    pub audit: Audit,
     /// How the authorization server's pages look, and whom they send people to.
     #[serde(default)]
     pub pages: Pages,
@@ -142,6 +145,14 @@ pub struct Limits {
     pub authorization_server_requests: usize,
     /// Requests that the resource server works on at once.
     pub resource_server_requests: usize,
+}
+
+/// The audit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// Rows are removed after this time, days; absent: never.
+    pub retention_days: Option<u32>,
 }
 
 /// How the pages look, and whom they send people to. Texts are plain, with line feeds where they shall stand.

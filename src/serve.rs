@@ -1,5 +1,6 @@
 //! A running party: its database, its roles behind one HTTPS listener, its internal listener.
 
+mod audit;
 mod body;
 mod branding;
 mod certificate;
@@ -143,6 +144,11 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
         Arc::clone(&loaded),
         shared.clock.clone(),
     )));
+    tasks.push(tokio::spawn(audit::keep(
+        db.clone(),
+        Arc::clone(&loaded),
+        shared.clock.clone(),
+    )));
     Ok(RunningParty {
         loaded,
         started_with,
@@ -257,6 +263,8 @@ impl RunningParty {
         for task in &self.tasks {
             task.abort();
         }
+        // The last rows too are sealed before nobody is there to do it.
+        audit::seal(&self.db, &self.name(), &self.options.clock, &mut 0).await;
         // A task that is told to end holds its port until it has.
         for task in self.tasks {
             let _ = task.await;

@@ -1,14 +1,16 @@
 //! `vitalgate audit …`: what was accessed, changed and refused.
 
+mod chain;
+
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use jiff::Timestamp;
+use storage::Db;
 use storage::audit::{self, CSV_HEADER, Filter, Outcome, csv_line};
-use storage::{AuditEvent, Clock, Db};
 
 use super::output::Output;
-use super::shell::{self, Shell, account};
+use super::shell::{self, Shell};
 use crate::config::Loaded;
 
 /// The command line.
@@ -26,6 +28,14 @@ enum Act {
     List(List),
     /// Write all audit rows that fit, newest first, to standard output
     Export(Export),
+    /// Find rows that were edited, put in, moved or taken out
+    Verify(chain::Verify),
+    /// Seal the audit now and show the seal, to be kept elsewhere
+    Head(chain::Head),
+    /// Give rows that an older program wrote beside this one their places in the chain
+    Adopt,
+    /// Remove the oldest rows, up to a seal
+    Remove(chain::Remove),
 }
 
 #[derive(Debug, clap::Args)]
@@ -121,16 +131,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Act::Export(export) => {
             // Who takes the audit out is a part of it.
-            let party = &loaded.config.party;
-            let now = Clock::system().now();
-            let event = AuditEvent {
-                subject: Some(account()),
-                ..AuditEvent::new(now, party, "shell", "audit.export", Outcome::Allowed)
-            };
+            let event = chain::act(&loaded, "audit.export", Outcome::Allowed);
             db.audit(event).await?;
             let filter = named(&loaded, &db, export.filter.filter(CHUNK)).await?;
             self::export(&db, filter, export.format).await?;
         }
+        Act::Verify(args) => return chain::verify(&args, &loaded, &db, shell.output).await,
+        Act::Head(args) => chain::head(&args, &loaded, &db, shell.output).await?,
+        Act::Adopt => chain::adopt(&loaded, &db, shell.output).await?,
+        Act::Remove(args) => chain::remove(&args, &loaded, &db, shell.output).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

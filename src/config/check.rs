@@ -70,6 +70,13 @@ impl Found<'_> {
                 "must not be empty: it is what records and tokens name",
             );
         }
+        if config.audit.retention_days == Some(0) {
+            self.key(
+                "audit",
+                "retention_days",
+                "must be 1 or more; without it rows stay for ever",
+            );
+        }
         if EnvFilter::try_new(&config.log.filter).is_err() {
             self.key(
                 "log",

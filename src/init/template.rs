@@ -92,6 +92,10 @@ resource_server_requests = 256
 format = "human" # or "json"
 filter = "info"
 
+# docs/audit.md. Audit rows stay for ever unless a time is said.
+[audit]
+# retention_days = 2555
+
 "#;
 
 const DEVELOPMENT_TRUST: &str = r#"# Whom this party trusts when it calls others. A development authority was made for this directory:

@@ -1,6 +1,13 @@
 //! The audit: one row per access, change, search and denial, written in the commit that the answer waits for.
 
+mod adopt;
+mod chain;
+mod link;
+mod retention;
+mod seal;
+mod ship;
 mod text;
+mod verify;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,7 +19,15 @@ use crate::row::Row;
 use crate::transaction::{Transaction, Work};
 use crate::value::Value;
 
+pub use adopt::adopt;
+pub(crate) use adopt::adopt_once;
+pub use chain::Hash;
+pub(crate) use chain::Head;
+pub use retention::{Removed, remove_before};
+pub use seal::{Seal, WriterHead, newest_seal, seal};
+pub use ship::{Batch, ChainedRow, Cursor, Lease, Shipping};
 pub use text::{CSV_HEADER, csv_line};
+pub use verify::{Finding, Verification, What, verify};
 
 /// What happened. It never holds record content, names, secrets or tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -196,7 +211,7 @@ pub(crate) async fn insert(
     transaction: &mut Transaction<'_>,
     event: &AuditEvent,
 ) -> Result<(), Error> {
-    let parameters: [Value; 16] = [
+    let columns = vec![
         new_id(event.at).into(),
         event.at.into(),
         event.party.as_str().into(),
@@ -214,8 +229,7 @@ pub(crate) async fn insert(
         event.source_address.as_deref().into(),
         event.request_id.as_deref().into(),
     ];
-    transaction.execute(INSERT, &parameters).await?;
-    Ok(())
+    chain::append(transaction, columns).await
 }
 
 pub(crate) struct Record(pub(crate) AuditEvent);
@@ -274,10 +288,6 @@ fn role(text: &str) -> &'static str {
 const ROLES: [&str; 4] = ["authorization-server", "resource-server", "client", "shell"];
 const COLUMNS: &str = "id, at_ms, party, role, action, outcome, reason, client_id, subject, organization, \
                        jurisdiction, record_id, record_type, token_id, source_address, request_id";
-const INSERT: &str = "INSERT INTO audit_event (id, at_ms, party, role, action, outcome, reason, client_id, \
-                      subject, organization, jurisdiction, record_id, record_type, token_id, source_address, \
-                      request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
-
 pub(crate) static MIGRATIONS: Migrations = Migrations {
     name: "audit",
     steps: &[
@@ -292,6 +302,12 @@ pub(crate) static MIGRATIONS: Migrations = Migrations {
             title: "audit events by organization and subject",
             sqlite: include_str!("../migrations/sqlite/0002_audit_search.sql"),
             postgres: include_str!("../migrations/postgres/0002_audit_search.sql"),
+        },
+        Migration {
+            version: 3,
+            title: "audit events chained by their hashes",
+            sqlite: include_str!("../migrations/sqlite/0003_audit_chain.sql"),
+            postgres: include_str!("../migrations/postgres/0003_audit_chain.sql"),
         },
     ],
 };

@@ -52,12 +52,14 @@ impl Db {
         let all: Vec<&Migrations> = std::iter::once(&audit::MIGRATIONS)
             .chain(migrations.iter().copied())
             .collect();
-        Ok(Self(match location {
+        let db = Self(match location {
             Location::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::open(path, &all)?),
             Location::Postgres(options) => {
                 Engine::Postgres(postgres::Postgres::open(&options, &all).await?)
             }
-        }))
+        });
+        audit::adopt_once(&db).await?;
+        Ok(db)
     }
 
     /// A point read: at most one row, by an index. It sees everything committed, by any process.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::audit::AuditEvent;
+use crate::audit::{self, AuditEvent};
 use crate::error::Error;
 use crate::row::Row;
 use crate::value::Value;
@@ -30,6 +30,8 @@ pub trait Work: Send + Sync + 'static {
 pub struct Transaction<'a> {
     engine: Engine<'a>,
     failed: Option<Error>,
+    /// The newest audit row of the writer that this unit holds.
+    pub(crate) head: Option<audit::Head>,
 }
 
 pub(crate) enum Engine<'a> {
@@ -42,6 +44,7 @@ impl<'a> Transaction<'a> {
         Self {
             engine,
             failed: None,
+            head: None,
         }
     }
 
@@ -52,6 +55,11 @@ impl<'a> Transaction<'a> {
             Some(error) => Err(error),
             None => result,
         }
+    }
+
+    /// Whether no other transaction writes before the end of this one.
+    pub(crate) const fn is_alone(&self) -> bool {
+        matches!(self.engine, Engine::Sqlite(_))
     }
 
     fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
@@ -131,7 +139,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As [`Transaction::execute`].
     pub async fn audit(&mut self, event: &AuditEvent) -> Result<(), Error> {
-        crate::audit::insert(self, event).await
+        audit::insert(self, event).await
     }
 }
 

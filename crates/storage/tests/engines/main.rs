@@ -2,6 +2,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod audit;
+mod audit_chain;
+mod audit_retention;
+mod audit_shipping;
+mod audit_tampering;
 mod migrations;
 mod postgres;
 mod sqlite;

@@ -1,0 +1,185 @@
+//! `vitalgate audit verify`, `head`, `adopt` and `remove`: the chain of the audit rows, looked at and shortened.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use storage::audit::{self, Hash, Seal, Verification};
+use storage::{AuditEvent, Clock, Db, Outcome};
+
+use super::super::output::{Output, print};
+use super::super::shell::account;
+use crate::config::Loaded;
+use crate::files;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Verify {
+    /// Seals that stand outside of the database: files of `audit head --output json`, as many as there are
+    #[arg(long, value_name = "FILE")]
+    head: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Head {
+    /// Append it to this file, one JSON object a line, as `audit verify --head` reads it
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Remove {
+    /// Rows that were sealed this many days ago or earlier; absent: what the configuration says
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+    older_than_days: Option<u32>,
+}
+
+/// Looks at the whole chain: 1 if anything is wrong with it.
+pub(super) async fn verify(
+    args: &Verify,
+    loaded: &Loaded,
+    db: &Db,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let mut known = Vec::new();
+    for file in &args.head {
+        known.extend(seals(file)?);
+    }
+    let report = audit::verify(db, &known).await?;
+    let outcome = if report.verified {
+        Outcome::Allowed
+    } else {
+        Outcome::Denied
+    };
+    let found = format!("{} findings", report.findings.len());
+    let event = act(loaded, "audit.verify", outcome);
+    let reason = Some(found).filter(|_| !report.verified);
+    db.audit(AuditEvent { reason, ..event }).await?;
+    tell(&report, output)?;
+    Ok(if report.verified {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn tell(report: &Verification, output: Output) -> anyhow::Result<()> {
+    if output == Output::Json {
+        return print(&serde_json::to_string_pretty(report)?);
+    }
+    for finding in &report.findings {
+        let what = serde_json::to_value(finding.what)?;
+        let place = match (&finding.writer, finding.sequence) {
+            (Some(writer), Some(sequence)) => format!("{writer} {sequence}"),
+            (Some(writer), None) => writer.clone(),
+            _ => "-".to_owned(),
+        };
+        let id = finding.id.as_deref().unwrap_or("-");
+        let what = what.as_str().unwrap_or_default();
+        eprintln!("{what}: {place} (row {id}): {}", finding.text);
+    }
+    if report.more_findings > 0 {
+        eprintln!("and {} more", report.more_findings);
+    }
+    let verdict = if report.verified {
+        "nothing was edited, put in, moved or taken out"
+    } else {
+        "this is not what was written"
+    };
+    let seal = report.newest_seal.as_ref().map(line).unwrap_or_default();
+    print(&format!(
+        "{} rows of {} writers and {} seals, {} rows removed by retention: {verdict}\n{seal}",
+        report.rows, report.writers, report.seals, report.removed_by_retention
+    ))
+}
+
+/// Seals now and says so: what stands outside proves that nothing before it was cut off.
+pub(super) async fn head(
+    args: &Head,
+    loaded: &Loaded,
+    db: &Db,
+    output: Output,
+) -> anyhow::Result<()> {
+    db.audit(act(loaded, "audit.head", Outcome::Allowed))
+        .await?;
+    let seal = audit::seal(db, Clock::system().now()).await?;
+    let seal = seal.context("nothing is written yet")?;
+    if let Some(file) = &args.file {
+        let mut lines = match std::fs::read(file) {
+            Ok(lines) => lines,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error).context(file.display().to_string()),
+        };
+        lines.extend_from_slice((serde_json::to_string(&seal)? + "\n").as_bytes());
+        files::write(file, &lines, files::PRIVATE)?;
+    }
+    match output {
+        Output::Json => print(&serde_json::to_string(&seal)?),
+        Output::Text => print(&line(&seal)),
+    }
+}
+
+fn line(seal: &Seal) -> String {
+    format!("seal {} of {}: {}", seal.sequence, seal.at, seal.hash)
+}
+
+/// The seals in a file, one JSON object a line.
+fn seals(file: &PathBuf) -> anyhow::Result<Vec<(i64, Hash)>> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let seal = |line: &str| {
+        let value: Value = serde_json::from_str(line).ok()?;
+        let hash = Hash::parse(value.get("hash")?.as_str()?)?;
+        Some((value.get("sequence")?.as_i64()?, hash))
+    };
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let seals: Option<Vec<_>> = lines.map(seal).collect();
+    match seals {
+        Some(seals) if !seals.is_empty() => Ok(seals),
+        _ => bail!("{} holds no seal of `audit head`", file.display()),
+    }
+}
+
+/// Gives rows that an older program wrote beside this one their places.
+pub(super) async fn adopt(loaded: &Loaded, db: &Db, output: Output) -> anyhow::Result<()> {
+    let adopted = audit::adopt(db).await?;
+    let event = act(loaded, "audit.adopt", Outcome::Allowed);
+    let reason = Some(format!("{adopted} rows"));
+    db.audit(AuditEvent { reason, ..event }).await?;
+    output.done(
+        &json!({"adopted": adopted}),
+        &format!("{adopted} rows have a place in the chain now"),
+    )
+}
+
+/// Removes the oldest segments.
+pub(super) async fn remove(
+    args: &Remove,
+    loaded: &Loaded,
+    db: &Db,
+    output: Output,
+) -> anyhow::Result<()> {
+    let days = args.older_than_days.or(loaded.config.audit.retention_days);
+    let days = days.context("say --older-than-days, or set [audit] retention_days")?;
+    let before = Clock::system().now() - SignedDuration::from_hours(24 * i64::from(days));
+    let event = act(loaded, "audit.retention", Outcome::Allowed);
+    match audit::remove_before(db, before, event).await? {
+        Some(removed) => output.done(
+            &serde_json::to_value(&removed)?,
+            &format!(
+                "{} rows removed, up to seal {} of {}",
+                removed.rows, removed.seal, removed.sealed_at
+            ),
+        ),
+        None => output.done(&json!({"rows": 0}), "nothing is that old"),
+    }
+}
+
+/// What somebody with a shell does to the audit is a part of it.
+pub(super) fn act(loaded: &Loaded, action: &str, outcome: Outcome) -> AuditEvent {
+    let now: Timestamp = Clock::system().now();
+    AuditEvent {
+        subject: Some(account()),
+        ..AuditEvent::new(now, &loaded.config.party, "shell", action, outcome)
+    }
+}
