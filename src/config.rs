@@ -8,6 +8,7 @@ mod identity_provider;
 mod load;
 mod text;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -279,6 +280,12 @@ pub struct ResourceServer {
     /// Keys of 32 bytes in base64, one a line, that records are sealed under in the database: the first seals, all
     /// open. Absent means that they stand in the environment, in `VITALGATE_RECORD_KEY`, separated by spaces.
     pub record_key_file: Option<Spanned<PathBuf>>,
+    /// Origins whose scripts may read answers: those of registered applications that run in browsers.
+    #[serde(default)]
+    pub cors_allowed_origins: Vec<Origin>,
+    /// The most that people may do, by role; narrows what the role may do anyway.
+    #[serde(default)]
+    pub roles: BTreeMap<String, ScopeText>,
     /// The issuers whose tokens it accepts.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
@@ -307,8 +314,15 @@ pub struct Issuer {
     /// Record types that they reach at most.
     #[serde(default)]
     pub record_types: Vec<RecordTypeName>,
+    /// Facilities that they reach at most, by NPI or another identifier; absent means no limit.
+    pub facilities: Option<Vec<String>>,
     /// Scope that they have at most; absent means what the token says.
     pub scope: Option<ScopeText>,
+    /// Role of its people where its answers name none.
+    pub default_role: Option<String>,
+    /// Whether its introspection answers are asked for, and taken, only signed (RFC 9701).
+    #[serde(default)]
+    pub signed_introspection: bool,
 }
 
 /// The client.

@@ -95,6 +95,10 @@ pub(super) struct RightsArgs {
     /// birth, fetal-death or both, separated by a comma
     #[arg(long, value_delimiter = ',', value_name = "TYPE")]
     record_types: Vec<String>,
+    /// Facility of the organization, by NPI or another identifier; several separated by commas, an empty text
+    /// means none [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    facility: Option<Vec<String>>,
 }
 
 impl From<RightsArgs> for Rights {
@@ -109,6 +113,7 @@ impl From<RightsArgs> for Rights {
             organization_access: access,
             jurisdictions: args.jurisdictions,
             record_types: args.record_types,
+            facilities: args.facility.map(named),
         }
     }
 }
@@ -128,13 +133,25 @@ pub(super) struct RightsChange {
     /// birth, fetal-death or both, separated by a comma; an empty text means none
     #[arg(long, value_delimiter = ',', value_name = "TYPE")]
     record_types: Option<Vec<String>>,
+    /// Facility of the organization, by NPI or another identifier; several separated by commas, an empty text
+    /// means none
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "ID",
+        conflicts_with = "all_facilities"
+    )]
+    facility: Option<Vec<String>>,
+    /// No limit to facilities
+    #[arg(long)]
+    all_facilities: bool,
 }
 
 impl RightsChange {
     /// The rights with what is given in them.
     pub(super) fn of(self, before: Rights) -> Rights {
         let list = |given: Option<Vec<String>>, before| match given {
-            Some(given) => given.into_iter().filter(|it| !it.is_empty()).collect(),
+            Some(given) => named(given),
             None => before,
         };
         Rights {
@@ -144,8 +161,18 @@ impl RightsChange {
                 .unwrap_or(before.organization_access),
             jurisdictions: list(self.jurisdictions, before.jurisdictions),
             record_types: list(self.record_types, before.record_types),
+            facilities: match (self.all_facilities, self.facility) {
+                (true, _) => None,
+                (false, Some(given)) => Some(named(given)),
+                (false, None) => before.facilities,
+            },
         }
     }
+}
+
+/// What is left of a list of which an empty text is none.
+fn named(given: Vec<String>) -> Vec<String> {
+    given.into_iter().filter(|it| !it.is_empty()).collect()
 }
 
 fn access(name: &str) -> Result<OrganizationAccess, String> {

@@ -46,6 +46,11 @@ pub fn check(loaded: &Loaded) -> Vec<Mistake> {
     found.mistakes
 }
 
+/// Whether the resource server knows what people of this role may do.
+fn is_role(name: &str) -> bool {
+    authorization_server::ROLES.contains(&name)
+}
+
 struct Found<'a> {
     loaded: &'a Loaded,
     mistakes: Vec<Mistake>,
@@ -253,6 +258,13 @@ impl Found<'_> {
                 }
             }
         }
+        if let Some(role) = section.roles.keys().find(|role| !is_role(role)) {
+            let text = format!(
+                "{role:?} is none of {}",
+                authorization_server::ROLES.join(", ")
+            );
+            self.key(name, "roles", &text);
+        }
         if section.issuers.is_empty() {
             self.at(
                 self.section(name, 0),
@@ -274,6 +286,21 @@ impl Found<'_> {
                     );
                 }
                 _ => {}
+            }
+            let mut roles = issuer.default_role.iter();
+            if let Some(role) = roles.find(|role| !is_role(role)) {
+                let text = format!(
+                    "default_role: {role:?} is none of {}",
+                    authorization_server::ROLES.join(", ")
+                );
+                self.at(place(self, "default_role"), &text);
+            }
+            let mut facilities = issuer.facilities.iter().flatten();
+            if let Some(name) = facilities.find(|name| !resource_server::is_facility(name)) {
+                let text = format!(
+                    "facilities: {name:?} must be an NPI or another identifier of letters, digits, . and -"
+                );
+                self.at(place(self, "facilities"), &text);
             }
             let known = |code: &&String| *code == "*" || fhir::Jurisdiction::parse(code).is_some();
             if let Some(code) = issuer.jurisdictions.iter().find(|code| !known(code)) {

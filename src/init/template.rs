@@ -157,6 +157,8 @@ introspection_cache_max_age_s = 0
 validation = "warn"                                     # off, warn or enforce: what becomes of records with structural problems
 # Records lie sealed in the database. Without this key nobody reads them again: keep a copy, and not with the database.
 record_key_file = "keys/record.key"                     # or VITALGATE_RECORD_KEY; several lines: docs/encryption-at-rest.md
+# cors_allowed_origins = ["https://app.example"]          # of registered applications that run in browsers
+# roles = { clerk = "user/Bundle.crs" }                   # less than a role may do anyway, never more
 "#;
 
 /// A resource server without an issuer would refuse everybody; it begins when the first is known.
@@ -192,6 +194,10 @@ const FOREIGN_ISSUER: &str = r#"
 # organizations = ["*"]
 # jurisdictions = ["MA"]
 # record_types = ["birth", "fetal-death"]
+# facilities = ["1234567893"]             # by NPI or another identifier; without this line no limit
+# scope = "system/Bundle.rs"              # the widest; also jurisdiction, record-type, event-year, composition.type
+# default_role = "clerk"                  # of its people, if it knows no roles
+# signed_introspection = true             # only signed answers count (RFC 9701)
 "#;
 
 const CLIENT: &str = r#"

@@ -123,6 +123,8 @@ fn issuers(cast: &Cast, party: &Party) -> Vec<Value> {
             ),
             ("client_id", text("faulty-resource-server")),
             ("client_secret_file", text("secrets/introspection")),
+            // Who plays the issuer need not know our roles.
+            ("default_role", text("clerk")),
             ("organizations", list(&["*".to_owned()])),
             ("jurisdictions", list(&["*".to_owned()])),
             ("record_types", record_types()),

@@ -400,6 +400,7 @@ impl Office<'_> {
                 organization_access: OrganizationAccess::Own,
                 jurisdictions: self.cast.jurisdictions.clone(),
                 record_types: record_types(),
+                facilities: None,
             },
             ..self.client(client_id, method)
         }
@@ -536,6 +537,7 @@ impl Office<'_> {
                 organization_access,
                 jurisdictions: told.jurisdictions,
                 record_types: told.record_types,
+                facilities: None,
             },
             note: told.note,
         };

@@ -282,10 +282,17 @@ fn resource_server(
     settings.max_body_bytes = config.limits.record_bytes;
     settings.introspection_cache_max_age =
         Duration::from_secs(u64::from(section.introspection_cache_max_age_s));
+    settings.cors_allowed_origins = section
+        .cors_allowed_origins
+        .iter()
+        .map(|origin| origin.to_string())
+        .collect();
+    // Whoever waits for one issuer leaves places to those who wait for another.
+    settings.introspections_per_issuer = config.limits.resource_server_requests * 7 / 8;
     settings.issuers = section
         .issuers
         .iter()
-        .map(|issuer| trusted(loaded, issuer))
+        .map(|issuer| trusted(loaded, section, issuer))
         .collect::<anyhow::Result<_>>()?;
     let random = shared.random.clone();
     Ok(ResourceServer::new(
@@ -332,7 +339,11 @@ pub fn fhir_base(config: &Config) -> anyhow::Result<Url> {
     Ok(Url::parse(&format!("{}/fhir", *config.public_origin))?)
 }
 
-fn trusted(loaded: &Loaded, issuer: &config::Issuer) -> anyhow::Result<TrustedIssuer> {
+fn trusted(
+    loaded: &Loaded,
+    section: &config::ResourceServer,
+    issuer: &config::Issuer,
+) -> anyhow::Result<TrustedIssuer> {
     let any = |list: &[String]| list.iter().any(|name| name == "*");
     let organizations = if any(&issuer.organizations) {
         Allowed::Any
@@ -367,10 +378,21 @@ fn trusted(loaded: &Loaded, issuer: &config::Issuer) -> anyhow::Result<TrustedIs
             client_id: issuer.client_id.clone(),
             client_secret: files::read_secret(&loaded.path(issuer.client_secret_file.get_ref()))?,
         },
+        default_role: issuer.default_role.clone(),
+        signed_introspection: issuer.signed_introspection,
         limits: IssuerLimits {
             organizations,
             jurisdictions,
             record_types: Allowed::Only(issuer.record_types.iter().map(|name| **name).collect()),
+            facilities: issuer
+                .facilities
+                .clone()
+                .map_or(Allowed::Any, Allowed::Only),
+            roles: section
+                .roles
+                .iter()
+                .map(|(role, scope)| (role.clone(), (**scope).clone()))
+                .collect(),
             scope: issuer.scope.as_ref().map(|scope| (**scope).clone()),
         },
     })

@@ -161,7 +161,8 @@ pub(crate) fn present_rights(live: &LiveAccessToken) -> (Scope, Rights) {
     }
 }
 
-/// RFC 7662 section 2.2. `username` and `sub` name the person, `sub` the client where there is none.
+/// RFC 7662 section 2.2. `username`, `sub` and `role` tell of the person, `sub` of the client where there
+/// is none.
 pub(crate) fn describe(
     issuer: &str,
     live: LiveAccessToken,
@@ -173,9 +174,9 @@ pub(crate) fn describe(
     let sign_in = live.user.as_ref();
     let auth_time = sign_in.and_then(|user| user.auth_time);
     let acr = sign_in.and_then(|user| user.assurance);
-    let (subject, username) = match live.user {
-        Some(user) => (user.id, Some(user.username)),
-        None => (live.client_id.clone(), None),
+    let (subject, username, role) = match live.user {
+        Some(user) => (user.id, Some(user.username), Some(user.role)),
+        None => (live.client_id.clone(), None, None),
     };
     IntrospectionResponse {
         active: true,
@@ -195,6 +196,8 @@ pub(crate) fn describe(
         organization_access: Some(rights.organization_access.as_str().to_owned()),
         jurisdictions: rights.jurisdictions,
         record_types: rights.record_types,
+        facilities: rights.facilities,
+        role,
         ..IntrospectionResponse::default()
     }
 }

@@ -160,6 +160,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/sqlite/0012_whose_proposal.sql"),
             postgres: include_str!("../migrations/postgres/0012_whose_proposal.sql"),
         },
+        Migration {
+            version: 13,
+            title: "facilities",
+            sqlite: include_str!("../migrations/sqlite/0013_facilities.sql"),
+            postgres: include_str!("../migrations/postgres/0013_facilities.sql"),
+        },
     ],
 };
 

@@ -90,6 +90,9 @@ pub struct Rights {
     pub jurisdictions: Vec<String>,
     /// `birth`, `fetal-death`.
     pub record_types: Vec<String>,
+    /// Facilities within the organization, by NPI or another identifier; `None` is all of them, an empty
+    /// list none.
+    pub facilities: Option<Vec<String>>,
 }
 
 /// Whose records are reached.
@@ -161,6 +164,10 @@ impl Rights {
             organization_access,
             jurisdictions: common(&self.jurisdictions, &other.jurisdictions),
             record_types: common(&self.record_types, &other.record_types),
+            facilities: match (&self.facilities, &other.facilities) {
+                (None, limit) | (limit, None) => limit.clone(),
+                (Some(left), Some(right)) => Some(common(left, right)),
+            },
         }
     }
 }
@@ -281,6 +288,7 @@ mod tests {
             organization_access: access,
             jurisdictions: codes.iter().map(|code| (*code).to_owned()).collect(),
             record_types: vec!["birth".to_owned()],
+            facilities: None,
         }
     }
 
@@ -301,6 +309,25 @@ mod tests {
             let left = rights(left, left_access, &["MA", "NH"]);
             let both = left.intersect(&rights(right, right_access, &["NH", "NY"]));
             assert_eq!(both, rights(organization, access, &["NH"]));
+        }
+    }
+
+    #[test]
+    fn facilities_meet_in_what_both_have() {
+        let limited = |list: Option<&[&str]>| Rights {
+            facilities: list.map(|list| list.iter().map(|it| (*it).to_owned()).collect()),
+            ..Rights::default()
+        };
+        let rows: &[[Option<&[&str]>; 3]] = &[
+            [None, None, None],
+            [Some(&["1"]), None, Some(&["1"])],
+            [None, Some(&[]), Some(&[])],
+            [Some(&["1", "2"]), Some(&["2", "3"]), Some(&["2"])],
+            [Some(&["1"]), Some(&["2"]), Some(&[])],
+        ];
+        for [left, right, both] in rows {
+            let met = limited(*left).intersect(&limited(*right));
+            assert_eq!(met.facilities, limited(*both).facilities);
         }
     }
 

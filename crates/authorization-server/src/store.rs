@@ -65,7 +65,12 @@ pub(crate) fn scope(text: &str) -> Result<Scope, Error> {
     Scope::parse(text).map_err(|_| unreadable("a scope"))
 }
 
-/// Reads organization, organization_access, jurisdictions and record_types, in this order.
+/// A list that may be absent, as its column holds it.
+pub(crate) fn optional_list_text(items: Option<&[String]>) -> Option<String> {
+    items.map(list_text)
+}
+
+/// Reads organization, organization_access, jurisdictions, record_types and facilities, in this order.
 pub(crate) fn rights(row: &Row<'_>, first: usize) -> Result<Rights, Error> {
     Ok(Rights {
         organization: row.optional_text(first)?,
@@ -73,6 +78,11 @@ pub(crate) fn rights(row: &Row<'_>, first: usize) -> Result<Rights, Error> {
             .ok_or_else(|| unreadable("organization_access"))?,
         jurisdictions: list(&row.text(first + 2)?)?,
         record_types: list(&row.text(first + 3)?)?,
+        facilities: row
+            .optional_text(first + 4)?
+            .as_deref()
+            .map(list)
+            .transpose()?,
     })
 }
 

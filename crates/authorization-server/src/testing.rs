@@ -327,6 +327,7 @@ pub(crate) fn rights() -> Rights {
         organization_access: OrganizationAccess::Own,
         jurisdictions: vec!["MA".to_owned(), "NH".to_owned()],
         record_types: vec!["birth".to_owned(), "fetal-death".to_owned()],
+        facilities: None,
     }
 }
 

@@ -61,6 +61,17 @@ pub struct IntrospectionResponse {
     /// Ours: the record types that it reaches.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub record_types: Vec<String>,
+    /// Ours: the facilities of the organisation whose records it reaches, by NPI or another
+    /// identifier. Absent: all of them; an empty list: none.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "list"
+    )]
+    pub facilities: Option<Vec<String>>,
+    /// Ours: the role of the person it acts for; absent for a client that acts for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// Ours: `own` (what absence means) or `all`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization_access: Option<String>,
@@ -73,6 +84,11 @@ impl IntrospectionResponse {
     pub fn inactive() -> Self {
         Self::default()
     }
+}
+
+/// A list, where it is there: `null` must not pass for absence, which means no limit.
+fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    Vec::deserialize(from).map(Some)
 }
 
 mod string_or_array {
@@ -164,6 +180,10 @@ mod tests {
             r#"{"active":true,"aud":{"a":"b"}}"#,
             r#"{"active":true,"scope":["a"]}"#,
             r#"{"active":true,"jurisdictions":"MA"}"#,
+            r#"{"active":true,"facilities":"1234567893"}"#,
+            r#"{"active":true,"facilities":null}"#,
+            r#"{"active":true,"facilities":[null]}"#,
+            r#"{"active":true,"role":["clerk"]}"#,
             r#"{"active":true,"scope":"a","scope":"b"}"#,
         ] {
             assert!(

@@ -48,6 +48,6 @@ pub use introspection::IntrospectionResponse;
 pub use metadata::AuthorizationServerMetadata;
 pub use random::Random;
 pub use redirect_uri::RegisteredRedirectUri;
-pub use scope::{Permission, Scope};
+pub use scope::{Actor, Permission, Scope};
 pub use secret::{Secret, SecretHash};
 pub use token::TokenResponse;

@@ -5,8 +5,8 @@ mod smart;
 use std::fmt;
 use std::str::FromStr;
 
-pub use self::smart::Permission;
 use self::smart::SmartScope;
+pub use self::smart::{Actor, Permission};
 use crate::{Error, ErrorCode};
 
 /// A set of scope words in the order they were given. Empty only by [`Default`] or when nothing was
@@ -92,15 +92,33 @@ impl Scope {
         self.tokens().all(|word| granted.contains(word))
     }
 
-    /// Whether it permits an interaction with resources of this type, in the contexts `user` and
+    /// Whether it permits an interaction with every resource of this type, in the context `user` or
     /// `system`.
     ///
-    /// Words that need more than that to decide permit nothing yet: those of the context `patient`
-    /// and those with a query (`system/Bundle.rs?identifier=...`).
+    /// Words that need more than that to decide are not counted: those of the context `patient` and
+    /// those with a query (`system/Bundle.rs?identifier=...`).
     #[must_use]
     pub fn permits(&self, resource_type: &str, permission: Permission) -> bool {
+        [Actor::Person, Actor::Client].into_iter().any(|actor| {
+            self.permitting(actor, resource_type, permission)
+                .any(|query| query.is_none())
+        })
+    }
+
+    /// The words that permit an interaction with resources of this type to whom the token acts for:
+    /// of each its query, without the `?`. A word with a query permits only the resources that the
+    /// query finds (SMART App Launch 2.2.0, "Finer-grained resource constraints using search
+    /// parameters"); what it means is for the caller to know, and what he does not know permits
+    /// nothing.
+    pub fn permitting(
+        &self,
+        actor: Actor,
+        resource_type: &str,
+        permission: Permission,
+    ) -> impl Iterator<Item = Option<&str>> {
         self.smart()
-            .any(|scope| scope.permits(resource_type, permission))
+            .filter(move |word| word.permits(actor, resource_type, permission))
+            .map(SmartScope::query)
     }
 
     fn smart(&self) -> impl Iterator<Item = SmartScope<'_>> {

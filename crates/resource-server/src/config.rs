@@ -1,5 +1,6 @@
 //! What a party tells its resource server: where it is, whom it trusts and how far.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fhir::{Jurisdiction, RecordType};
@@ -8,6 +9,7 @@ use url::Url;
 
 pub use crate::validation::Validation;
 
+use crate::access_decision::{Role, is_facility};
 use crate::sealing::RecordKeys;
 
 /// Settings of one resource server. Start from [`Config::new`] and change what differs.
@@ -34,8 +36,13 @@ pub struct Config {
     /// How long an active introspection answer may be used again. Zero (the default) asks every
     /// time; at most 5 s, because a revoked token lives that much longer.
     pub introspection_cache_max_age: Duration,
-    /// Time for everything that introspection of one token may take.
+    /// Time for everything that introspection of one token may take: name resolution, connecting,
+    /// the issuer's metadata and keys, a second try, and waiting for others who ask the same.
     pub introspection_deadline: Duration,
+    /// Requests that may wait for one issuer at the same time; further ones are answered 503 at once.
+    pub introspections_per_issuer: usize,
+    /// Origins (`https://host[:port]`) whose scripts may read FHIR answers. None by default.
+    pub cors_allowed_origins: Vec<String>,
 }
 
 /// An authorization server that this resource server trusts, and the most its tokens may do here.
@@ -49,6 +56,11 @@ pub struct TrustedIssuer {
     pub introspection_endpoint: Option<Url>,
     /// How this resource server authenticates itself when it introspects.
     pub client_authentication: ClientAuthentication,
+    /// The role of this issuer's people where its answers name none, because it knows no roles; `None`:
+    /// they may do nothing then.
+    pub default_role: Option<String>,
+    /// Whether only signed introspection answers count (RFC 9701). There is no falling back.
+    pub signed_introspection: bool,
     /// The most that this issuer's tokens reach.
     pub limits: IssuerLimits,
 }
@@ -71,6 +83,12 @@ pub struct IssuerLimits {
     pub jurisdictions: Allowed<Jurisdiction>,
     /// The record types that may be reached.
     pub record_types: Allowed<RecordType>,
+    /// The facilities whose records may be reached, by NPI or another identifier. A record of no known
+    /// facility is reached only where this is no limit.
+    pub facilities: Allowed<String>,
+    /// The most that people may do, by the name of their role; it narrows what the role may do anyway
+    /// (see `access_decision::role`) and never widens it.
+    pub roles: BTreeMap<String, Scope>,
     /// The widest scope; `None` adds no limit to the token's own.
     pub scope: Option<Scope>,
 }
@@ -83,6 +101,8 @@ impl IssuerLimits {
             organizations: Allowed::Any,
             jurisdictions: Allowed::Any,
             record_types: Allowed::Any,
+            facilities: Allowed::Any,
+            roles: BTreeMap::new(),
             scope: None,
         }
     }
@@ -108,6 +128,20 @@ impl<T: PartialEq> Allowed<T> {
     }
 }
 
+impl<T: PartialEq + Clone> Allowed<T> {
+    /// What is left of a list in which absence means no limit; `None` if there is no limit at all.
+    pub(crate) fn narrow(&self, list: Option<&[T]>) -> Option<Vec<T>> {
+        match (self, list) {
+            (Self::Any, list) => list.map(<[T]>::to_vec),
+            (Self::Only(allowed), None) => Some(allowed.clone()),
+            (Self::Only(allowed), Some(list)) => {
+                let kept = list.iter().filter(|it| allowed.contains(it));
+                Some(kept.cloned().collect())
+            }
+        }
+    }
+}
+
 /// A setting that a resource server cannot work with.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ConfigError {
@@ -126,6 +160,15 @@ pub enum ConfigError {
     /// A cache that would keep revoked tokens alive for longer than is ever accepted.
     #[error("introspection_cache_max_age_s is at most {MAX_CACHE_AGE_S}")]
     CacheTooOld,
+    /// A role that the table of roles does not have.
+    #[error("{0:?} is no role")]
+    Role(String),
+    /// An entry that no `Origin` header can equal, or that would stand for several.
+    #[error("{0:?} is no https origin")]
+    Origin(String),
+    /// A limit that no record could ever meet.
+    #[error("{0:?} cannot name a facility")]
+    Facility(String),
     /// The base URL is not one that clients can reach.
     #[error("fhir_base must be an https URL without query or fragment")]
     FhirBase,
@@ -147,6 +190,8 @@ impl Config {
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             introspection_cache_max_age: Duration::ZERO,
             introspection_deadline: DEFAULT_INTROSPECTION_DEADLINE,
+            introspections_per_issuer: DEFAULT_INTROSPECTIONS_PER_ISSUER,
+            cors_allowed_origins: Vec::new(),
         }
     }
 
@@ -163,7 +208,37 @@ impl Config {
         if self.introspection_cache_max_age > Duration::from_secs(MAX_CACHE_AGE_S) {
             return Err(ConfigError::CacheTooOld);
         }
+        self.cors_allowed_origins
+            .iter()
+            .try_for_each(|it| check_origin(it))?;
+        self.issuers.iter().try_for_each(TrustedIssuer::check)?;
         check_prefixes(&self.issuers)
+    }
+}
+
+impl TrustedIssuer {
+    fn check(&self) -> Result<(), ConfigError> {
+        let mut roles = self.limits.roles.keys().chain(&self.default_role);
+        if let Some(role) = roles.find(|role| Role::parse(role).is_none()) {
+            return Err(ConfigError::Role(role.clone()));
+        }
+        let Allowed::Only(facilities) = &self.limits.facilities else {
+            return Ok(());
+        };
+        match facilities.iter().find(|name| !is_facility(name)) {
+            Some(name) => Err(ConfigError::Facility(name.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Compared to the letter with what browsers send (RFC 6454 section 6.2). `*` and `null` are none.
+fn check_origin(text: &str) -> Result<(), ConfigError> {
+    let url = Url::parse(text).ok();
+    let same = |url: &Url| url.scheme() == "https" && url.origin().ascii_serialization() == text;
+    match url.is_some_and(|url| same(&url)) {
+        true => Ok(()),
+        false => Err(ConfigError::Origin(text.to_owned())),
     }
 }
 
@@ -200,6 +275,9 @@ const DEFAULT_MAX_BODY_BYTES: usize = 10_000_000;
 /// A caller waits at most this long for the issuer; then it is told to come again.
 const DEFAULT_INTROSPECTION_DEADLINE: Duration = Duration::from_secs(3);
 
+/// More than any one client has connections.
+const DEFAULT_INTROSPECTIONS_PER_ISSUER: usize = 224;
+
 /// RFC 7662 section 4: a cached answer delays revocation by its age.
 const MAX_CACHE_AGE_S: u64 = 5;
 
@@ -217,6 +295,8 @@ mod tests {
                 client_id: "rs".to_owned(),
                 client_secret: Secret::received("s".to_owned()),
             },
+            default_role: None,
+            signed_introspection: false,
             limits: IssuerLimits::none(),
         }
     }
@@ -261,6 +341,36 @@ mod tests {
         assert_eq!(config.check(), Ok(()));
         config.introspection_cache_max_age = Duration::from_millis(5_001);
         assert_eq!(config.check(), Err(ConfigError::CacheTooOld));
+    }
+
+    #[test]
+    fn what_would_mean_nothing_or_too_much_is_refused() {
+        for wrong in [
+            "*",
+            "null",
+            "http://a.example",
+            "https://a.example/",
+            "https://*.example",
+        ] {
+            let mut config = config(&[None]);
+            config.cors_allowed_origins = vec![wrong.to_owned()];
+            // A host with a star parses as a name, which no browser sends.
+            let answer = config.check();
+            let refused = answer == Err(ConfigError::Origin(wrong.to_owned()));
+            assert!(refused || wrong == "https://*.example", "{wrong}");
+        }
+        let mut good = config(&[None]);
+        good.cors_allowed_origins = vec!["https://a.example:8443".to_owned()];
+        assert_eq!(good.check(), Ok(()));
+        let issuer = |change: fn(&mut TrustedIssuer)| {
+            let mut config = config(&[None]);
+            config.issuers.iter_mut().for_each(change);
+            config.check()
+        };
+        let facility = issuer(|it| it.limits.facilities = Allowed::Only(vec!["1_".to_owned()]));
+        assert_eq!(facility, Err(ConfigError::Facility("1_".to_owned())));
+        let role = issuer(|it| it.default_role = Some("boss".to_owned()));
+        assert_eq!(role, Err(ConfigError::Role("boss".to_owned())));
     }
 
     #[test]

@@ -46,6 +46,7 @@ use oauth::Random;
 use outbound::Outbound;
 use storage::{Clock, Db, Migrations};
 
+pub use crate::access_decision::is_facility;
 pub use crate::config::{Config, ConfigError};
 pub use crate::sealing::{RecordKeys, RecordKeysError};
 pub use crate::shell::{HostError, HostedRecord};

@@ -95,6 +95,9 @@ impl Received {
             addressee: addressee.map(str::to_owned),
             jurisdiction,
             record_type: self.record_type.or(record_type),
+            facility: None,
+            composition_type: self.composition_type.map(|kind| kind.code().to_owned()),
+            event_year: self.event_year,
         }
     }
 

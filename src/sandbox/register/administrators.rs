@@ -53,6 +53,7 @@ impl Office<'_> {
                 organization_access: OrganizationAccess::All,
                 jurisdictions: self.cast.all_jurisdictions(),
                 record_types: record_types(),
+                facilities: None,
             },
             ..self.client(&id, ClientAuthenticationMethod::ClientSecretBasic)
         };

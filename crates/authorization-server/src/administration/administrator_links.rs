@@ -206,6 +206,7 @@ impl Administration {
                 organization_access: OrganizationAccess::All,
                 jurisdictions: self.jurisdictions.clone(),
                 record_types: vec!["birth".to_owned(), "fetal-death".to_owned()],
+                facilities: None,
             },
             disabled: false,
             short_password: false,

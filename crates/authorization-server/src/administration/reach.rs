@@ -50,6 +50,12 @@ impl Reach {
             && rights.organization_access == OrganizationAccess::Own
             && is_within(&rights.jurisdictions, &own.jurisdictions)
             && is_within(&rights.record_types, &own.record_types)
+            && match (&rights.facilities, &own.facilities) {
+                (_, None) => true,
+                // Without a limit of its own it would reach what this administrator does not.
+                (None, Some(_)) => false,
+                (Some(some), Some(all)) => is_within(some, all),
+            }
     }
 
     /// Whether an audit row may be read: what the own organization did, in jurisdictions and with record types of its own.
@@ -65,6 +71,8 @@ impl Reach {
             && own.organization == event.organization
             && known(&event.jurisdiction, &own.jurisdictions)
             && known(&event.record_type, &own.record_types)
+            // A row says nothing of the facility: whoever is limited to some reads of no record at all.
+            && (own.facilities.is_none() || event.record_id.is_none())
     }
 }
 

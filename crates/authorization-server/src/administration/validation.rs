@@ -107,8 +107,27 @@ pub(crate) fn rights(rights: &Rights, known: &[String]) -> Result<(), Error> {
             ));
         }
     }
+    let facilities = rights.facilities.as_deref().unwrap_or_default();
+    if facilities.len() > FACILITIES || !facilities.iter().all(|name| is_facility(name)) {
+        return Err(Error::invalid(
+            "facilities",
+            "must be NPIs or other identifiers of letters, digits, . and -, 64 at most in each and 200 of them",
+        ));
+    }
     Ok(())
 }
+
+/// What a resource server compares with the facility of a record.
+fn is_facility(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().any(|byte| byte.is_ascii_alphanumeric())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+}
+
+/// They travel in every introspection answer.
+const FACILITIES: usize = 200;
 
 /// A word that nothing knows would let a person in who can then do nothing, and nobody would see why.
 pub(super) fn means_something(scope: &Scope) -> Result<(), Error> {

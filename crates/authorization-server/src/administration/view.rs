@@ -21,6 +21,8 @@ pub struct RightsView {
     pub jurisdictions: Vec<String>,
     /// `birth`, `fetal-death`.
     pub record_types: Vec<String>,
+    /// Facilities of the organization; null is all of them.
+    pub facilities: Option<Vec<String>>,
 }
 
 /// A person.
@@ -228,6 +230,7 @@ impl From<&Rights> for RightsView {
             organization_access: rights.organization_access.as_str(),
             jurisdictions: rights.jurisdictions.clone(),
             record_types: rights.record_types.clone(),
+            facilities: rights.facilities.clone(),
         }
     }
 }

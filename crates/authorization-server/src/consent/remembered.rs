@@ -68,6 +68,7 @@ pub(super) fn key(ask: &Ask<'_>, scope: &Scope) -> Key {
         rights.organization_access.as_str(),
         sorted(&rights.jurisdictions),
         sorted(&rights.record_types),
+        rights.facilities.as_deref().map(sorted),
     ]);
     Key {
         user_id: owner.id.clone(),

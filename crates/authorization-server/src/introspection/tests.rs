@@ -56,6 +56,8 @@ async fn a_human_token_has_what_both_client_and_user_have() {
         .await;
     assert_eq!(told["sub"], "u-1");
     assert_eq!(told["username"], "u-1");
+    assert_eq!(told["role"], "registrar");
+    assert!(told.get("facilities").is_none(), "no limit is not told");
     assert_eq!(told["aud"], RECEIVER);
     assert_eq!(told["jurisdictions"], json!(["MA"]));
     assert_eq!(told["record_types"], json!(["birth"]));
@@ -77,6 +79,37 @@ async fn a_human_token_has_what_both_client_and_user_have() {
         .await;
     assert_eq!(told["organization"], "general-hospital");
     assert_eq!(told["organization_access"], "own");
+}
+
+/// Facilities narrow an organization: absent is all of them, an empty list is none.
+#[tokio::test]
+async fn facilities_are_told_and_meet_with_the_person_s() {
+    each_engine(&[&MIGRATIONS], |db| async move {
+        let bench = Bench::on(db).await;
+        let list = |names: &[&str]| Some(names.iter().map(|it| (*it).to_owned()).collect());
+        let mut new = api_client("api");
+        new.rights.facilities = list(&["1234567893", "F-2"]);
+        let secret = bench.add(new.clone()).await;
+        let token = bench.api_token("api", &secret).await;
+        let told = bench.introspect("ehr-rs", &token).await;
+        assert_eq!(told["facilities"], json!(["1234567893", "F-2"]));
+        // They are those of now, like all rights.
+        for (facilities, expected) in [(list(&[]), json!([])), (None, json!(null))] {
+            new.rights.facilities = facilities;
+            bench.admin.replace_client(new.clone()).await.unwrap();
+            let told = bench.introspect("ehr-rs", &token).await;
+            assert_eq!(told["facilities"], expected);
+        }
+        let mut app = public_client("app");
+        app.rights.facilities = list(&["F-2", "F-3"]);
+        bench.add(app).await;
+        bench.add_user("u-1").await;
+        let answer = bench.redeem("app", &bench.code("app", "u-1").await).await;
+        let token = answer.text("access_token").to_owned();
+        let told = bench.introspect("vro-rs", &token).await;
+        assert_eq!(told["facilities"], json!(["F-2", "F-3"]));
+    })
+    .await;
 }
 
 #[tokio::test]

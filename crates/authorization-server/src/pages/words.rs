@@ -23,6 +23,14 @@ pub(crate) fn jurisdictions(l: Language, codes: &[String]) -> String {
     list(l, codes, |code| code)
 }
 
+/// `all of the organization`, `none`, or their identifiers.
+pub(crate) fn facilities(l: Language, names: Option<&[String]>) -> String {
+    match names {
+        None => l.t("all of the organization").to_owned(),
+        Some(names) => list(l, names, |name| name),
+    }
+}
+
 /// `clerk`; one that is not known is shown as it is.
 pub(crate) fn role(l: Language, role: &str) -> &str {
     if crate::ROLES.contains(&role) {

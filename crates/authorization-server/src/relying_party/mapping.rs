@@ -54,6 +54,8 @@ pub(crate) fn read(
         organization_access: access,
         jurisdictions: list(&mapping.jurisdictions, claims, "jurisdictions")?,
         record_types: list(&mapping.record_types, claims, "record types")?,
+        // Not the provider's to say: what administrators gave the person stays (see `person`).
+        facilities: None,
     };
     validation::rights(&rights, known_jurisdictions).map_err(|_| Unmapped::Right("rights"))?;
     let scope = mapping.user_scopes.get(&role);

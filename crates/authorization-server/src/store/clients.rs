@@ -5,7 +5,7 @@ use oauth::SecretHash;
 use oauth::jose::Algorithm;
 use storage::{Db, Error, Row, Transaction, Value};
 
-use super::{list, list_text, rights, scope, unreadable};
+use super::{list, list_text, optional_list_text, rights, scope, unreadable};
 use crate::administration::CHUNK;
 use crate::registration::{
     AssertionAudience, Client, ClientAuthenticationMethod, GrantType, Profile, Protocol,
@@ -161,6 +161,7 @@ fn columns(client: &Client) -> Vec<Value> {
         client.rights.organization_access.as_str().into(),
         list_text(&client.rights.jurisdictions).into(),
         list_text(&client.rights.record_types).into(),
+        optional_list_text(client.rights.facilities.as_deref()).into(),
         client.jwks.clone().into(),
         client.jwks_uri.clone().into(),
         lifetime.into(),
@@ -276,13 +277,13 @@ fn read(row: &Row<'_>) -> Result<Client, Error> {
         scope: scope(&row.text(6)?)?,
         audiences: list(&row.text(7)?)?,
         rights: rights(row, 8)?,
-        jwks: row.optional_text(12)?,
-        jwks_uri: row.optional_text(13)?,
-        access_token_lifetime: row.optional_integer(14)?.map(SignedDuration::from_secs),
-        disabled: row.boolean(15)?,
-        note: row.optional_text(16)?,
-        created: row.timestamp(17)?,
-        protocol: protocol(row, 18)?,
+        jwks: row.optional_text(13)?,
+        jwks_uri: row.optional_text(14)?,
+        access_token_lifetime: row.optional_integer(15)?.map(SignedDuration::from_secs),
+        disabled: row.boolean(16)?,
+        note: row.optional_text(17)?,
+        created: row.timestamp(18)?,
+        protocol: protocol(row, 19)?,
     })
 }
 
@@ -314,28 +315,28 @@ fn grant_types(text: &str) -> Result<Vec<GrantType>, Error> {
 
 const FIND: &str = "SELECT client_id, name, authentication, assertion_audience, grant_types, \
     redirect_uris, scope, audiences, organization, organization_access, jurisdictions, record_types, \
-    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
+    facilities, jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
     introspection_signed_response_alg, require_pushed_authorization_requests \
     FROM client WHERE client_id = $1";
 const FIND_EVENLY: &str = "SELECT client_id, name, authentication, assertion_audience, grant_types, \
     redirect_uris, scope, audiences, organization, organization_access, jurisdictions, record_types, \
-    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
+    facilities, jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
     introspection_signed_response_alg, require_pushed_authorization_requests \
     FROM client WHERE client_id IN ($1, (SELECT MIN(client_id) FROM client)) \
     ORDER BY CASE WHEN client_id = $1 THEN 0 ELSE 1 END LIMIT 1";
 const ALL: &str = "SELECT client_id, name, authentication, assertion_audience, grant_types, \
     redirect_uris, scope, audiences, organization, organization_access, jurisdictions, record_types, \
-    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
+    facilities, jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
     introspection_signed_response_alg, require_pushed_authorization_requests \
     FROM client ORDER BY client_id";
 const AFTER: &str = "SELECT client_id, name, authentication, assertion_audience, grant_types, \
     redirect_uris, scope, audiences, organization, organization_access, jurisdictions, record_types, \
-    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
+    facilities, jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
     introspection_signed_response_alg, require_pushed_authorization_requests \
     FROM client WHERE client_id > $1 ORDER BY client_id LIMIT $2";
 const AFTER_WITHIN: &str = "SELECT client_id, name, authentication, assertion_audience, grant_types, \
     redirect_uris, scope, audiences, organization, organization_access, jurisdictions, record_types, \
-    jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
+    facilities, jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
     introspection_signed_response_alg, require_pushed_authorization_requests \
     FROM client WHERE client_id > $1 AND organization = $2 ORDER BY client_id LIMIT $3";
 const HAS_SECRET: &str = "SELECT id FROM client_secret WHERE client_id = $1 AND secret_hash = $2 \
@@ -344,17 +345,17 @@ const SECRETS: &str = "SELECT id, name, created_ms, expires_ms FROM client_secre
     WHERE client_id = $1 ORDER BY created_ms, id";
 const INSERT: &str = "INSERT INTO client (client_id, name, authentication, assertion_audience, \
     grant_types, redirect_uris, scope, audiences, organization, organization_access, jurisdictions, \
-    record_types, jwks, jwks_uri, access_token_lifetime_s, note, profile, assertion_algorithms, \
+    record_types, facilities, jwks, jwks_uri, access_token_lifetime_s, note, profile, assertion_algorithms, \
     introspection_signed_response_alg, require_pushed_authorization_requests, disabled, created_ms) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-    $21, $22) \
+    $21, $22, $23) \
     ON CONFLICT DO NOTHING";
 const REPLACE: &str = "UPDATE client SET name = $1, authentication = $2, assertion_audience = $3, \
     grant_types = $4, redirect_uris = $5, scope = $6, audiences = $7, organization = $8, \
-    organization_access = $9, jurisdictions = $10, record_types = $11, jwks = $12, jwks_uri = $13, \
-    access_token_lifetime_s = $14, note = $15, profile = $16, assertion_algorithms = $17, \
-    introspection_signed_response_alg = $18, require_pushed_authorization_requests = $19 \
-    WHERE client_id = $20";
+    organization_access = $9, jurisdictions = $10, record_types = $11, facilities = $12, jwks = $13, jwks_uri = $14, \
+    access_token_lifetime_s = $15, note = $16, profile = $17, assertion_algorithms = $18, \
+    introspection_signed_response_alg = $19, require_pushed_authorization_requests = $20 \
+    WHERE client_id = $21";
 const SET_DISABLED: &str = "UPDATE client SET disabled = $1 WHERE client_id = $2";
 const DELETE: &str = "DELETE FROM client WHERE client_id = $1";
 const INTROSPECTS: &str =

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use oauth::{Scope, SecretHash};
 use storage::{Db, Error, Row, Transaction, Value};
 
-use super::{list, list_text, rights, scope, unreadable};
+use super::{list, list_text, optional_list_text, rights, scope, unreadable};
 use crate::registration::{ClientAuthenticationMethod, GrantType, Rights};
 
 /// The most that a client may be which registers itself: what an operator has decided when he made the
@@ -87,7 +87,7 @@ pub(crate) async fn insert(
         .iter()
         .map(|grant| grant.as_str().to_owned())
         .collect();
-    let parameters: [Value; 14] = [
+    let parameters: [Value; 15] = [
         token.id.as_str().into(),
         token.name.as_str().into(),
         hash.as_bytes().as_slice().into(),
@@ -99,6 +99,7 @@ pub(crate) async fn insert(
         policy.rights.organization_access.as_str().into(),
         list_text(&policy.rights.jurisdictions).into(),
         list_text(&policy.rights.record_types).into(),
+        optional_list_text(policy.rights.facilities.as_deref()).into(),
         token.uses_left.into(),
         token.created.into(),
         token.expires.into(),
@@ -162,27 +163,27 @@ fn read(row: &Row<'_>) -> Result<InitialAccessToken, Error> {
             audiences: list(&row.text(5)?)?,
             rights: rights(row, 6)?,
         },
-        uses_left: row.integer(10)?,
-        created: row.timestamp(11)?,
-        expires: row.timestamp(12)?,
+        uses_left: row.integer(11)?,
+        created: row.timestamp(12)?,
+        expires: row.timestamp(13)?,
     })
 }
 
 const ALL: &str = "SELECT id, name, methods, grant_types, scope, audiences, organization, \
-    organization_access, jurisdictions, record_types, uses_left, created_ms, expires_ms \
+    organization_access, jurisdictions, record_types, facilities, uses_left, created_ms, expires_ms \
     FROM initial_access_token ORDER BY created_ms DESC, id";
 const FIND_LIVE: &str = "SELECT id, name, methods, grant_types, scope, audiences, organization, \
-    organization_access, jurisdictions, record_types, uses_left, created_ms, expires_ms \
+    organization_access, jurisdictions, record_types, facilities, uses_left, created_ms, expires_ms \
     FROM initial_access_token WHERE token_hash = $1 AND expires_ms > $2 AND uses_left > 0";
 const POLICY_OF: &str = "SELECT i.id, i.name, i.methods, i.grant_types, i.scope, i.audiences, \
-    i.organization, i.organization_access, i.jurisdictions, i.record_types, i.uses_left, \
+    i.organization, i.organization_access, i.jurisdictions, i.record_types, i.facilities, i.uses_left, \
     i.created_ms, i.expires_ms FROM client_registration r \
     JOIN initial_access_token i ON i.id = r.initial_access_token_id \
     JOIN client c ON c.client_id = r.client_id AND NOT c.disabled \
     WHERE r.client_id = $1 AND r.token_hash = $2";
 const INSERT: &str = "INSERT INTO initial_access_token (id, name, token_hash, methods, grant_types, \
-    scope, audiences, organization, organization_access, jurisdictions, record_types, uses_left, \
-    created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    scope, audiences, organization, organization_access, jurisdictions, record_types, facilities, uses_left, \
+    created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 const USE_ONCE: &str = "UPDATE initial_access_token SET uses_left = uses_left - 1 \
     WHERE id = $1 AND uses_left > 0 AND expires_ms > $2";
 const END: &str = "UPDATE initial_access_token SET uses_left = 0 WHERE id = $1";

@@ -254,11 +254,11 @@ pub(crate) async fn holders_of_access(
 /// Reads the user's id as the token has it, the user's id and rights if there is one, and the client's.
 fn read_holder(row: &Row<'_>, first: usize) -> Result<Holder, Error> {
     let user = row.optional_text(first + 1)?.is_some();
-    let client = row.optional_text(first + 6)?.is_some();
+    let client = row.optional_text(first + 7)?.is_some();
     Ok(Holder {
         is_person: row.optional_text(first)?.is_some(),
         user_rights: user.then(|| rights(row, first + 2)).transpose()?,
-        client_rights: client.then(|| rights(row, first + 7)).transpose()?,
+        client_rights: client.then(|| rights(row, first + 8)).transpose()?,
     })
 }
 
@@ -362,8 +362,8 @@ macro_rules! holder {
         concat!(
             "SELECT ",
             $columns,
-            "t.user_id, u.id, u.organization, u.organization_access, u.jurisdictions, u.record_types, ",
-            "c.client_id, c.organization, c.organization_access, c.jurisdictions, c.record_types FROM ",
+            "t.user_id, u.id, u.organization, u.organization_access, u.jurisdictions, u.record_types, u.facilities, ",
+            "c.client_id, c.organization, c.organization_access, c.jurisdictions, c.record_types, c.facilities FROM ",
             $of,
             " t LEFT JOIN resource_owner u ON u.id = t.user_id LEFT JOIN client c ON c.client_id = t.client_id ",
             $rest

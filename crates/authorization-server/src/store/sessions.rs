@@ -203,7 +203,7 @@ macro_rules! listed {
         concat!(
             "SELECT s.session_hash, s.user_id, s.auth_time_ms, s.last_used_ms, s.expires_ms, s.browser, ",
             "s.source_address, s.acr, u.username, u.organization, u.organization_access, ",
-            "u.jurisdictions, u.record_types FROM session s JOIN resource_owner u ON u.id = s.user_id ",
+            "u.jurisdictions, u.record_types, u.facilities FROM session s JOIN resource_owner u ON u.id = s.user_id ",
             $rest
         )
     };

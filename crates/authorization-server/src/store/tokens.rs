@@ -83,6 +83,7 @@ pub(crate) struct LiveUser {
     pub(crate) username: String,
     pub(crate) scope: Scope,
     pub(crate) rights: Rights,
+    pub(crate) role: String,
     /// When the person signed in for it.
     pub(crate) auth_time: Option<Timestamp>,
     /// What that proved of what was asked for.
@@ -238,15 +239,16 @@ fn read_refresh(row: &Row<'_>) -> Result<RefreshToken, Error> {
 }
 
 fn read_live(row: &Row<'_>) -> Result<LiveAccessToken, Error> {
-    let user = match row.optional_text(10)? {
+    let user = match row.optional_text(11)? {
         None => None,
         Some(id) => Some(LiveUser {
             id,
-            username: row.text(11)?,
-            scope: scope(&row.text(12)?)?,
-            rights: rights(row, 13)?,
-            auth_time: row.optional_timestamp(17)?,
-            assurance: assurance(row.optional_text(18)?.as_deref())?,
+            username: row.text(12)?,
+            scope: scope(&row.text(13)?)?,
+            rights: rights(row, 14)?,
+            role: row.text(19)?,
+            auth_time: row.optional_timestamp(20)?,
+            assurance: assurance(row.optional_text(21)?.as_deref())?,
         }),
     };
     Ok(LiveAccessToken {
@@ -281,8 +283,8 @@ const SCOPE_OF_USER: &str = "SELECT scope FROM resource_owner WHERE id = $1 AND 
 /// finds no row.
 const FIND_LIVE: &str = "SELECT t.client_id, t.scope, t.audiences, t.issued_ms, t.expires_ms, \
     c.scope, c.organization, c.organization_access, c.jurisdictions, c.record_types, \
-    u.id, u.username, u.scope, u.organization, u.organization_access, u.jurisdictions, \
-    u.record_types, f.auth_time_ms, f.acr \
+    c.facilities, u.id, u.username, u.scope, u.organization, u.organization_access, u.jurisdictions, \
+    u.record_types, u.facilities, u.role, f.auth_time_ms, f.acr \
     FROM access_token t JOIN client c ON c.client_id = t.client_id AND NOT c.disabled \
     LEFT JOIN token_family f ON f.id = t.family_id AND f.revoked_ms IS NULL \
     LEFT JOIN resource_owner u ON u.id = t.user_id AND NOT u.disabled \

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use storage::{Db, Error, Row, Transaction};
 
-use super::{list_text, rights, scope};
+use super::{list_text, optional_list_text, rights, scope};
 use crate::administration::CHUNK;
 use crate::{ResourceOwner, password};
 
@@ -51,6 +51,7 @@ pub(crate) async fn set_rights(
         owner.rights.organization_access.as_str().into(),
         list_text(&owner.rights.jurisdictions).into(),
         list_text(&owner.rights.record_types).into(),
+        optional_list_text(owner.rights.facilities.as_deref()).into(),
         owner.id.as_str().into(),
     ];
     Ok(tx.execute(SET_RIGHTS, &parameters).await? == 1)
@@ -103,6 +104,7 @@ pub(crate) async fn change(tx: &mut Transaction<'_>, owner: &ResourceOwner) -> R
         owner.rights.organization_access.as_str().into(),
         list_text(&owner.rights.jurisdictions).into(),
         list_text(&owner.rights.record_types).into(),
+        optional_list_text(owner.rights.facilities.as_deref()).into(),
         owner.note.as_deref().into(),
         owner.id.as_str().into(),
     ];
@@ -125,6 +127,7 @@ pub(crate) async fn insert(
         owner.rights.organization_access.as_str().into(),
         list_text(&owner.rights.jurisdictions).into(),
         list_text(&owner.rights.record_types).into(),
+        optional_list_text(owner.rights.facilities.as_deref()).into(),
         owner.disabled.into(),
         owner.note.as_deref().into(),
         owner.created.into(),
@@ -183,10 +186,10 @@ fn read(row: &Row<'_>) -> Result<StoredUser, Error> {
             role: row.text(3)?,
             scope: scope(&row.text(4)?)?,
             rights: rights(row, 5)?,
-            disabled: row.boolean(9)?,
-            note: row.optional_text(10)?,
-            created: row.timestamp(11)?,
-            short_password: row.boolean(12)?,
+            disabled: row.boolean(10)?,
+            note: row.optional_text(11)?,
+            created: row.timestamp(12)?,
+            short_password: row.boolean(13)?,
         },
     })
 }
@@ -195,7 +198,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, username, password_hash, role, scope, organization, organization_access, jurisdictions, ",
-            "record_types, disabled, note, created_ms, short_password FROM resource_owner ",
+            "record_types, facilities, disabled, note, created_ms, short_password FROM resource_owner ",
             $rest
         )
     };
@@ -210,13 +213,13 @@ const LOCK: &str = "UPDATE resource_owner SET disabled = disabled WHERE id = $1"
 const OTHER_CHIEF: &str = "SELECT id FROM resource_owner WHERE role = 'administrator' \
     AND organization_access = 'all' AND NOT disabled AND id <> $1 LIMIT 1";
 const CHANGE: &str = "UPDATE resource_owner SET role = $1, scope = $2, organization = $3, \
-    organization_access = $4, jurisdictions = $5, record_types = $6, note = $7 WHERE id = $8";
+    organization_access = $4, jurisdictions = $5, record_types = $6, facilities = $7, note = $8 WHERE id = $9";
 const INSERT: &str = "INSERT INTO resource_owner (id, username, password_hash, role, scope, organization, \
-    organization_access, jurisdictions, record_types, disabled, note, created_ms, password_changed_ms) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
+    organization_access, jurisdictions, record_types, facilities, disabled, note, created_ms, \
+    password_changed_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING";
 const SET_DISABLED: &str = "UPDATE resource_owner SET disabled = $1 WHERE id = $2";
 const SET_RIGHTS: &str = "UPDATE resource_owner SET role = $1, scope = $2, organization = $3, \
-    organization_access = $4, jurisdictions = $5, record_types = $6 WHERE id = $7";
+    organization_access = $4, jurisdictions = $5, record_types = $6, facilities = $7 WHERE id = $8";
 const SET_PASSWORD: &str = "UPDATE resource_owner SET password_hash = $1, password_changed_ms = $2, short_password = $3 WHERE id = $4";
 const REPLACE_HASH: &str =
     "UPDATE resource_owner SET password_hash = $1 WHERE id = $2 AND password_hash = $3";

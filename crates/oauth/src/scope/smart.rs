@@ -22,6 +22,17 @@ pub enum Permission {
     Search,
 }
 
+/// Whom a token acts for. The contexts of SMART's words are not interchangeable: `user/` is what a
+/// person may do, `system/` what a client may do for itself (SMART App Launch 2.2.0, "Scopes for
+/// requesting FHIR resources").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// A person who signed in: `user/` counts.
+    Person,
+    /// The client itself: `system/` counts.
+    Client,
+}
+
 /// One scope word that names FHIR resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SmartScope<'a> {
@@ -83,14 +94,24 @@ impl<'a> SmartScope<'a> {
         parts.iter().filter(kept).map(ToString::to_string).collect()
     }
 
-    /// Whether it permits this by itself: see [`super::Scope::permits`].
-    pub(super) fn permits(self, resource_type: &str, permission: Permission) -> bool {
-        self.context != Context::Patient
-            && self.query.is_none()
+    /// Whether it permits this, to the resources that its query finds: see
+    /// [`super::Scope::permitting`].
+    pub(super) fn permits(self, actor: Actor, resource_type: &str, permission: Permission) -> bool {
+        // `patient` is nobody's: our tokens carry no patient in context.
+        let context = match actor {
+            Actor::Person => Context::User,
+            Actor::Client => Context::System,
+        };
+        self.context == context
             && self
                 .resource_type
                 .covers(ResourceType::Named(resource_type))
             && self.permissions.contains(permission)
+    }
+
+    /// What stands behind the `?`.
+    pub(super) fn query(self) -> Option<&'a str> {
+        self.query
     }
 
     /// The widest word that neither of the two is narrower than, in the spelling of the first.

@@ -78,7 +78,7 @@ fn what_words_permit() {
         ("system/Bundle.rs", "Composition", &[]),
         ("system/Bundle.rs", "bundle", &[]),
         ("system/Bundle.rs", "*", &[]),
-        // What cannot be decided by type and interaction alone permits nothing yet.
+        // What cannot be decided by type and interaction alone is not counted.
         ("patient/Bundle.cruds", "Bundle", &[]),
         ("patient/*.*", "Bundle", &[]),
         ("system/Bundle.rs?identifier=x|y", "Bundle", &[]),
@@ -93,6 +93,30 @@ fn what_words_permit() {
                 "{text} {resource_type} {permission:?}"
             );
         }
+    }
+}
+
+/// What each word permits to whom, with its query.
+#[test]
+fn words_count_for_whom_they_are_meant() {
+    use super::Actor::{Client, Person};
+    let rows: &[(&str, Actor, &[Option<&str>])] = &[
+        ("system/Bundle.rs", Client, &[None]),
+        ("system/Bundle.rs", Person, &[]),
+        ("user/Bundle.rs", Person, &[None]),
+        ("user/Bundle.rs", Client, &[]),
+        ("patient/Bundle.rs", Person, &[]),
+        ("patient/Bundle.rs", Client, &[]),
+        ("user/Bundle.rs system/Bundle.c", Client, &[]),
+        ("system/*.read", Client, &[None]),
+        ("system/Bundle.rs?a=b&c=d", Client, &[Some("a=b&c=d")]),
+        ("system/Bundle.rs?a=b", Person, &[]),
+        ("system/*.r?a system/Bundle.r", Client, &[Some("a"), None]),
+    ];
+    for (text, actor, expected) in rows {
+        let scope = scope(text);
+        let words: Vec<Option<&str>> = scope.permitting(*actor, "Bundle", Read).collect();
+        assert_eq!(words, *expected, "{text} {actor:?}");
     }
 }
 

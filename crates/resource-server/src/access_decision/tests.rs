@@ -1,9 +1,17 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
+
+mod combinations;
+mod properties;
+mod queries;
+
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::config::Allowed;
 
 const ALL: OrganizationAccess = OrganizationAccess::All;
 const OWN: OrganizationAccess = OrganizationAccess::Own;
+const REGISTRAR: Acting = Acting::Person(Some(Role::Registrar));
 const BIRTH: RecordType = RecordType::Birth;
 const FETAL: RecordType = RecordType::FetalDeath;
 const CREATE: Permission = Permission::Create;
@@ -27,11 +35,14 @@ fn rights(
     record_types: &[RecordType],
     organization_access: OrganizationAccess,
 ) -> Rights {
+    let person = scope.contains("user/");
     Rights {
         scope: Scope::parse(scope).unwrap_or_default(),
+        acting: if person { REGISTRAR } else { Acting::Client },
         organization: organization.map(str::to_owned),
         jurisdictions: places(jurisdictions),
         record_types: record_types.to_vec(),
+        facilities: None,
         organization_access,
     }
 }
@@ -47,6 +58,9 @@ fn facts(
         addressee: addressee.map(str::to_owned),
         jurisdiction: place(code),
         record_type: kind.into(),
+        facility: None,
+        composition_type: None,
+        event_year: None,
     }
 }
 
@@ -55,6 +69,8 @@ fn limits(organizations: &[&str], code: &str, kinds: &[RecordType], scope: &str)
         organizations: Allowed::Only(organizations.iter().map(|&name| name.to_owned()).collect()),
         jurisdictions: Allowed::Only(places(code)),
         record_types: Allowed::Only(kinds.to_vec()),
+        facilities: Allowed::Any,
+        roles: BTreeMap::new(),
         scope: Some(Scope::parse(scope).unwrap()),
     }
 }

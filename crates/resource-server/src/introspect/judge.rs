@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::VerifiedToken;
-use crate::access_decision::{OrganizationAccess, Rights};
+use crate::access_decision::{Acting, OrganizationAccess, Rights, Role, is_facility};
 
 /// What the answer is held against.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,8 @@ pub(crate) struct Expectations<'a> {
     pub(crate) audience: &'a str,
     /// The start of the token's hash.
     pub(crate) token_id: &'a str,
+    /// The role of people whom the answer gives none: of an issuer that knows no roles.
+    pub(crate) default_role: Option<&'a str>,
 }
 
 /// Why a token is not let in.
@@ -75,7 +77,7 @@ pub(crate) fn judge(
         client_id: answer.client_id.clone(),
         subject: answer.sub.clone(),
         expires_at,
-        rights: rights(answer),
+        rights: rights(answer, expected),
     })
 }
 
@@ -142,10 +144,11 @@ fn holds_nul(answer: &IntrospectionResponse) -> bool {
 }
 
 /// What is absent, and codes that are unknown here, allow nothing.
-fn rights(answer: IntrospectionResponse) -> Rights {
+fn rights(answer: IntrospectionResponse, expected: Expectations<'_>) -> Rights {
     let places = answer.jurisdictions.iter();
     let kinds = answer.record_types.iter();
     Rights {
+        acting: acting(&answer, expected),
         scope: answer
             .scope
             .and_then(|text| Scope::parse(&text).ok())
@@ -155,11 +158,29 @@ fn rights(answer: IntrospectionResponse) -> Rights {
             .filter_map(|code| Jurisdiction::parse(code))
             .collect(),
         record_types: kinds.filter_map(|name| RecordType::parse(name)).collect(),
+        // A name that no record can have is none, and the list stays a limit.
+        facilities: answer.facilities.map(|mut list| {
+            list.retain(|name| is_facility(name));
+            list
+        }),
         organization_access: match answer.organization_access.as_deref() {
             Some("all") => OrganizationAccess::All,
             _ => OrganizationAccess::Own,
         },
     }
+}
+
+/// Whom the token acts for. RFC 9068 section 2.2 has a client that acts for itself be its own `sub`, as
+/// has our authorization server, and an answer about it names no `username`. Everything else is about a
+/// person: `user/` counts, within the role that the answer names.
+fn acting(answer: &IntrospectionResponse, expected: Expectations<'_>) -> Acting {
+    let subject = answer.sub.as_deref();
+    let own = subject.is_none() || subject == answer.client_id.as_deref();
+    if own && answer.username.is_none() && answer.role.is_none() {
+        return Acting::Client;
+    }
+    let named = answer.role.as_deref().or(expected.default_role);
+    Acting::Person(named.and_then(Role::parse))
 }
 
 /// The same base URL with and without its slash is one audience; anything more is not.

@@ -216,6 +216,7 @@ impl Issuers {
             issuer: &setting.issuer,
             audience: &self.audience,
             token_id: &token_id,
+            default_role: setting.default_role.as_deref(),
         };
         judge::judge(response.status.as_u16(), &response.body, expected, now)
     }
@@ -257,6 +258,7 @@ pub(crate) fn testing_verified(answer: &str, now: Timestamp) -> VerifiedToken {
         issuer: "https://as.example",
         audience: "https://vro.example/fhir",
         token_id: "01234567",
+        default_role: None,
     };
     let verified = judge::judge(200, answer.as_bytes(), expected, now);
     #[expect(clippy::unwrap_used, reason = "tests")]

@@ -86,10 +86,13 @@ impl Reach {
             true => kind.as_str(),
             false => "",
         };
+        // The columns do not tell these two limits: such a token finds nothing by search.
+        let told = permit.facilities().is_none() && permit.is_unconditional();
+        let organization = permit.organization().filter(|_| told);
         Self {
-            every_organization: permit.reaches_every_organization(),
+            every_organization: told && permit.reaches_every_organization(),
             // No record has an empty organisation, so that a token without one matches none.
-            organization: permit.organization().unwrap_or_default().to_owned(),
+            organization: organization.unwrap_or_default().to_owned(),
             jurisdictions,
             record_types: [held(RecordType::Birth), held(RecordType::FetalDeath)],
         }
@@ -283,6 +286,9 @@ fn read_head(row: &Row<'_>) -> Result<RecordHead, Error> {
             addressee: row.optional_text(11)?,
             jurisdiction,
             record_type,
+            facility: None,
+            composition_type: row.optional_text(3)?,
+            event_year: row.optional_integer(6)?,
         },
         version_id: row.integer(12)?,
         last_updated: row.timestamp(13)?,

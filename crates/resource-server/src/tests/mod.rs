@@ -102,6 +102,8 @@ fn server_with(db: Db, set: impl FnOnce(&mut Config)) -> ResourceServer {
             client_id: "rs".to_owned(),
             client_secret: Secret::received("a-secret".to_owned()),
         },
+        default_role: None,
+        signed_introspection: false,
         limits: IssuerLimits::none(),
     }];
     set(&mut config);

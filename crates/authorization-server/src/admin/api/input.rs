@@ -107,6 +107,7 @@ impl Fields {
     }
 
     /// `organization`, `organization_access`, `jurisdictions`, `record_types`: absent means none.
+    /// `facilities`: absent or null means no limit within the organization.
     pub(super) fn rights(&mut self) -> Result<Rights, Problem> {
         Ok(Rights {
             organization: self.nullable("organization")?,
@@ -115,6 +116,7 @@ impl Fields {
                 .unwrap_or_default(),
             jurisdictions: self.optional("jurisdictions")?.unwrap_or_default(),
             record_types: self.optional("record_types")?.unwrap_or_default(),
+            facilities: self.nullable("facilities")?,
         })
     }
 

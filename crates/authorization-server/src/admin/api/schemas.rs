@@ -318,6 +318,8 @@ fn rights_in(jurisdictions: &[String]) -> Value {
         "organization_access": or_null(&json!({ "enum": ["own", "all"] })),
         "jurisdictions": list(&jurisdiction),
         "record_types": list(&json!({ "enum": ["birth", "fetal-death"] })),
+        "facilities": or_null(&json!({ "type": "array", "maxItems": 200,
+            "items": { "type": "string", "pattern": "^[.-]{0,20}[A-Za-z0-9][A-Za-z0-9.-]{0,40}$" } })),
     })
 }
 
@@ -325,6 +327,7 @@ fn rights_out() -> Value {
     json!({
         "organization": or_null(&string()), "organization_access": { "enum": ["own", "all"] },
         "jurisdictions": list(&string()), "record_types": list(&string()),
+        "facilities": or_null(&list(&string())),
     })
 }
 

@@ -152,6 +152,10 @@ pub(super) fn rights(l: Language, rights: &crate::Rights) -> Vec<(String, Cell)>
             "Kinds of records",
             words::record_types(l, &rights.record_types),
         ),
+        value(
+            "Facilities",
+            words::facilities(l, rights.facilities.as_deref()),
+        ),
     ]
 }
 

@@ -228,7 +228,7 @@ fn a_permit_never_reaches_beyond() {
 }
 
 fn some_rights(random: &Random) -> Rights {
-    let [a, b, c, d] = random.bytes::<4>();
+    let [a, b, c, d, e] = random.bytes::<5>();
     let some = |byte: u8, items: &[&str]| -> Vec<String> {
         let bits = items.iter().enumerate();
         let chosen = bits.filter(|(bit, _)| byte & (1 << bit) != 0);
@@ -243,5 +243,6 @@ fn some_rights(random: &Random) -> Rights {
         },
         jurisdictions: some(c, &["MA", "NH", "VT"]),
         record_types: some(d, &["birth", "fetal-death"]),
+        facilities: (e % 2 == 0).then(|| some(e / 2, &["1234567893", "F-2"])),
     }
 }

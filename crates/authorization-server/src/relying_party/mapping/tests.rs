@@ -128,6 +128,7 @@ fn rights_are_fixed_or_claimed_and_never_more_than_is_known_here() {
         json!({"roles": "Auditors", "org": "Mercy", "jur": ["NH", "MA", "NH"], "types": "birth"});
     let found = read(&claimed, &claims(&good), &known).unwrap();
     let expected = Rights {
+        facilities: None,
         organization: Some("Mercy".to_owned()),
         organization_access: OrganizationAccess::All,
         jurisdictions: known.to_vec(),

@@ -21,6 +21,7 @@ fn ask(status: u16, body: &[u8]) -> Result<VerifiedToken, Refusal> {
         issuer: "https://as.example",
         audience: "https://rs.example/fhir",
         token_id: "01234567",
+        default_role: None,
     };
     judge(status, body, expected, Timestamp::from_second(NOW).unwrap())
 }

@@ -340,7 +340,7 @@ const fn box_name(grant: GrantType) -> &'static str {
     }
 }
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "version",
     "name",
     "authentication",
@@ -360,4 +360,5 @@ const NAMES: [&str; 19] = [
     "jurisdictions",
     "record_type_birth",
     "record_type_fetal_death",
+    "facilities",
 ];

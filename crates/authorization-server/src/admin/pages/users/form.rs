@@ -218,6 +218,10 @@ pub(in crate::admin::pages) fn told_rights(
             "Kinds of records",
             words::record_types(l, &rights.record_types),
         ),
+        (
+            "Facilities",
+            words::facilities(l, rights.facilities.as_deref()),
+        ),
     ]
 }
 
@@ -318,8 +322,34 @@ pub(in crate::admin::pages) fn rights_fields(l: Language, rights: &Rights) -> Ve
                 record_type("record_type_fetal_death", "fetal-death"),
             ],
         ),
+        Field::text(
+            "facilities",
+            l.t("Facilities"),
+            facilities_text(rights.facilities.as_deref()),
+        )
+        .hint(l.t("NPIs or other identifiers, separated by commas. Empty: all of the organization. A hyphen alone: none.")),
     ]
 }
+
+/// An empty field lifts the limit, so a list of none needs a sign of its own.
+fn facilities_text(facilities: Option<&[String]>) -> String {
+    match facilities {
+        None => String::new(),
+        Some([]) => NO_FACILITY.to_owned(),
+        Some(list) => list.join(", "),
+    }
+}
+
+fn posted_facilities(parameters: &Parameters) -> Option<Vec<String>> {
+    let mut list = words_of(parameters, "facilities");
+    if list.is_empty() {
+        return None;
+    }
+    list.retain(|name| name != NO_FACILITY);
+    Some(list)
+}
+
+const NO_FACILITY: &str = "-";
 
 pub(in crate::admin::pages) fn posted_rights(parameters: &Parameters) -> Rights {
     let on = |name: &str| parameters.get(name).is_some();
@@ -332,6 +362,7 @@ pub(in crate::admin::pages) fn posted_rights(parameters: &Parameters) -> Rights 
         organization_access: OrganizationAccess::parse(access).unwrap_or_default(),
         jurisdictions: words_of(parameters, "jurisdictions"),
         record_types: birth.into_iter().chain(fetal_death).collect(),
+        facilities: posted_facilities(parameters),
     }
 }
 
@@ -363,7 +394,7 @@ pub(in crate::admin::pages) fn refused(
     Ok(desk.form(&form))
 }
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "version",
     "role",
     "scope",
@@ -372,5 +403,6 @@ const NAMES: [&str; 9] = [
     "jurisdictions",
     "record_type_birth",
     "record_type_fetal_death",
+    "facilities",
     "note",
 ];
