@@ -19,6 +19,8 @@ pub struct CapabilityInput {
     pub introspect_url: Option<String>,
     /// Its revocation endpoint.
     pub revoke_url: Option<String>,
+    /// Whether scripts of any origin may read answers with data.
+    pub cors: bool,
     /// Since when the statement holds: the start of the server.
     pub date: Timestamp,
     /// Of the software.
@@ -65,7 +67,7 @@ fn security(input: &CapabilityInput) -> Value {
         .filter_map(|(name, url)| Some(json!({ "url": name, "valueUri": url.as_ref()? })))
         .collect();
     let mut security = json!({
-        "cors": false,
+        "cors": input.cors,
         "service": [{
             "coding": [{
                 "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use fhir::{Interaction, ResourceType};
@@ -20,8 +21,7 @@ use crate::interactions::{
     composition, create, document, metadata, original, read, search, validate,
 };
 use crate::introspect::VerifiedToken;
-use crate::protected_resource;
-use crate::{bearer, interactions};
+use crate::{bearer, cors, interactions, protected_resource, smart_configuration};
 
 /// Everything at and below the path of the FHIR base URL.
 pub(crate) fn router(server: ResourceServer) -> Router {
@@ -39,14 +39,17 @@ pub(crate) fn router(server: ResourceServer) -> Router {
     }
     router
         .merge(protected_resource::routes(&server))
+        .layer(from_fn_with_state(server.clone(), cors::layer))
         .with_state(server)
 }
 
 async fn serve(State(server): State<ResourceServer>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let interaction = interactions::parse(&server, &parts);
-    if matches!(interaction, Ok(Interaction::Metadata)) {
-        return metadata::answer(&server).await;
+    match &interaction {
+        Ok(Interaction::Metadata) => return metadata::answer(&server).await,
+        Ok(Interaction::SmartConfiguration) => return smart_configuration::answer(&server).await,
+        _ => {}
     }
     let action = interaction.as_ref().map_or("unknown", interactions::action);
     let mut exchange = Exchange::new(server, parts, action);
@@ -133,6 +136,9 @@ async fn dispatch(
         Interaction::Document { which } => document::answer(permitted, which).await,
         Interaction::Validate => validate::answer(permitted, body).await,
         Interaction::Metadata => Ok(metadata::answer(&permitted.exchange.server).await),
+        Interaction::SmartConfiguration => {
+            Ok(smart_configuration::answer(&permitted.exchange.server).await)
+        }
         _ => Err(interactions::not_offered()),
     }
 }

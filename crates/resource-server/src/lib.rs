@@ -5,6 +5,7 @@
 //! | request | what | scope |
 //! |---|---|---|
 //! | `GET metadata` | CapabilityStatement; needs no token | |
+//! | `GET .well-known/smart-configuration` | where applications get tokens; needs no token | |
 //! | `POST Bundle` | create, `If-None-Exist: identifier=…[&composition.type=…]` | `Bundle.c` |
 //! | `POST Bundle/$validate` | what would be found wrong with a record, and nothing stored | `Bundle.c` |
 //! | `GET Bundle/{id}` | read: the received bytes with `id` and `meta` spliced in | `Bundle.r` |
@@ -25,6 +26,7 @@ mod access_decision;
 mod answer;
 mod bearer;
 pub mod config;
+mod cors;
 mod exchange;
 mod fhir_router;
 mod hosted;
@@ -34,6 +36,7 @@ mod protected_resource;
 mod received;
 pub mod sealing;
 mod shell;
+mod smart_configuration;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ pub(crate) fn url(server: &ResourceServer) -> String {
 }
 
 /// RFC 9728 section 3.1: the well-known part stands between host and path.
-fn path(base: &Url) -> String {
+pub(crate) fn path(base: &Url) -> String {
     format!("{WELL_KNOWN}{}", base.path().trim_end_matches('/'))
 }
 

@@ -111,7 +111,7 @@ pub(crate) fn rights(rights: &Rights, known: &[String]) -> Result<(), Error> {
     if facilities.len() > FACILITIES || !facilities.iter().all(|name| is_facility(name)) {
         return Err(Error::invalid(
             "facilities",
-            "must be NPIs or other identifiers of letters, digits, . and -, 64 at most in each and 200 of them",
+            "must be NPIs or other identifiers of letters, digits, . and -, 64 at most in each and 50 of them",
         ));
     }
     Ok(())
@@ -126,8 +126,8 @@ fn is_facility(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
 }
 
-/// They travel in every introspection answer.
-const FACILITIES: usize = 200;
+/// They travel in every introspection answer, and in tokens that are JWTs and have to fit into a header.
+const FACILITIES: usize = 50;
 
 /// A word that nothing knows would let a person in who can then do nothing, and nobody would see why.
 pub(super) fn means_something(scope: &Scope) -> Result<(), Error> {

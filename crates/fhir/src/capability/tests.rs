@@ -10,6 +10,7 @@ fn input() -> CapabilityInput {
         token_url: Some("https://vro.example/oauth2/token".to_owned()),
         introspect_url: None,
         revoke_url: None,
+        cors: false,
         date: "2026-11-23T12:00:00.5Z".parse().unwrap(),
         version: "0.1.0".to_owned(),
     }

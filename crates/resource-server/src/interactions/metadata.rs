@@ -22,6 +22,7 @@ pub(crate) async fn answer(server: &ResourceServer) -> Response {
         token_url: advertised.token_endpoint.map(Url::into),
         introspect_url: advertised.introspection_endpoint.map(Url::into),
         revoke_url: advertised.revocation_endpoint.map(Url::into),
+        cors: !server.config().cors_allowed_origins.is_empty(),
         date: server.started(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     });

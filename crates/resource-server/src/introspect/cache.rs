@@ -56,8 +56,8 @@ impl Cache {
     fn slot(&self, token: &SecretHash) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= MAX_TOKENS && !slots.contains_key(token.as_bytes()) {
-            // Seldom reached, and a cache may forget: simpler than keeping an order.
-            slots.clear();
+            // What nobody waits for goes first: a slot that somebody holds keeps its single flight.
+            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
         }
         Arc::clone(slots.entry(*token.as_bytes()).or_default())
     }

@@ -8,13 +8,20 @@ use url::Url;
 
 use super::Refusal;
 
-/// The part of an issuer's metadata that a resource server acts on.
+/// The part of an issuer's metadata that a resource server acts on or repeats.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Metadata {
     pub(crate) authorization_endpoint: Option<Url>,
     pub(crate) token_endpoint: Option<Url>,
     pub(crate) introspection_endpoint: Option<Url>,
     pub(crate) revocation_endpoint: Option<Url>,
+    pub(crate) registration_endpoint: Option<Url>,
+    pub(crate) jwks_uri: Option<Url>,
+    pub(crate) grant_types: Vec<String>,
+    pub(crate) authentication_methods: Vec<String>,
+    pub(crate) assertion_algorithms: Vec<String>,
+    pub(crate) response_types: Vec<String>,
+    pub(crate) code_challenge_methods: Vec<String>,
 }
 
 /// One issuer's metadata, fetched when first needed and again when old. It decides nothing about a
@@ -73,6 +80,13 @@ fn read(body: &[u8], issuer: &str) -> Result<Metadata, Refusal> {
         token_endpoint: endpoint(metadata.token_endpoint),
         introspection_endpoint: endpoint(metadata.introspection_endpoint),
         revocation_endpoint: endpoint(metadata.revocation_endpoint),
+        registration_endpoint: endpoint(metadata.registration_endpoint),
+        jwks_uri: endpoint(metadata.jwks_uri),
+        grant_types: metadata.grant_types_supported,
+        authentication_methods: metadata.token_endpoint_auth_methods_supported,
+        assertion_algorithms: metadata.token_endpoint_auth_signing_alg_values_supported,
+        response_types: metadata.response_types_supported,
+        code_challenge_methods: metadata.code_challenge_methods_supported,
     })
 }
 

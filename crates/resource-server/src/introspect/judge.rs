@@ -36,26 +36,30 @@ pub(crate) enum Refusal {
     OwnCredential(&'static str),
 }
 
+/// Whether the issuer answered at all.
+///
+/// # Errors
+/// A [`Refusal`] that says who is at fault; never the token.
+pub(crate) fn check_status(status: u16) -> Result<(), Refusal> {
+    match status {
+        200 => Ok(()),
+        // RFC 7662 section 2.3: our own authentication failed. Never blamed on the token.
+        401 | 403 => Err(Refusal::OwnCredential("the issuer refuses our credential")),
+        _ => Err(Refusal::Issuer(
+            "the issuer did not answer the introspection request",
+        )),
+    }
+}
+
 /// Reads one answer. Nothing but an answer that is right in every part yields a [`VerifiedToken`].
 ///
 /// # Errors
 /// A [`Refusal`] that says who is at fault.
 pub(crate) fn judge(
-    status: u16,
     body: &[u8],
     expected: Expectations<'_>,
     now: Timestamp,
 ) -> Result<VerifiedToken, Refusal> {
-    match status {
-        200 => {}
-        // RFC 7662 section 2.3: our own authentication failed. Never blamed on the token.
-        401 | 403 => return Err(Refusal::OwnCredential("the issuer refuses our credential")),
-        _ => {
-            return Err(Refusal::Issuer(
-                "the issuer did not answer the introspection request",
-            ));
-        }
-    }
     if body.len() > MAX_ANSWER_BYTES {
         return Err(Refusal::Issuer(
             "the issuer's introspection answer is too large",

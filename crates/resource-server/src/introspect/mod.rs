@@ -3,21 +3,27 @@
 //! The prefix of the token, or the `iss` of a JWT, names the one issuer that is asked, so that no party
 //! ever sees another's live token. Whatever is not a clear yes within the deadline lets nobody in.
 
+mod ask;
 mod cache;
 mod endpoint;
+mod gate;
 mod judge;
+mod keys;
+mod signed;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use oauth::BasicCredentials;
 use oauth::jose::issued;
-use outbound::{HeaderValue, Outbound, OutboundError, Purpose, Request, Response, header};
-use url::Url;
+use outbound::Outbound;
 
+use self::cache::Cache;
+use self::endpoint::Endpoints;
+pub(crate) use self::endpoint::Metadata;
+use self::gate::Gate;
 pub(crate) use self::judge::Refusal;
-use self::{cache::Cache, endpoint::Endpoints, judge::Expectations};
+use self::keys::IssuerKeys;
 use crate::access_decision::Rights;
 use crate::bearer::PresentedToken;
 use crate::config::{Config, IssuerLimits, TrustedIssuer};
@@ -61,22 +67,29 @@ pub(crate) struct Issuers {
     audience: String,
     party: String,
     deadline: Duration,
+    /// Requests that may wait for one issuer.
+    places: usize,
     cache: Option<Cache>,
 }
 
 struct Issuer {
     setting: TrustedIssuer,
     endpoints: Endpoints,
+    keys: IssuerKeys,
+    gate: Gate,
 }
 
 impl Issuers {
     /// Takes the issuers out of a checked configuration.
     pub(crate) fn new(config: &mut Config, outbound: Outbound) -> Self {
+        let places = config.introspections_per_issuer;
         let issuers = std::mem::take(&mut config.issuers)
             .into_iter()
-            .map(|setting| {
-                let endpoints = Endpoints::default();
-                Issuer { setting, endpoints }
+            .map(|setting| Issuer {
+                setting,
+                endpoints: Endpoints::default(),
+                keys: IssuerKeys::default(),
+                gate: Gate::new(places),
             });
         let age = config.introspection_cache_max_age;
         Self {
@@ -85,6 +98,7 @@ impl Issuers {
             audience: config.audience.clone(),
             party: config.party.clone(),
             deadline: config.introspection_deadline,
+            places,
             cache: (!age.is_zero()).then(|| Cache::new(age)),
         }
     }
@@ -124,11 +138,9 @@ impl Issuers {
     }
 
     /// The authorization endpoints to advertise: those of the first issuer, if it can be reached.
-    pub(crate) async fn advertised(&self, now: Timestamp) -> Option<endpoint::Metadata> {
+    pub(crate) async fn advertised(&self, now: Timestamp) -> Option<Metadata> {
         let issuer = self.issuers.first()?;
-        let discovery = issuer
-            .endpoints
-            .metadata(&self.outbound, &issuer.setting.issuer, now);
+        let discovery = self.metadata(issuer, now);
         tokio::time::timeout(self.deadline, discovery)
             .await
             .ok()?
@@ -160,7 +172,7 @@ impl Issuers {
         now: Timestamp,
     ) -> Result<Arc<VerifiedToken>, Refusal> {
         let name = &issuer.setting.issuer;
-        let ask = || self.ask(issuer, token, now);
+        let ask = || self.ask_at_the_gate(issuer, token, now);
         let answer = async {
             match &self.cache {
                 None => ask().await.map(Arc::new),
@@ -168,7 +180,7 @@ impl Issuers {
             }
         };
         let answer = tokio::time::timeout(self.deadline, answer).await;
-        let answer = answer.unwrap_or(Err(Refusal::Issuer("the issuer did not answer in time")));
+        let answer = answer.unwrap_or(Err(ask::SLOW));
         match &answer {
             Err(Refusal::OwnCredential(text)) => {
                 tracing::error!(party = self.party, issuer = name, "introspection: {text}");
@@ -180,87 +192,18 @@ impl Issuers {
         }
         answer
     }
-
-    async fn ask(
-        &self,
-        issuer: &Issuer,
-        token: &PresentedToken,
-        now: Timestamp,
-    ) -> Result<VerifiedToken, Refusal> {
-        let setting = &issuer.setting;
-        let endpoint = match &setting.introspection_endpoint {
-            Some(endpoint) => endpoint.clone(),
-            None => {
-                let metadata = issuer
-                    .endpoints
-                    .metadata(&self.outbound, &setting.issuer, now);
-                let endpoint = metadata.await?.introspection_endpoint;
-                endpoint.ok_or(Refusal::Issuer("the issuer offers no introspection"))?
-            }
-        };
-        let response = match self.post(setting, &endpoint, token).await {
-            // Only what never reached the issuer is sent again, and only once.
-            Err(OutboundError::Connect { .. }) => self.post(setting, &endpoint, token).await,
-            other => other,
-        };
-        let response = response.map_err(|error| {
-            tracing::debug!(
-                party = self.party,
-                issuer = setting.issuer,
-                "introspection: {error}"
-            );
-            Refusal::Issuer("the issuer cannot be reached")
-        })?;
-        let token_id = token.token_id();
-        let expected = Expectations {
-            issuer: &setting.issuer,
-            audience: &self.audience,
-            token_id: &token_id,
-            default_role: setting.default_role.as_deref(),
-        };
-        judge::judge(response.status.as_u16(), &response.body, expected, now)
-    }
-
-    /// RFC 7662 section 2.1, authenticated by HTTP Basic.
-    async fn post(
-        &self,
-        setting: &TrustedIssuer,
-        endpoint: &Url,
-        token: &PresentedToken,
-    ) -> Result<Response, OutboundError> {
-        let authentication = &setting.client_authentication;
-        let secret = authentication.client_secret.expose();
-        let basic = BasicCredentials::header(&authentication.client_id, secret);
-        let authorization = HeaderValue::from_str(&basic)
-            .map_err(|_| OutboundError::NotAllowed("the introspection credential is unusable"))?;
-        let body = format!(
-            "token={}&token_type_hint=access_token",
-            form_encoded(token.expose())
-        );
-        let form = "application/x-www-form-urlencoded";
-        let request = Request::post(endpoint.clone(), Purpose::Introspection, form, body.into())
-            .header(header::AUTHORIZATION, authorization)
-            .header(header::ACCEPT, HeaderValue::from_static("application/json"))
-            .deadline(self.deadline);
-        self.outbound.send(request).await
-    }
-}
-
-/// A token has few characters that a form must encode: `+`, `/` and `=`.
-fn form_encoded(token: &str) -> String {
-    percent_encoding::utf8_percent_encode(token, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// A token that an issuer would vouch for with `answer`: the only way to one in tests, too.
 #[cfg(test)]
 pub(crate) fn testing_verified(answer: &str, now: Timestamp) -> VerifiedToken {
-    let expected = Expectations {
+    let expected = judge::Expectations {
         issuer: "https://as.example",
         audience: "https://vro.example/fhir",
         token_id: "01234567",
         default_role: None,
     };
-    let verified = judge::judge(200, answer.as_bytes(), expected, now);
+    let verified = judge::judge(answer.as_bytes(), expected, now);
     #[expect(clippy::unwrap_used, reason = "tests")]
     verified.unwrap()
 }

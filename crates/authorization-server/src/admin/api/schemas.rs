@@ -318,7 +318,7 @@ fn rights_in(jurisdictions: &[String]) -> Value {
         "organization_access": or_null(&json!({ "enum": ["own", "all"] })),
         "jurisdictions": list(&jurisdiction),
         "record_types": list(&json!({ "enum": ["birth", "fetal-death"] })),
-        "facilities": or_null(&json!({ "type": "array", "maxItems": 200,
+        "facilities": or_null(&json!({ "type": "array", "maxItems": 50,
             "items": { "type": "string", "pattern": "^[.-]{0,20}[A-Za-z0-9][A-Za-z0-9.-]{0,40}$" } })),
     })
 }

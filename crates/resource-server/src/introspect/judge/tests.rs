@@ -23,7 +23,8 @@ fn ask(status: u16, body: &[u8]) -> Result<VerifiedToken, Refusal> {
         token_id: "01234567",
         default_role: None,
     };
-    judge(status, body, expected, Timestamp::from_second(NOW).unwrap())
+    check_status(status)?;
+    judge(body, expected, Timestamp::from_second(NOW).unwrap())
 }
 
 /// A good answer with members changed: a value of `None` leaves the member out.
