@@ -124,7 +124,7 @@ const PATH: &str = "/.well-known/smart-configuration";
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
 
     fn issuer() -> Metadata {

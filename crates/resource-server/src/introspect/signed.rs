@@ -55,7 +55,7 @@ impl Unverified<'_> {
         let issued = issued.and_then(|second| Timestamp::from_second(second).ok());
         let age = issued.map(|at| now.duration_since(at).abs());
         // An old answer could have been kept from before a revocation.
-        if !age.is_some_and(|age| age <= MAX_AGE) {
+        if age.is_none_or(|age| age > MAX_AGE) {
             return Err(Refusal::Issuer("the issuer's signed answer is not of now"));
         }
         match claims.remove("token_introspection") {

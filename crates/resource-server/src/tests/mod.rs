@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod audit;
+mod cors;
 mod create;
+mod issuers;
 mod read;
 mod search;
 mod shell;

@@ -6,11 +6,11 @@ use tower::ServiceExt;
 
 use super::*;
 
-async fn ask(server: &ResourceServer, request: Request<Body>) -> Answer {
+pub(super) async fn ask(server: &ResourceServer, request: Request<Body>) -> Answer {
     read_answer(server.router().oneshot(request).await.unwrap()).await
 }
 
-fn with_token(path: &str, token: &str) -> Request<Body> {
+pub(super) fn with_token(path: &str, token: &str) -> Request<Body> {
     let mut request = get(path);
     request
         .headers_mut()
