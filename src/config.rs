@@ -154,6 +154,27 @@ pub struct Limits {
 pub struct Audit {
     /// Rows are removed after this time, days; absent: never.
     pub retention_days: Option<u32>,
+    /// Syslog receivers that rows are shipped to.
+    pub destinations: Vec<AuditDestination>,
+}
+
+/// A syslog receiver over TLS (RFC 5425).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditDestination {
+    /// Short name, unique: it is what the database remembers how far it has the rows.
+    pub name: String,
+    /// `host:port`; the receiver's certificate must be for the host. The port of RFC 5425 is 6514.
+    pub address: String,
+    /// Certificate authorities of the receiver, PEM; absent means the operating system's.
+    pub ca_file: Option<Spanned<PathBuf>>,
+    /// Our certificate chain for it, PEM, where it asks for one.
+    pub certificate_file: Option<Spanned<PathBuf>>,
+    /// The key of that certificate, PEM.
+    pub private_key_file: Option<Spanned<PathBuf>>,
+    /// Whether only a close_notify confirms what was sent (RFC 5425 section 4.4), or the end of TCP too.
+    #[serde(default = "yes")]
+    pub close_notify_required: bool,
 }
 
 /// How the pages look, and whom they send people to. Texts are plain, with line feeds where they shall stand.

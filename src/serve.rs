@@ -1,6 +1,6 @@
 //! A running party: its database, its roles behind one HTTPS listener, its internal listener.
 
-mod audit;
+pub mod audit;
 mod body;
 mod branding;
 mod certificate;
@@ -148,6 +148,11 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
         db.clone(),
         Arc::clone(&loaded),
         shared.clock.clone(),
+    )));
+    tasks.push(tokio::spawn(audit::ship(
+        db.clone(),
+        Arc::clone(&loaded),
+        (shared.clock.clone(), shared.random.clone()),
     )));
     Ok(RunningParty {
         loaded,

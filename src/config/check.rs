@@ -57,6 +57,22 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    fn audit_destinations(&mut self) {
+        let mut names = BTreeSet::new();
+        for one in &self.loaded.config.audit.destinations {
+            if one.name.is_empty() || !names.insert(one.name.as_str()) {
+                self.key(
+                    "audit",
+                    "name",
+                    "must be there, and another for each destination",
+                );
+            }
+            if let Err(error) = serve::audit::receiver(self.loaded, one) {
+                self.key("audit", "address", &format!("{}: {error:#}", one.name));
+            }
+        }
+    }
+
     fn party(&mut self) {
         let config = &self.loaded.config;
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -82,6 +98,7 @@ impl Found<'_> {
                 "must be 1 or more; without it rows stay for ever",
             );
         }
+        self.audit_destinations();
         if EnvFilter::try_new(&config.log.filter).is_err() {
             self.key(
                 "log",

@@ -95,6 +95,11 @@ filter = "info"
 # docs/audit.md. Audit rows stay for ever unless a time is said.
 [audit]
 # retention_days = 2555
+# Syslog receivers over TLS (RFC 5425); each row arrives at least once.
+# [[audit.destinations]]
+# name = "siem"
+# address = "siem.example.gov:6514"
+# ca_file = "tls/siem-ca.pem"
 
 "#;
 

@@ -1,12 +1,23 @@
 //! What a running party does for its audit: seals it every minute, and removes what is older than it shall be.
 
+mod message;
+mod ship;
+
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use anyhow::Context;
 use jiff::SignedDuration;
+use oauth::Random;
+use outbound::{Identity, SyslogReceiver, Trust};
+use storage::audit::Shipping;
 use storage::{AuditEvent, Clock, Db, Outcome, audit};
+use tokio::task::JoinSet;
+use url::Url;
 
-use crate::config::Loaded;
+use crate::config::{self, Loaded};
+
+pub use ship::{Destination, Pace};
 
 /// Runs until the party stops.
 pub(super) async fn keep(db: Db, loaded: Arc<RwLock<Arc<Loaded>>>, clock: Clock) {
@@ -58,6 +69,105 @@ async fn remove(db: &Db, loaded: &Loaded, clock: &Clock) {
     }
 }
 
+/// Ships to the destinations of the configuration until the party stops; to others once they stand there.
+pub(super) async fn ship(
+    db: Db,
+    loaded: Arc<RwLock<Arc<Loaded>>>,
+    (clock, random): (Clock, Random),
+) {
+    let node = node(&random);
+    let mut running: Vec<config::AuditDestination> = Vec::new();
+    let mut tasks = JoinSet::new();
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let loaded = Arc::clone(&loaded.read().unwrap_or_else(PoisonError::into_inner));
+        let wanted = &loaded.config.audit.destinations;
+        if running == *wanted {
+            continue;
+        }
+        tasks.shutdown().await;
+        running.clone_from(wanted);
+        for one in wanted {
+            match destination(&loaded, one, &db, &node, (&clock, &random)) {
+                Ok(destination) => {
+                    tasks.spawn(destination.run());
+                }
+                Err(error) => tracing::error!(destination = one.name, "{error:#}"),
+            }
+        }
+    }
+}
+
+/// Another name than every other process has.
+fn node(random: &Random) -> String {
+    let bytes: [u8; 8] = random.bytes();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn destination(
+    loaded: &Loaded,
+    one: &config::AuditDestination,
+    db: &Db,
+    node: &str,
+    (clock, random): (&Clock, &Random),
+) -> anyhow::Result<Destination> {
+    let origin = Url::parse(&loaded.config.public_origin)?;
+    Ok(Destination {
+        party: loaded.config.party.clone(),
+        hostname: origin.host_str().unwrap_or_default().to_owned(),
+        shipping: Shipping {
+            db: db.clone(),
+            destination: one.name.clone(),
+            node: node.to_owned(),
+        },
+        receiver: receiver(loaded, one).with_context(|| one.name.clone())?,
+        clock: clock.clone(),
+        random: random.clone(),
+        pace: Pace::default(),
+    })
+}
+
+/// How a destination is reached, as its section says.
+///
+/// # Errors
+/// A file cannot be read or used, or the address is none.
+pub(crate) fn receiver(
+    loaded: &Loaded,
+    one: &config::AuditDestination,
+) -> anyhow::Result<SyslogReceiver> {
+    let read = |file: &toml::Spanned<std::path::PathBuf>| {
+        let path = loaded.path(file.get_ref());
+        std::fs::read(&path).with_context(|| path.display().to_string())
+    };
+    let trust = Trust {
+        ca_pem: one.ca_file.as_ref().map(read).transpose()?,
+        platform: one.ca_file.is_none(),
+    };
+    let identity = match (&one.certificate_file, &one.private_key_file) {
+        (Some(certificate), Some(key)) => Some(Identity {
+            certificate_pem: read(certificate)?,
+            private_key_pem: read(key)?,
+        }),
+        (None, None) => None,
+        _ => anyhow::bail!("certificate_file and private_key_file belong together"),
+    };
+    let (host, port) = one
+        .address
+        .rsplit_once(':')
+        .context("address is host:port")?;
+    let port = port.parse().context("address is host:port")?;
+    let required = one.close_notify_required;
+    Ok(SyslogReceiver::new(
+        host,
+        port,
+        &trust,
+        identity.as_ref(),
+        required,
+    )?)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
 fn number(sequence: i64) -> f64 {
     sequence as f64
@@ -65,5 +175,7 @@ fn number(sequence: i64) -> f64 {
 
 /// What could be cut off without a trace is what was written since the last seal that stands outside.
 const SEAL: Duration = Duration::from_secs(60);
+/// Destinations are compared with the configuration.
+const LOOK: Duration = Duration::from_secs(5);
 /// Retention is looked after every hour.
 const RETENTION: u64 = 60;

@@ -1,4 +1,4 @@
-//! Every outgoing HTTPS request of vitalgate: trust per peer, deadlines, size caps, observation.
+//! Every outgoing HTTPS request of vitalgate: trust per peer, deadlines, size caps, observation; and syslog over TLS.
 //!
 //! This crate is the only place that builds an HTTP client, so that one set of rules holds for the
 //! client role, for introspection and for fetched keys: HTTPS only (TLS 1.2 and 1.3), no redirect
@@ -14,6 +14,7 @@ mod public;
 mod request;
 mod resolve;
 mod send;
+mod syslog;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;
@@ -26,3 +27,4 @@ pub use request::{Purpose, Reach, Request, Response};
 pub use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 pub use reqwest::{Method, StatusCode};
 pub use send::Outbound;
+pub use syslog::{Identity, SyslogConnection, SyslogError, SyslogReceiver};
