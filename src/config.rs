@@ -307,6 +307,9 @@ pub struct ResourceServer {
     /// The most that people may do, by role; narrows what the role may do anyway.
     #[serde(default)]
     pub roles: BTreeMap<String, ScopeText>,
+    /// Whether an update must name with `If-Match` the version that it changes (428 otherwise).
+    #[serde(default = "yes")]
+    pub require_if_match: bool,
     /// The issuers whose tokens it accepts.
     #[serde(default)]
     pub issuers: Vec<Issuer>,

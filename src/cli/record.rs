@@ -1,5 +1,7 @@
 //! `vitalgate record …`: records that the party's own resource server hosts.
 
+mod rotate_key;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -32,6 +34,8 @@ enum Act {
         #[arg(long, default_value_t = 100)]
         limit: i64,
     },
+    /// Seal all records under the first record key; runs beside the server, and goes on where it was interrupted
+    RotateKey,
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +70,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             output.list(&COLUMNS, &records.iter().map(shown).collect::<Vec<_>>())?;
             Ok(ExitCode::SUCCESS)
         }
+        Act::RotateKey => rotate_key::run(&server, output).await,
     }
 }
 

@@ -162,6 +162,7 @@ introspection_cache_max_age_s = 0
 validation = "warn"                                     # off, warn or enforce: what becomes of records with structural problems
 # Records lie sealed in the database. Without this key nobody reads them again: keep a copy, and not with the database.
 record_key_file = "keys/record.key"                     # or VITALGATE_RECORD_KEY; several lines: docs/encryption-at-rest.md
+require_if_match = true                                 # an update must name the version that it changes (428)
 # cors_allowed_origins = ["https://app.example"]          # of registered applications that run in browsers
 # roles = { clerk = "user/Bundle.crs" }                   # less than a role may do anyway, never more
 "#;
@@ -175,6 +176,7 @@ const NO_ISSUER_YET: &str = r#"
 # validation = "warn"                                   # off, warn or enforce: what becomes of records with structural problems
 # Records lie sealed in the database. Without this key nobody reads them again: keep a copy, and not with the database.
 # record_key_file = "keys/record.key"                   # or VITALGATE_RECORD_KEY; several lines: docs/encryption-at-rest.md
+# require_if_match = true                               # an update must name the version that it changes (428)
 "#;
 
 const OWN_ISSUER: &str = r#"

@@ -279,6 +279,7 @@ fn resource_server(
         resource_server::Config::new(&config.party, base, &config.organization, keys);
     settings.jurisdiction = config.jurisdictions.first().map(|code| **code);
     settings.validation = section.validation;
+    settings.require_if_match = section.require_if_match;
     settings.max_body_bytes = config.limits.record_bytes;
     settings.introspection_cache_max_age =
         Duration::from_secs(u64::from(section.introspection_cache_max_age_s));

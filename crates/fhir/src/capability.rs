@@ -91,12 +91,21 @@ fn bundle() -> Value {
     json!({
         "type": "Bundle",
         "documentation": "A record, handed out as it was received but for id and meta.",
-        "interaction": [{ "code": "read" }, { "code": "create" }, { "code": "search-type" }],
-        "versioning": "versioned",
-        "readHistory": false,
+        "interaction": codes(&[
+            "read",
+            "vread",
+            "update",
+            "delete",
+            "history-instance",
+            "history-type",
+            "create",
+            "search-type",
+        ]),
+        "versioning": "versioned-update",
+        "readHistory": true,
         "updateCreate": false,
         "conditionalCreate": true,
-        "conditionalRead": "not-supported",
+        "conditionalRead": "full-support",
         "conditionalUpdate": false,
         "conditionalDelete": "not-supported",
         "searchParam": search_parameters(ResourceType::Bundle),
@@ -112,9 +121,16 @@ fn composition() -> Value {
     json!({
         "type": "Composition",
         "documentation": "The Composition of a document; its id is the Bundle's.",
-        "interaction": [{ "code": "read" }, { "code": "search-type" }],
+        "interaction": codes(&[
+            "read",
+            "vread",
+            "history-instance",
+            "history-type",
+            "search-type",
+        ]),
         "versioning": "versioned",
-        "readHistory": false,
+        "readHistory": true,
+        "conditionalRead": "full-support",
         "searchParam": search_parameters(ResourceType::Composition),
         "operation": [{
             "name": "document",
@@ -122,6 +138,10 @@ fn composition() -> Value {
             "documentation": "GET, by Composition/{id} or by the parameters id or identifier.",
         }],
     })
+}
+
+fn codes(codes: &[&str]) -> Value {
+    codes.iter().map(|code| json!({ "code": code })).collect()
 }
 
 fn search_parameters(resource_type: ResourceType) -> Value {

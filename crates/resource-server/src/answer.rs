@@ -76,6 +76,33 @@ impl Failure {
         Self::detailed(StatusCode::NOT_FOUND, issue, reason)
     }
 
+    /// A record that was there and was deleted (FHIR R4 http, section 3.1.0.2: 410).
+    pub(crate) fn gone() -> Self {
+        let text = "the record was deleted; its earlier versions can be read";
+        Self::new(StatusCode::GONE, IssueCode::Deleted, text)
+    }
+
+    /// 405, with what is allowed there.
+    pub(crate) fn not_allowed(reason: &'static str, allow: &'static str) -> Self {
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Self {
+            allow: Some(allow),
+            ..Self::new(status, IssueCode::NotSupported, reason)
+        }
+    }
+
+    /// A precondition of the request that does not hold (412).
+    pub(crate) fn precondition(reason: &'static str) -> Self {
+        let status = StatusCode::PRECONDITION_FAILED;
+        Self::new(status, IssueCode::Conflict, reason)
+    }
+
+    /// What is asked for breaks a rule of the exchange (422), at this place of the body.
+    pub(crate) fn rule(reason: &'static str, expression: &str) -> Self {
+        let issue = Issue::error(IssueCode::BusinessRule, reason).at(expression);
+        Self::detailed(StatusCode::UNPROCESSABLE_ENTITY, issue, reason)
+    }
+
     /// RFC 6750 section 3.1: 403 `insufficient_scope`.
     pub(crate) fn forbidden(denial: Denial, asked: Asked<'_>) -> Self {
         let scope = matches!(denial, Denial::InsufficientScope).then(|| {
@@ -102,6 +129,20 @@ impl Failure {
             challenge.resource_metadata = Some(metadata.to_owned());
         }
         self
+    }
+
+    /// Whether it says that there is no such record.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+    }
+
+    /// Another answer to the caller; the audit is told what it was.
+    pub(crate) fn instead(self, answer: Self) -> Self {
+        Self {
+            reason: self.reason,
+            about: self.about,
+            ..answer
+        }
     }
 
     /// The record that the failure is about.
@@ -239,12 +280,13 @@ pub(crate) fn empty(status: StatusCode) -> Response {
 /// Version headers of one record (FHIR R4 http, section 3.1.0.1.3).
 pub(crate) fn with_version(mut response: Response, head: &RecordHead) -> Response {
     set(&mut response, ETAG, &format!("W/\"{}\"", head.version_id));
-    let modified = head
-        .last_updated
-        .strftime("%a, %d %b %Y %H:%M:%S GMT")
-        .to_string();
-    set(&mut response, LAST_MODIFIED, &modified);
+    set(&mut response, LAST_MODIFIED, &http_date(head.last_updated));
     response
+}
+
+/// RFC 9110 section 5.6.7.
+fn http_date(at: jiff::Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// Where a created record is, version and all (FHIR R4 http, section 3.1.0.8).

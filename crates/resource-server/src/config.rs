@@ -31,6 +31,9 @@ pub struct Config {
     pub record_keys: RecordKeys,
     /// What becomes of records with structural problems.
     pub validation: Validation,
+    /// Whether an update must say with `If-Match` which version it changes (428 otherwise), so that nobody
+    /// overwrites what he has not seen.
+    pub require_if_match: bool,
     /// The largest request body, in bytes; larger ones are answered 413.
     pub max_body_bytes: usize,
     /// How long an active introspection answer may be used again. Zero (the default) asks every
@@ -187,6 +190,7 @@ impl Config {
             issuers: Vec::new(),
             record_keys,
             validation: Validation::default(),
+            require_if_match: true,
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             introspection_cache_max_age: Duration::ZERO,
             introspection_deadline: DEFAULT_INTROSPECTION_DEADLINE,

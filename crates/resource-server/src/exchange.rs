@@ -70,9 +70,16 @@ impl Exchange {
 
     /// Commits the rows of a search: one for the search, one for each record that it hands out.
     pub(crate) async fn audit_search(&self, records: &[Record]) -> Result<(), Failure> {
-        let each = records
-            .iter()
-            .map(|record| self.allowed(Some(&record.head)));
+        self.audit_each(records.iter().map(|record| &record.head))
+            .await
+    }
+
+    /// Commits one row for the request and one for each record that it hands out.
+    pub(crate) async fn audit_each(
+        &self,
+        records: impl Iterator<Item = &RecordHead>,
+    ) -> Result<(), Failure> {
+        let each = records.map(|head| self.allowed(Some(head)));
         let rows = std::iter::once(self.allowed(None)).chain(each).collect();
         self.server.db().write(AuditRows(rows)).await?;
         Ok(())
@@ -149,12 +156,42 @@ impl Permitted<'_> {
     ///
     /// # Errors
     /// 404 if there is none, and the very same 404 if the token does not reach it: whoever may not
-    /// read a record may not learn that it exists. The audit says which of the two it was.
+    /// read a record may not learn that it exists. The audit says which of the two it was. 410 if it was deleted.
     pub(crate) async fn read(&self, id: &str) -> Result<Record, Failure> {
-        match hosted::read(self.exchange.server.db(), &self.permit, id).await? {
-            Found::Record(record) => Ok(*record),
-            Found::Absent => Err(Failure::not_found("no such record")),
-            Found::Hidden(head, denial) => Err(Failure::not_found(denial.text()).about(*head)),
-        }
+        let found = hosted::read(&self.exchange.server, &self.permit, id).await?;
+        existing(found).map(|record| *record)
+    }
+
+    /// One version of a record.
+    ///
+    /// # Errors
+    /// As [`Permitted::read`]; 410 for a version that deletes.
+    pub(crate) async fn read_version(&self, id: &str, version_id: &str) -> Result<Record, Failure> {
+        // One version has one spelling.
+        let number: Option<i64> = version_id.parse().ok();
+        let number = number.filter(|number| number.to_string() == version_id);
+        let number = number.ok_or_else(|| Failure::not_found("no such version"))?;
+        let server = &self.exchange.server;
+        let found = hosted::read_version(server, &self.permit, (id, number)).await?;
+        existing(found).map(|record| *record)
+    }
+
+    /// The head of a record by its id.
+    ///
+    /// # Errors
+    /// As [`Permitted::read`].
+    pub(crate) async fn head(&self, id: &str) -> Result<RecordHead, Failure> {
+        let found = hosted::find_head(&self.exchange.server, &self.permit, id).await?;
+        existing(found).map(|head| *head)
+    }
+}
+
+/// What was found, or why not: 404 or 410.
+pub(crate) fn existing<T>(found: Found<T>) -> Result<T, Failure> {
+    match found {
+        Found::Record(record) => Ok(record),
+        Found::Gone(head) => Err(Failure::gone().about(*head)),
+        Found::Absent => Err(Failure::not_found("no such record")),
+        Found::Hidden(head, denial) => Err(Failure::not_found(denial.text()).about(*head)),
     }
 }

@@ -18,7 +18,8 @@ use crate::answer::Failure;
 use crate::config::IssuerLimits;
 use crate::exchange::{Exchange, Permitted};
 use crate::interactions::{
-    composition, create, document, metadata, original, read, search, validate,
+    composition, create, delete, document, history, metadata, original, read, search, update,
+    validate,
 };
 use crate::introspect::VerifiedToken;
 use crate::{bearer, cors, interactions, protected_resource, smart_configuration};
@@ -127,6 +128,23 @@ async fn dispatch(
             resource_type: ResourceType::Composition,
             id,
         } => composition::answer(permitted, id).await,
+        Interaction::VersionRead {
+            resource_type: ResourceType::Bundle,
+            id,
+            version_id,
+        } => read::answer_version(permitted, (id, version_id)).await,
+        Interaction::VersionRead {
+            resource_type: ResourceType::Composition,
+            id,
+            version_id,
+        } => composition::answer_version(permitted, (id, version_id)).await,
+        Interaction::History {
+            resource_type,
+            id,
+            parameters,
+        } => history::answer(permitted, (*resource_type, id.as_deref()), parameters).await,
+        Interaction::Update { id } => update::answer(permitted, id, body).await,
+        Interaction::Delete { id } => delete::answer(permitted, id).await,
         Interaction::Original { id } => original::answer(permitted, id).await,
         Interaction::Search { parameters } => search::answer(permitted, parameters).await,
         Interaction::PostedSearch {

@@ -9,9 +9,13 @@
 //! | `POST Bundle` | create, `If-None-Exist: identifier=…[&composition.type=…]` | `Bundle.c` |
 //! | `POST Bundle/$validate` | what would be found wrong with a record, and nothing stored | `Bundle.c` |
 //! | `GET Bundle/{id}` | read: the received bytes with `id` and `meta` spliced in | `Bundle.r` |
+//! | `GET Bundle/{id}/_history/{vid}`, `…/_history` | one version, all versions | `Bundle.r` |
+//! | `GET Bundle/_history` | all versions of all records that the token reaches | `Bundle.s` |
+//! | `PUT Bundle/{id}` | update, `If-Match: W/"…"` | `Bundle.u` |
+//! | `DELETE Bundle/{id}` | delete: reads answer 410, earlier versions stay | `Bundle.d` |
 //! | `GET Bundle/{id}/$original` | the bytes exactly as received, with their SHA-256 | `Bundle.r` |
 //! | `GET Bundle?identifier=…`, `POST Bundle/_search` | search, also by `_id` | `Bundle.s` |
-//! | `GET Composition/{id}` | the Composition of the document with that id | `Composition.r` |
+//! | `GET Composition/{id}`, `…/_history/{vid}`, `…/_history` | the Composition of the document with that id | `Composition.r` |
 //! | `GET Composition?identifier=…`, `POST Composition/_search` | search | `Composition.s` |
 //! | `GET Composition/{id}/$document`, `…/$document?id=…` | the document | `Composition.r` |
 //! | `GET Composition/$document?identifier=…` | the documents | `Composition.s` |
@@ -34,6 +38,7 @@ mod interactions;
 mod introspect;
 mod protected_resource;
 mod received;
+mod rotation;
 pub mod sealing;
 mod shell;
 mod smart_configuration;
@@ -51,6 +56,7 @@ use storage::{Clock, Db, Migrations};
 
 pub use crate::access_decision::is_facility;
 pub use crate::config::{Config, ConfigError};
+pub use crate::rotation::Rotated;
 pub use crate::sealing::{RecordKeys, RecordKeysError};
 pub use crate::shell::{HostError, HostedRecord};
 
@@ -93,6 +99,12 @@ impl ResourceServer {
             issuers,
             started,
         })))
+    }
+
+    /// The id of the key that records are sealed under.
+    #[must_use]
+    pub fn record_key_id(&self) -> &str {
+        self.0.config.record_keys.sealing_key_id()
     }
 
     /// The routes, at the path of the FHIR base URL.

@@ -7,7 +7,7 @@ use oauth::Random;
 use uuid::Builder;
 
 use crate::access_decision::RecordFacts;
-use crate::store::record::{Record, RecordHead};
+use crate::store::record::{Change, Record, RecordHead};
 
 /// Bytes that are a Bundle this server can host.
 #[derive(Debug)]
@@ -103,13 +103,52 @@ impl Received {
 
     /// The first version of a new record, under a new id.
     pub(crate) fn into_record(self, facts: RecordFacts, now: Timestamp, random: &Random) -> Record {
+        self.into_version(
+            facts,
+            (new_id(now, random), FIRST_VERSION, Change::Create),
+            now,
+        )
+    }
+
+    /// The version of a record that follows `before`.
+    pub(crate) fn into_next(
+        self,
+        facts: RecordFacts,
+        before: &RecordHead,
+        last_updated: Timestamp,
+    ) -> Record {
+        let version = (before.id.clone(), before.version_id + 1, Change::Update);
+        self.into_version(facts, version, last_updated)
+    }
+
+    /// `Bundle.type`.
+    pub(crate) fn bundle_type(&self) -> &str {
+        &self.bundle_type
+    }
+
+    /// The Bundle's own id.
+    pub(crate) fn id(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Identified {
+            id: Option<String>,
+        }
+        let identified: Option<Identified> = serde_json::from_slice(&self.bytes).ok();
+        identified.and_then(|resource| resource.id)
+    }
+
+    fn into_version(
+        self,
+        facts: RecordFacts,
+        (id, version_id, change): (String, i64, Change),
+        now: Timestamp,
+    ) -> Record {
         let (identifier_system, identifier_value) = match self.identifier {
             Some((system, value)) => (system, Some(value)),
             None => (None, None),
         };
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.bytes);
         let head = RecordHead {
-            id: new_id(now, random),
+            id,
             facts,
             bundle_type: self.bundle_type,
             composition_type: self.composition_type.map(|kind| kind.code().to_owned()),
@@ -118,7 +157,8 @@ impl Received {
             certificate_number: self.certificate_number,
             identifier_system,
             identifier_value,
-            version_id: FIRST_VERSION,
+            version_id,
+            change,
             // The answer and the database say the same instant, which is kept in milliseconds.
             last_updated: storage::from_ms(storage::to_ms(now)).unwrap_or(now),
             body_length: i64::try_from(self.bytes.len()).unwrap_or(i64::MAX),
@@ -139,5 +179,5 @@ fn new_id(now: Timestamp, random: &Random) -> String {
         .to_string()
 }
 
-/// Records are created, not updated, as yet.
+/// `meta.versionId` counts from 1.
 const FIRST_VERSION: i64 = 1;

@@ -2,11 +2,6 @@
 //! the database without the record key shows no name. A key is 256 bits; of several the first seals and all
 //! open, which is what a rotation needs.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "bodies are sealed with the next migration")
-)]
-
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};

@@ -116,6 +116,7 @@ impl ResourceServer {
         let record = received.into_record(facts, self.clock().now(), self.random());
         let audit = self.hosting(&record.head);
         let head = record.head.clone();
+        let record = record.seal(&self.config().record_keys, self.random())?;
         let existing = self.db().write(Host { record, audit }).await?;
         Ok(existing.unwrap_or(head).into())
     }

@@ -78,6 +78,11 @@ fn every_search_parameter_said_is_understood() {
             let (method, path) = match interaction["code"].as_str().unwrap() {
                 "create" => ("POST", name.to_owned()),
                 "search-type" => ("GET", name.to_owned()),
+                "vread" => ("GET", format!("{name}/1/_history/1")),
+                "history-instance" => ("GET", format!("{name}/1/_history")),
+                "history-type" => ("GET", format!("{name}/_history")),
+                "update" => ("PUT", format!("{name}/1")),
+                "delete" => ("DELETE", format!("{name}/1")),
                 _ => ("GET", format!("{name}/1")),
             };
             assert!(

@@ -1,11 +1,10 @@
-//! `GET Composition/{id}`: the Composition of a document, under the id of its Bundle.
+//! `GET Composition/{id}`, `GET Composition/{id}/_history/{vid}`: the Composition of a document, under the id of its Bundle.
 
-use axum::http::StatusCode;
 use axum::response::Response;
 use fhir::Bundle;
 
 use super::{document, read};
-use crate::answer::{Failure, fhir_json, with_version};
+use crate::answer::Failure;
 use crate::exchange::Permitted;
 use crate::store::record::Record;
 
@@ -13,8 +12,17 @@ use crate::store::record::Record;
 pub(crate) async fn answer(permitted: Permitted<'_>, id: &str) -> Result<Response, Failure> {
     let record = document::find(&permitted, id).await?;
     let body = spliced(&record)?;
-    permitted.exchange.audit_allowed(Some(&record.head)).await?;
-    Ok(with_version(fhir_json(StatusCode::OK, body), &record.head))
+    read::handed_out(&permitted, &record, body).await
+}
+
+/// Answers that of one version.
+pub(crate) async fn answer_version(
+    permitted: Permitted<'_>,
+    (id, version_id): (&str, &str),
+) -> Result<Response, Failure> {
+    let record = document::is_one(permitted.read_version(id, version_id).await?)?;
+    let body = spliced(&record)?;
+    read::handed_out(&permitted, &record, body).await
 }
 
 /// The Composition as FHIR clients see it.

@@ -26,10 +26,10 @@ pub(crate) async fn answer(permitted: Permitted<'_>, content: Body) -> Result<Re
     let (facts, admitted) = admit(&permitted, &received)?;
     let record = received.into_record(facts, server.clock().now(), server.random());
     let created = record.head.clone();
-    let copy = copy(headers, &record, problems)?;
+    let copy = copy(headers, &record, ("created", problems))?;
     let audit = permitted.exchange.allowed(Some(&created));
-    let (db, permit) = (server.db(), &permitted.permit);
-    match hosted::create(db, permit, admitted, (record, audit), condition).await? {
+    let permit = &permitted.permit;
+    match hosted::create(server, permit, admitted, (record, audit), condition).await? {
         CreateOutcome::Created => Ok(located(StatusCode::CREATED, &permitted, &created, copy)),
         // The representation is the existing record's business: whoever wants it reads it.
         CreateOutcome::Existing(head) => Ok(located(StatusCode::OK, &permitted, &head, None)),
@@ -41,7 +41,7 @@ pub(crate) async fn answer(permitted: Permitted<'_>, content: Body) -> Result<Re
     }
 }
 
-fn located(
+pub(super) fn located(
     status: StatusCode,
     permitted: &Permitted<'_>,
     head: &RecordHead,
@@ -121,17 +121,17 @@ fn jurisdiction(permitted: &Permitted<'_>, received: &Received) -> Result<Jurisd
 }
 
 /// The body that the client prefers (FHIR R4 http, section 3.1.0.1.9).
-fn copy(
+pub(super) fn copy(
     headers: &HeaderMap,
     record: &Record,
-    problems: Problems,
+    (done, problems): (&'static str, Problems),
 ) -> Result<Option<Vec<u8>>, Failure> {
     Ok(
         match Preferences::parse(lines(headers, "prefer")).representation {
             Return::Minimal => None,
             Return::Representation => Some(read::spliced(record)?),
             Return::OperationOutcome => {
-                let issue = Issue::information(IssueCode::Informational, "created");
+                let issue = Issue::information(IssueCode::Informational, done);
                 Some(OperationOutcome::of(issue, problems.into_warnings()).to_json())
             }
         },

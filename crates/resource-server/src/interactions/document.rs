@@ -27,7 +27,10 @@ pub(crate) async fn answer(
 
 /// A record that is a document; any other (a message, a batch) is as good as absent.
 pub(super) async fn find(permitted: &Permitted<'_>, id: &str) -> Result<Record, Failure> {
-    let record = permitted.read(id).await?;
+    is_one(permitted.read(id).await?)
+}
+
+pub(super) fn is_one(record: Record) -> Result<Record, Failure> {
     if record.head.bundle_type != DOCUMENT {
         return Err(Failure::not_found("the record is no document").about(record.head));
     }

@@ -4,12 +4,16 @@
 mod body;
 pub(crate) mod composition;
 pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod document;
+pub(crate) mod history;
 mod intake;
 pub(crate) mod metadata;
 pub(crate) mod original;
+mod precondition;
 pub(crate) mod read;
 pub(crate) mod search;
+pub(crate) mod update;
 pub(crate) mod validate;
 
 use axum::http::request::Parts;

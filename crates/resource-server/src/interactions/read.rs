@@ -1,9 +1,10 @@
-//! `GET Bundle/{id}` (FHIR R4 http, section 3.1.0.2).
+//! `GET Bundle/{id}` and `GET Bundle/{id}/_history/{vid}` (FHIR R4 http, sections 3.1.0.2 and 3.1.0.3).
 
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::answer::{Failure, fhir_json, with_version};
+use super::precondition;
+use crate::answer::{Failure, empty, fhir_json, with_version};
 use crate::exchange::Permitted;
 use crate::store::record::Record;
 
@@ -11,8 +12,35 @@ use crate::store::record::Record;
 pub(crate) async fn answer(permitted: Permitted<'_>, id: &str) -> Result<Response, Failure> {
     let record = permitted.read(id).await?;
     let body = spliced(&record)?;
-    permitted.exchange.audit_allowed(Some(&record.head)).await?;
-    Ok(with_version(fhir_json(StatusCode::OK, body), &record.head))
+    handed_out(&permitted, &record, body).await
+}
+
+/// Answers one version, current or not.
+pub(crate) async fn answer_version(
+    permitted: Permitted<'_>,
+    (id, version_id): (&str, &str),
+) -> Result<Response, Failure> {
+    let record = permitted.read_version(id, version_id).await?;
+    let body = spliced(&record)?;
+    handed_out(&permitted, &record, body).await
+}
+
+/// The answer to a read, once its audit row is there: 304 without a body for whoever has this version already
+/// (section 3.1.0.2.1).
+pub(super) async fn handed_out(
+    permitted: &Permitted<'_>,
+    record: &Record,
+    body: Vec<u8>,
+) -> Result<Response, Failure> {
+    let exchange = permitted.exchange;
+    let known = precondition::not_modified(&exchange.parts.headers, &record.head);
+    exchange.audit_allowed(Some(&record.head)).await?;
+    let response = if known {
+        empty(StatusCode::NOT_MODIFIED)
+    } else {
+        fhir_json(StatusCode::OK, body)
+    };
+    Ok(with_version(response, &record.head))
 }
 
 /// The record as FHIR clients see it.

@@ -45,7 +45,7 @@ pub(crate) async fn answer(
     let ignored = parameters.ignored(preferences.handling)?;
     let count = parameters.count.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT);
     let page = match query(parameters, count)? {
-        Some(query) => hosted::search(exchange.server.db(), &permitted.permit, &query).await?,
+        Some(query) => hosted::search(&exchange.server, &permitted.permit, &query).await?,
         None => Page::empty(),
     };
     let set = Searchset {
@@ -108,7 +108,7 @@ pub(crate) async fn answer_documents(
         after: String::new(),
         count: MAX_COUNT,
     };
-    let page = hosted::search(exchange.server.db(), &permitted.permit, &query).await?;
+    let page = hosted::search(&exchange.server, &permitted.permit, &query).await?;
     let text = format!("identifier={}", form_encoded(&identifier.to_string()));
     let parameters = Parameters::parse(ResourceType::Bundle, &text)?;
     let base = exchange.server.config().base();

@@ -1,18 +1,29 @@
 //! The SQL of the resource server, one module per table.
 
+pub(crate) mod body;
 pub(crate) mod record;
+pub(crate) mod rotation;
+pub(crate) mod version;
 
 use storage::{Migration, Migrations};
 
 /// The tables of the resource server.
 pub(crate) static MIGRATIONS: Migrations = Migrations {
     name: "resource-server",
-    steps: &[Migration {
-        version: 1,
-        title: "record",
-        sqlite: include_str!("../../migrations/sqlite/0001_record.sql"),
-        postgres: include_str!("../../migrations/postgres/0001_record.sql"),
-    }],
+    steps: &[
+        Migration {
+            version: 1,
+            title: "record",
+            sqlite: include_str!("../../migrations/sqlite/0001_record.sql"),
+            postgres: include_str!("../../migrations/postgres/0001_record.sql"),
+        },
+        Migration {
+            version: 2,
+            title: "record_version",
+            sqlite: include_str!("../../migrations/sqlite/0002_record_version.sql"),
+            postgres: include_str!("../../migrations/postgres/0002_record_version.sql"),
+        },
+    ],
 };
 
 #[cfg(test)]

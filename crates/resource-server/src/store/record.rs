@@ -1,10 +1,11 @@
-//! Table `record`: one row per Bundle, its bytes exactly as received beside the fields that find it.
+//! Table `record`: one row per Bundle, the sealed bytes of its current version beside the fields that find it.
 
 use fhir::search::{SystemCriterion, Token};
 use fhir::{Jurisdiction, RecordType};
 use jiff::Timestamp;
 use storage::{AuditEvent, Db, Error, Row, Transaction, Value, Work};
 
+use super::body::{Body, Stored};
 use crate::access_decision::{Permit, RecordFacts};
 
 /// A record without its bytes.
@@ -20,9 +21,38 @@ pub(crate) struct RecordHead {
     pub(crate) identifier_system: Option<String>,
     pub(crate) identifier_value: Option<String>,
     pub(crate) version_id: i64,
+    /// What made this version.
+    pub(crate) change: Change,
     pub(crate) last_updated: Timestamp,
     pub(crate) body_length: i64,
     pub(crate) body_sha256: Vec<u8>,
+}
+
+/// The interaction that made a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Create,
+    Update,
+    /// The version has no body: the record is gone, its earlier versions are not.
+    Delete,
+}
+
+impl Change {
+    /// The name in the database.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => DELETE,
+        }
+    }
+
+    pub(crate) fn read(name: &str) -> Result<Self, Error> {
+        [Self::Create, Self::Update, Self::Delete]
+            .into_iter()
+            .find(|change| change.as_str() == name)
+            .ok_or_else(|| unreadable("interaction"))
+    }
 }
 
 /// A record with its bytes as received.
@@ -97,11 +127,28 @@ impl Reach {
             record_types: [held(RecordType::Birth), held(RecordType::FetalDeath)],
         }
     }
+
+    /// Its parameters: every organisation, the organisation, the jurisdictions, the two record types.
+    pub(crate) fn values(&self) -> [Value; 5] {
+        let [first_type, second_type] = self.record_types;
+        [
+            Value::from(self.every_organization),
+            Value::from(self.organization.as_str()),
+            Value::from(self.jurisdictions.as_str()),
+            Value::from(first_type),
+            Value::from(second_type),
+        ]
+    }
 }
 
-/// One record with its bytes.
-pub(crate) async fn find(db: &Db, id: &str) -> Result<Option<Record>, Error> {
-    db.find(FIND, &[Value::from(id)], read_record).await
+/// One record, deleted or not, with its bytes as they lie there.
+pub(crate) async fn find(db: &Db, id: &str) -> Result<Option<Stored>, Error> {
+    db.find(FIND, &[Value::from(id)], read_stored).await
+}
+
+/// The head of one record, deleted or not.
+pub(crate) async fn find_head(db: &Db, id: &str) -> Result<Option<RecordHead>, Error> {
+    db.find(FIND_HEAD, &[Value::from(id)], read_head).await
 }
 
 /// How many records match and are reached.
@@ -133,7 +180,7 @@ pub(crate) async fn list(db: &Db, limit: i64) -> Result<Vec<RecordHead>, Error> 
 /// A create as one unit: the condition, the record and its audit row stand or fall together.
 #[derive(Debug)]
 pub(crate) struct Create {
-    pub(crate) record: Record,
+    pub(crate) record: Stored,
     /// `If-None-Exist`, with what the token reaches; a record it cannot see does not exist to it.
     pub(crate) condition: Option<(Criteria, Reach)>,
     pub(crate) audit: AuditEvent,
@@ -188,7 +235,7 @@ impl Work for Create {
 /// Hosts one of the party's own records; the same bytes of the same organisation are one record.
 #[derive(Debug)]
 pub(crate) struct Host {
-    pub(crate) record: Record,
+    pub(crate) record: Stored,
     pub(crate) audit: AuditEvent,
 }
 
@@ -213,8 +260,9 @@ impl Work for Host {
     }
 }
 
-async fn insert(tx: &mut Transaction<'_>, record: &Record) -> Result<(), Error> {
+async fn insert(tx: &mut Transaction<'_>, record: &Stored) -> Result<(), Error> {
     let head = &record.head;
+    let [format, key_id, body] = record.body.values();
     let values = [
         Value::from(head.id.as_str()),
         Value::from("Bundle"),
@@ -231,10 +279,12 @@ async fn insert(tx: &mut Transaction<'_>, record: &Record) -> Result<(), Error> 
         Value::from(head.facts.addressee.clone()),
         Value::from(head.version_id),
         Value::from(head.last_updated),
-        Value::from(PLAIN_BODY),
         Value::from(head.body_length),
         Value::from(head.body_sha256.clone()),
-        Value::from(record.body.clone()),
+        Value::from(head.change.as_str()),
+        format,
+        key_id,
+        body,
     ];
     tx.execute(INSERT, &values).await.map(|_| ())
 }
@@ -246,26 +296,22 @@ fn parameters(criteria: &Criteria, reach: &Reach) -> Vec<Value> {
         Some(SystemCriterion::Absent) => ("absent", ""),
         Some(SystemCriterion::Is(system)) => ("is", system.as_str()),
     };
-    let [first_type, second_type] = reach.record_types;
-    vec![
+    let mut parameters = vec![
         Value::from(criteria.value()),
         Value::from(mode),
         Value::from(system),
         Value::from(criteria.composition_type.unwrap_or_default()),
-        Value::from(reach.every_organization),
-        Value::from(reach.organization.as_str()),
-        Value::from(reach.jurisdictions.as_str()),
-        Value::from(first_type),
-        Value::from(second_type),
-        Value::from(if criteria.documents_only {
-            DOCUMENT
-        } else {
-            ""
-        }),
-    ]
+    ];
+    parameters.extend(reach.values());
+    parameters.push(Value::from(if criteria.documents_only {
+        DOCUMENT
+    } else {
+        ""
+    }));
+    parameters
 }
 
-fn read_head(row: &Row<'_>) -> Result<RecordHead, Error> {
+pub(crate) fn read_head(row: &Row<'_>) -> Result<RecordHead, Error> {
     let jurisdiction =
         Jurisdiction::parse(&row.text(5)?).ok_or_else(|| unreadable("jurisdiction"))?;
     let record_type = match row.optional_text(2)? {
@@ -294,30 +340,27 @@ fn read_head(row: &Row<'_>) -> Result<RecordHead, Error> {
         last_updated: row.timestamp(13)?,
         body_length: row.integer(14)?,
         body_sha256: row.bytes(15)?,
+        change: Change::read(&row.text(16)?)?,
     })
 }
 
-fn read_record(row: &Row<'_>) -> Result<Record, Error> {
-    // Bytes in a form that this program does not know must not be handed out as if they were plain.
-    if row.integer(16)? != PLAIN_BODY {
-        return Err(unreadable("body_format"));
-    }
-    Ok(Record {
+fn read_stored(row: &Row<'_>) -> Result<Stored, Error> {
+    Ok(Stored {
         head: read_head(row)?,
-        body: row.bytes(17)?,
+        body: Body::read(row, 17)?,
     })
 }
 
 /// A row that this program did not write, or not in this version.
-fn unreadable(column: &str) -> Error {
+pub(crate) fn unreadable(column: &str) -> Error {
     Error::Failed(format!("table record holds an unknown {column}"))
 }
 
 /// `Bundle.type` of a document.
-const DOCUMENT: &str = "document";
+pub(crate) const DOCUMENT: &str = "document";
 
-/// The format version of a body that is stored as it was received.
-const PLAIN_BODY: i64 = 0;
+/// `interaction` of a record that is gone.
+const DELETE: &str = "delete";
 
 /// Reason in the audit of a create that found its record there already.
 const EXISTING: &str = "If-None-Exist: existing record";
@@ -325,15 +368,15 @@ const EXISTING: &str = "If-None-Exist: existing record";
 const INSERT: &str = "INSERT INTO record (id, resource_type, bundle_type, record_type, \
     composition_type, composition_id, jurisdiction, event_year, certificate_number, \
     identifier_system, identifier_value, organization, addressee, version_id, last_updated_ms, \
-    body_format, body_length, body_sha256, body) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+    body_length, body_sha256, interaction, body_format, key_id, body) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
 
 /// The columns of [`read_head`].
 macro_rules! head {
     () => {
         "SELECT id, bundle_type, record_type, composition_type, composition_id, jurisdiction, \
          event_year, certificate_number, identifier_system, identifier_value, organization, \
-         addressee, version_id, last_updated_ms, body_length, body_sha256"
+         addressee, version_id, last_updated_ms, body_length, body_sha256, interaction"
     };
 }
 
@@ -347,14 +390,18 @@ macro_rules! visible {
          AND ($5 OR organization = $6 OR addressee = $6) \
          AND $7 LIKE '%,' || jurisdiction || ',%' \
          AND (record_type IN ($8, $9) OR (record_type IS NULL AND $8 <> '' AND $9 <> '')) \
-         AND ($10 = '' OR bundle_type = $10)"
+         AND ($10 = '' OR bundle_type = $10) AND interaction <> 'delete'"
     };
 }
 
-const FIND: &str = concat!(head!(), ", body_format, body FROM record WHERE id = $1");
+const FIND: &str = concat!(
+    head!(),
+    ", body_format, key_id, body FROM record WHERE id = $1"
+);
+const FIND_HEAD: &str = concat!(head!(), " FROM record WHERE id = $1");
 const FIND_DIGEST: &str = concat!(
     head!(),
-    " FROM record WHERE body_sha256 = $1 AND organization = $2 ORDER BY id LIMIT 1"
+    " FROM record WHERE body_sha256 = $1 AND organization = $2 AND interaction <> 'delete' ORDER BY id LIMIT 1"
 );
 const COUNT: &str = concat!("SELECT COUNT(*)", visible!());
 const SELECT: &str = concat!(head!(), visible!(), " AND id > $11 ORDER BY id LIMIT $12");

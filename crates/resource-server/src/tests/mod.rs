@@ -7,10 +7,13 @@ mod cors;
 mod create;
 mod issuers;
 mod read;
+mod real_records;
+mod sealed;
 mod search;
 mod shell;
 mod strangers;
 mod validate;
+mod versions;
 
 use std::sync::Arc;
 

@@ -1,0 +1,50 @@
+//! `DELETE Bundle/{id}` (FHIR R4 http, section 3.1.0.7): the record is gone for reads and searches, its earlier
+//! versions stay for whoever reaches it.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::precondition::Expected;
+use crate::answer::{Failure, empty, with_version};
+use crate::exchange::Permitted;
+use crate::hosted::{self, Found};
+use crate::store::record::{Change, RecordHead};
+use crate::store::version::ReplaceOutcome;
+
+/// Answers 204 once the version that deletes is durable, and for a record that is gone already. One that is not
+/// there for this token is 404: whoever has mistaken an id shall not believe that something was deleted.
+pub(crate) async fn answer(permitted: Permitted<'_>, id: &str) -> Result<Response, Failure> {
+    let exchange = permitted.exchange;
+    let server = &exchange.server;
+    let expected = Expected::parse(&exchange.parts.headers)?;
+    let before = match hosted::find_head(server, &permitted.permit, id).await? {
+        Found::Gone(head) => {
+            exchange.audit_allowed(Some(&head)).await?;
+            return Ok(with_version(empty(StatusCode::NO_CONTENT), &head));
+        }
+        found => crate::exchange::existing(found)?,
+    };
+    expected.check(&before)?;
+    let admitted = permitted
+        .permit
+        .admit(&before.facts)
+        .map_err(|denial| Failure::not_found(denial.text()))?;
+    let head = deleted(&before, hosted::next_time(&before, server.clock().now()));
+    let audit = exchange.allowed(Some(&head));
+    match hosted::delete(server, admitted, head.clone(), audit).await? {
+        ReplaceOutcome::Replaced => Ok(with_version(empty(StatusCode::NO_CONTENT), &head)),
+        ReplaceOutcome::Conflict => Err(expected.lost().about(*before)),
+    }
+}
+
+/// The version that deletes.
+fn deleted(before: &RecordHead, at: jiff::Timestamp) -> RecordHead {
+    RecordHead {
+        version_id: before.version_id + 1,
+        change: Change::Delete,
+        last_updated: at,
+        body_length: 0,
+        body_sha256: Vec::new(),
+        ..before.clone()
+    }
+}

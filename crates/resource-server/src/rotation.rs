@@ -1,0 +1,92 @@
+//! Puts every body under the first record key, in small batches beside a running server. What was done stays
+//! done: an interrupted rotation goes on where it was.
+
+use storage::{AuditEvent, Outcome};
+
+use crate::ResourceServer;
+use crate::store::rotation::{self, BodyTable, Reseal};
+
+/// How far a rotation has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rotated {
+    /// Bodies put under the first key by this run.
+    pub sealed: u64,
+    /// Bodies that did not open: their key is not configured, or they were changed. They are left as they are.
+    pub unopened: u64,
+}
+
+impl ResourceServer {
+    /// How many bodies, of all versions, lie under another key than the first, or under none.
+    ///
+    /// # Errors
+    /// [`storage::Error`] if the database fails.
+    pub async fn bodies_under_other_keys(&self) -> Result<i64, storage::Error> {
+        rotation::outstanding(self.db(), self.config().record_keys.sealing_key_id()).await
+    }
+
+    /// Seals every body under the first key, and tells `progress` after each batch. Every server of the party must
+    /// know the new key by then, and have it first at the end.
+    ///
+    /// # Errors
+    /// [`storage::Error`] if the database fails; what was sealed until then stays so.
+    pub async fn rotate_record_key(
+        &self,
+        mut progress: impl FnMut(Rotated),
+    ) -> Result<Rotated, storage::Error> {
+        let mut rotated = Rotated::default();
+        for table in [BodyTable::Current, BodyTable::Earlier] {
+            let mut after = (String::new(), 0);
+            while let Some(last) = self.rotate_some(table, &after, &mut rotated).await? {
+                after = last;
+                progress(rotated);
+            }
+        }
+        self.db().audit(self.rotation()).await?;
+        Ok(rotated)
+    }
+
+    /// One batch behind `after`; where it ended, or `None` at the end.
+    async fn rotate_some(
+        &self,
+        table: BodyTable,
+        after: &(String, i64),
+        rotated: &mut Rotated,
+    ) -> Result<Option<(String, i64)>, storage::Error> {
+        let keys = &self.config().record_keys;
+        let after = (after.0.as_str(), after.1);
+        let found = rotation::next(self.db(), table, keys.sealing_key_id(), after, BATCH).await?;
+        let last = found
+            .last()
+            .map(|stored| (stored.head.id.clone(), stored.head.version_id));
+        let mut bodies = Vec::with_capacity(found.len());
+        for stored in found {
+            match stored.open(keys) {
+                Ok(record) => bodies.push(record.seal(keys, self.random())?),
+                Err(error) => {
+                    tracing::error!("{error}");
+                    rotated.unopened += 1;
+                }
+            }
+        }
+        rotated.sealed += self.db().write(Reseal { table, bodies }).await?;
+        Ok(last)
+    }
+
+    fn rotation(&self) -> AuditEvent {
+        let (now, party) = (self.clock().now(), &self.config().party);
+        let key_id = self.config().record_keys.sealing_key_id();
+        AuditEvent {
+            reason: Some(format!("record key {key_id}")),
+            ..AuditEvent::new(
+                now,
+                party,
+                crate::ROLE,
+                "record.rotate-key",
+                Outcome::Allowed,
+            )
+        }
+    }
+}
+
+/// Few enough that requests which write do not wait, also where bodies are large.
+const BATCH: i64 = 16;
