@@ -38,11 +38,12 @@ pub fn add(loaded: &Loaded, new: &NewPeer) -> anyhow::Result<()> {
     push(client, "peers", peer)?;
     if let Some(introspection) = &new.introspection {
         let issuer = issuer(loaded, new, introspection, &mut secrets);
-        push(
-            section(&mut document, "resource_server")?,
-            "issuers",
-            issuer,
-        )?;
+        let is_new = !document.contains_key("resource_server");
+        let section = section(&mut document, "resource_server")?;
+        if is_new {
+            section.insert("record_key_file", value("keys/record.key"));
+        }
+        push(section, "issuers", issuer)?;
     }
     let before = secrets.write(loaded)?;
     if let Err(error) = replace(loaded, &document.to_string()) {
