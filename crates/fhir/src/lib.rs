@@ -10,6 +10,7 @@
 //! | [`bundle`] | the index of a document, message or batch Bundle |
 //! | [`splice`] | `id` and `meta` of a stored resource, all other bytes as received |
 //! | [`validate`] | structural checks of a record, all problems at once |
+//! | [`redact`] | a record without what a policy withholds |
 //! | [`outcome`] | OperationOutcome, the body of every error |
 //! | [`interaction`], [`search`], [`media`], [`prefer`] | a request of the RESTful API |
 //! | [`capability`] | the CapabilityStatement |
@@ -24,6 +25,7 @@ pub mod natural_key;
 pub mod outcome;
 pub mod prefer;
 pub mod record;
+pub mod redact;
 pub mod search;
 pub mod splice;
 pub mod validate;

@@ -1,0 +1,128 @@
+//! Which parts of records are withheld from whom: one pure decision out of the token's rights, and one place
+//! through which every answer goes, so that no interaction can forget it.
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::http::header::{ETAG, HeaderName};
+use axum::response::Response;
+use fhir::redact::{self, Group, Groups, Redacted};
+use fhir::{Interaction, Issue, IssueCode};
+use http_body_util::BodyExt;
+
+use crate::access_decision::{Acting, Rights};
+use crate::answer::{Failure, set};
+
+/// What is withheld from some, and from whom.
+#[derive(Debug, Clone, Default)]
+pub struct Withholding {
+    /// All rules count: what one withholds no other gives.
+    pub rules: Vec<Rule>,
+}
+
+/// One rule. Without roles and scope it holds for everybody.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// What is withheld.
+    pub groups: Vec<Group>,
+    /// Holds for people of these roles only. A rule with roles does not hold for programs.
+    pub from_roles: Option<Vec<String>>,
+    /// Does not hold for tokens with this word in their scope.
+    pub unless_scope: Option<String>,
+}
+
+impl Withholding {
+    /// What is withheld from a token with these rights.
+    pub(crate) fn from(&self, rights: &Rights) -> Groups {
+        self.rules
+            .iter()
+            .filter(|rule| rule.holds(rights))
+            .flat_map(|rule| rule.groups.iter().copied())
+            .collect()
+    }
+}
+
+impl Rule {
+    fn holds(&self, rights: &Rights) -> bool {
+        let excepted = self
+            .unless_scope
+            .as_ref()
+            .is_some_and(|word| rights.scope.contains(word));
+        let meant = match (&self.from_roles, rights.acting) {
+            (None, _) => true,
+            (Some(roles), Acting::Person(Some(role))) => roles.iter().any(|name| name == role.as_str()),
+            (Some(_), Acting::Client) => false,
+            // Nobody knows what a person without a known role may see.
+            (Some(_), Acting::Person(None)) => true,
+        };
+        meant && !excepted
+    }
+}
+
+/// Refuses what cannot be answered without what is withheld: the bytes as they were received.
+///
+/// # Errors
+/// 403, before anything is looked up: it tells of the rule and of no record.
+pub(crate) fn check(interaction: &Interaction, withheld: Groups) -> Result<(), Failure> {
+    if matches!(interaction, Interaction::Original { .. }) && !withheld.is_empty() {
+        let text = "parts of records are withheld from this token, and the received bytes have all of them";
+        return Err(Failure::new(StatusCode::FORBIDDEN, IssueCode::Suppressed, text));
+    }
+    Ok(())
+}
+
+/// Takes what is withheld out of an answer, whatever interaction it is of. Whatever cannot be looked at does
+/// not leave.
+///
+/// # Errors
+/// 503 if the answer cannot be redacted.
+pub(crate) async fn apply(response: Response, withheld: Groups) -> Result<Response, Failure> {
+    if withheld.is_empty() || !response.status().is_success() {
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    let unreadable = || Failure::unavailable("an answer could not be redacted");
+    let bytes = body.collect().await.map_err(|_| unreadable())?.to_bytes();
+    if bytes.is_empty() {
+        return Ok(Response::from_parts(parts, Body::empty()));
+    }
+    let task = tokio::task::spawn_blocking(move || redact::redact(&bytes, withheld));
+    let redacted = task.await.map_err(|_| unreadable())?;
+    let Redacted { bytes, withheld } = redacted.map_err(|_| unreadable())?;
+    let mut response = Response::from_parts(parts, Body::from(bytes));
+    if withheld {
+        mark(&mut response);
+    }
+    Ok(response)
+}
+
+/// A copy with gaps is another representation: its entity tag must not pass where the record's own is asked
+/// for (`If-Match`), or an update would write the gaps into the record.
+fn mark(response: &mut Response) {
+    let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+    if let Some(tag) = tag.and_then(|tag| tag.strip_suffix('"')) {
+        let tag = format!("{tag}-redacted\"");
+        set(response, ETAG, &tag);
+    }
+    for digest in DIGESTS {
+        response.headers_mut().remove(digest);
+    }
+}
+
+/// A record must not be replaced by a copy from which something was withheld.
+///
+/// # Errors
+/// 422 `business-rule`.
+pub(crate) fn check_update(record: &[u8]) -> Result<(), Failure> {
+    if !redact::is_redacted(record) {
+        return Ok(());
+    }
+    let text = "this is a copy from which parts were withheld, and it must not replace the record";
+    let issue = Issue::error(IssueCode::BusinessRule, text).at("Bundle.meta.security");
+    Err(Failure::detailed(StatusCode::UNPROCESSABLE_ENTITY, issue, text))
+}
+
+/// Digests of what was received (RFC 9530).
+const DIGESTS: [HeaderName; 2] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+];
