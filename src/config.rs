@@ -310,9 +310,24 @@ pub struct ResourceServer {
     /// Whether an update must name with `If-Match` the version that it changes (428 otherwise).
     #[serde(default = "yes")]
     pub require_if_match: bool,
+    /// Which especially sensitive parts of records are withheld from whom.
+    #[serde(default)]
+    pub withholding: Vec<WithholdingRule>,
     /// The issuers whose tokens it accepts.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
+}
+
+/// Parts of records that some do not see; without roles and scope nobody does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WithholdingRule {
+    /// Which: `ssn`, `medical-record-number`, `names`, `stigma-sensitive-health`, `social-and-legal`, `coded`.
+    pub groups: Vec<fhir::redact::Group>,
+    /// People of these roles do not see them; programs then do.
+    pub from_roles: Option<Vec<String>>,
+    /// Tokens with this word in their scope see them all the same.
+    pub unless_scope: Option<String>,
 }
 
 /// An issuer that a resource server trusts, and how far.

@@ -253,6 +253,30 @@ impl Found<'_> {
         self.identity_providers(section);
     }
 
+    /// A rule that withholds nothing, or from nobody, is a mistake that nobody would notice.
+    fn withholding(&mut self, section: &ResourceServer) {
+        let list = "resource_server.withholding";
+        for (index, rule) in section.withholding.iter().enumerate() {
+            if rule.groups.is_empty() {
+                self.at(self.line(list, index, "groups"), "withholds nothing");
+            }
+            let mut roles = rule.from_roles.iter().flatten();
+            if rule.from_roles.as_ref().is_some_and(Vec::is_empty)
+                || roles.any(|role| !is_role(role))
+            {
+                let known = authorization_server::ROLES.join(", ");
+                let text = format!("must name some of {known}");
+                self.at(self.line(list, index, "from_roles"), &text);
+            }
+            let word = rule.unless_scope.as_deref().map(str::parse::<oauth::Scope>);
+            let one = |scope: oauth::Scope| scope.tokens().count() == 1;
+            if word.is_some_and(|word| !word.is_ok_and(one)) {
+                let text = "must be one word of a scope";
+                self.at(self.line(list, index, "unless_scope"), text);
+            }
+        }
+    }
+
     fn resource_server(&mut self, section: &ResourceServer) {
         let (name, list) = ("resource_server", "resource_server.issuers");
         if section.introspection_cache_max_age_s > 5 {
@@ -282,6 +306,7 @@ impl Found<'_> {
             );
             self.key(name, "roles", &text);
         }
+        self.withholding(section);
         if section.issuers.is_empty() {
             self.at(
                 self.section(name, 0),

@@ -182,6 +182,41 @@ mod tests {
         }
     }
 
+    /// Neither the digits nor any spelling of them: all that is not a digit is taken out before looking.
+    #[test]
+    fn no_social_security_number_is_left_where_they_are_withheld() {
+        let ssn = [fhir::redact::Group::Ssn].into_iter().collect();
+        let mut found = 0;
+        for request in all() {
+            for number in 1..=20 {
+                let sample = write(&request, number).unwrap();
+                let numbers = numbers(&serde_json::from_slice(&sample.json).unwrap());
+                let shown = fhir::redact::redact(&sample.json, ssn).unwrap().bytes;
+                let findings = fhir::validate::validate(&shown).unwrap();
+                assert!(!findings.has_errors(), "{:?}", findings.all());
+                let text = String::from_utf8(shown).unwrap();
+                let plain = text.replace(['-', ' ', '.'], "");
+                for number in &numbers {
+                    assert!(!plain.contains(number), "{}", sample.file_name);
+                }
+                found += numbers.len();
+            }
+        }
+        assert!(found > 40, "{found}");
+    }
+
+    /// The values of identifiers of type SS.
+    fn numbers(value: &serde_json::Value) -> Vec<String> {
+        let own = (value["type"]["coding"][0]["code"] == "SS")
+            .then(|| value["value"].as_str().unwrap().replace('-', ""));
+        let within: Vec<String> = match value {
+            serde_json::Value::Object(members) => members.values().flat_map(numbers).collect(),
+            serde_json::Value::Array(values) => values.iter().flat_map(numbers).collect(),
+            _ => Vec::new(),
+        };
+        own.into_iter().chain(within).collect()
+    }
+
     #[test]
     fn every_reference_resolves_inside_the_document_and_ids_are_unique() {
         for request in all() {

@@ -11,7 +11,9 @@ use client::Client;
 use jiff::SignedDuration;
 use oauth::jose::{Algorithm, SigningKey};
 use outbound::{ConnectTo, Outbound, OutboundConfig, Trust};
-use resource_server::config::{Allowed, ClientAuthentication, IssuerLimits, TrustedIssuer};
+use resource_server::config::{
+    Allowed, ClientAuthentication, IssuerLimits, TrustedIssuer, Withholding, WithholdingRule,
+};
 use resource_server::{RecordKeys, ResourceServer};
 use storage::Db;
 use toml::Spanned;
@@ -280,6 +282,7 @@ fn resource_server(
     settings.jurisdiction = config.jurisdictions.first().map(|code| **code);
     settings.validation = section.validation;
     settings.require_if_match = section.require_if_match;
+    settings.withholding = withholding(section);
     settings.max_body_bytes = config.limits.record_bytes;
     settings.introspection_cache_max_age =
         Duration::from_secs(u64::from(section.introspection_cache_max_age_s));
@@ -303,6 +306,17 @@ fn resource_server(
         settings,
         outbound.clone(),
     )?)
+}
+
+fn withholding(section: &config::ResourceServer) -> Withholding {
+    let rules = section.withholding.iter().map(|rule| WithholdingRule {
+        groups: rule.groups.clone(),
+        from_roles: rule.from_roles.clone(),
+        unless_scope: rule.unless_scope.clone(),
+    });
+    Withholding {
+        rules: rules.collect(),
+    }
 }
 
 /// The keys that records are sealed under.

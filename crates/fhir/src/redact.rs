@@ -12,13 +12,16 @@ mod social_security;
 use std::fmt;
 use std::ops::Range;
 
+use serde::Deserialize;
+
 use crate::json::tree::{Kind, Member, Node, Tree};
 
 use plan::{Context, Fate};
 use social_security::Numbers;
 
 /// A group of parts that a policy may withhold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Group {
     /// Social security numbers, wherever they stand.
     Ssn,
@@ -112,12 +115,6 @@ impl Group {
         Self::SocialAndLegal,
         Self::Coded,
     ];
-
-    /// The group with this name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|group| group.as_str() == name)
-    }
 
     /// The name in configuration.
     #[must_use]
@@ -255,7 +252,7 @@ impl Redactor {
             match fate {
                 Fate::Keep => self.value(member.value, context.below(&member.name)),
                 Fate::Replace(new) => {
-                    self.replace(member.start..member.value.span().end, new.clone())
+                    self.replace(member.start..member.value.span().end, new.clone());
                 }
                 Fate::Drop => {}
             }

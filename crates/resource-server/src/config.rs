@@ -8,6 +8,7 @@ use oauth::{Scope, Secret};
 use url::Url;
 
 pub use crate::validation::Validation;
+pub use crate::withholding::{Rule as WithholdingRule, Withholding};
 
 use crate::access_decision::{Role, is_facility};
 use crate::sealing::RecordKeys;
@@ -34,6 +35,8 @@ pub struct Config {
     /// Whether an update must say with `If-Match` which version it changes (428 otherwise), so that nobody
     /// overwrites what he has not seen.
     pub require_if_match: bool,
+    /// Which parts of records are withheld from whom.
+    pub withholding: Withholding,
     /// The largest request body, in bytes; larger ones are answered 413.
     pub max_body_bytes: usize,
     /// How long an active introspection answer may be used again. Zero (the default) asks every
@@ -191,6 +194,7 @@ impl Config {
             record_keys,
             validation: Validation::default(),
             require_if_match: true,
+            withholding: Withholding::default(),
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             introspection_cache_max_age: Duration::ZERO,
             introspection_deadline: DEFAULT_INTROSPECTION_DEADLINE,

@@ -22,7 +22,7 @@ use crate::interactions::{
     validate,
 };
 use crate::introspect::VerifiedToken;
-use crate::{bearer, cors, interactions, protected_resource, smart_configuration};
+use crate::{bearer, cors, interactions, protected_resource, smart_configuration, withholding};
 
 /// Everything at and below the path of the FHIR base URL.
 pub(crate) fn router(server: ResourceServer) -> Router {
@@ -101,16 +101,15 @@ pub(crate) async fn proceed(
     };
     let permit = access_decision::decide(token.rights(), limits, asked)
         .map_err(|denial| Failure::forbidden(denial, asked))?;
-    dispatch(
-        Permitted {
-            exchange,
-            permit,
-            asked,
-        },
-        &interaction,
-        body,
-    )
-    .await
+    let withheld = exchange.server.config().withholding.of(token.rights());
+    withholding::check(&interaction, withheld)?;
+    let permitted = Permitted {
+        exchange,
+        permit,
+        asked,
+    };
+    let response = dispatch(permitted, &interaction, body).await?;
+    withholding::apply(response, withheld).await
 }
 
 async fn dispatch(

@@ -46,6 +46,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod validation;
+mod withholding;
 
 use std::sync::Arc;
 

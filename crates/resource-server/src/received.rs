@@ -81,6 +81,11 @@ impl Received {
         })
     }
 
+    /// Whether it is a copy from which something was withheld.
+    pub(crate) fn is_redacted(&self) -> bool {
+        fhir::redact::is_redacted(&self.bytes)
+    }
+
     /// The facts that decide who reaches the record, once its jurisdiction is settled. A record that
     /// does not say its type takes `record_type`.
     pub(crate) fn facts(

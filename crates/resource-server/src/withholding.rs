@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 
 use crate::access_decision::{Acting, Rights};
 use crate::answer::{Failure, set};
+use crate::received::Received;
 
 /// What is withheld from some, and from whom.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +33,7 @@ pub struct Rule {
 
 impl Withholding {
     /// What is withheld from a token with these rights.
-    pub(crate) fn from(&self, rights: &Rights) -> Groups {
+    pub(crate) fn of(&self, rights: &Rights) -> Groups {
         self.rules
             .iter()
             .filter(|rule| rule.holds(rights))
@@ -49,7 +50,9 @@ impl Rule {
             .is_some_and(|word| rights.scope.contains(word));
         let meant = match (&self.from_roles, rights.acting) {
             (None, _) => true,
-            (Some(roles), Acting::Person(Some(role))) => roles.iter().any(|name| name == role.as_str()),
+            (Some(roles), Acting::Person(Some(role))) => {
+                roles.iter().any(|name| name == role.as_str())
+            }
             (Some(_), Acting::Client) => false,
             // Nobody knows what a person without a known role may see.
             (Some(_), Acting::Person(None)) => true,
@@ -65,7 +68,11 @@ impl Rule {
 pub(crate) fn check(interaction: &Interaction, withheld: Groups) -> Result<(), Failure> {
     if matches!(interaction, Interaction::Original { .. }) && !withheld.is_empty() {
         let text = "parts of records are withheld from this token, and the received bytes have all of them";
-        return Err(Failure::new(StatusCode::FORBIDDEN, IssueCode::Suppressed, text));
+        return Err(Failure::new(
+            StatusCode::FORBIDDEN,
+            IssueCode::Suppressed,
+            text,
+        ));
     }
     Ok(())
 }
@@ -98,7 +105,10 @@ pub(crate) async fn apply(response: Response, withheld: Groups) -> Result<Respon
 /// A copy with gaps is another representation: its entity tag must not pass where the record's own is asked
 /// for (`If-Match`), or an update would write the gaps into the record.
 fn mark(response: &mut Response) {
-    let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+    let tag = response
+        .headers()
+        .get(ETAG)
+        .and_then(|tag| tag.to_str().ok());
     if let Some(tag) = tag.and_then(|tag| tag.strip_suffix('"')) {
         let tag = format!("{tag}-redacted\"");
         set(response, ETAG, &tag);
@@ -112,13 +122,17 @@ fn mark(response: &mut Response) {
 ///
 /// # Errors
 /// 422 `business-rule`.
-pub(crate) fn check_update(record: &[u8]) -> Result<(), Failure> {
-    if !redact::is_redacted(record) {
+pub(crate) fn check_update(record: &Received) -> Result<(), Failure> {
+    if !record.is_redacted() {
         return Ok(());
     }
     let text = "this is a copy from which parts were withheld, and it must not replace the record";
     let issue = Issue::error(IssueCode::BusinessRule, text).at("Bundle.meta.security");
-    Err(Failure::detailed(StatusCode::UNPROCESSABLE_ENTITY, issue, text))
+    Err(Failure::detailed(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        issue,
+        text,
+    ))
 }
 
 /// Digests of what was received (RFC 9530).

@@ -14,6 +14,7 @@ mod shell;
 mod strangers;
 mod validate;
 mod versions;
+mod withholding;
 
 use std::sync::Arc;
 

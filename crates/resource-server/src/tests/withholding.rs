@@ -1,0 +1,164 @@
+//! Especially sensitive parts of records, and those who do not see them.
+
+use fhir::redact::Group;
+use storage::testing::each_engine;
+
+use super::*;
+use crate::config::{Withholding, WithholdingRule};
+
+/// A report with a mother's number in her identifier, her narrative and another text.
+fn report() -> String {
+    let mother = r#"{"fullUrl":"urn:uuid:5b1f0a4e-6a4e-4f3c-8f0e-000000000002",
+        "resource":{"resourceType":"Patient","id":"m","text":{"status":"generated","div":"<div>900-11-2222</div>"},
+        "identifier":[{"type":{"coding":[{"code":"SS"}]},"value":"900112222"}],"name":[{"family":"Quetzal 900.11.2222"}]}}"#;
+    birth(1).replacen("}}]}", &format!("}}}},{mother}]}}"), 1)
+}
+
+fn withholding(from_roles: Option<&str>, unless_scope: Option<&str>) -> Withholding {
+    Withholding {
+        rules: vec![WithholdingRule {
+            groups: vec![Group::Ssn],
+            from_roles: from_roles.map(|role| vec![role.to_owned()]),
+            unless_scope: unless_scope.map(str::to_owned),
+        }],
+    }
+}
+
+fn person(role: &str) -> String {
+    let role = format!("\"role\":\"{role}\",\"username\":\"u\",\"organization\"");
+    token(&[
+        ("system/*.cruds", "user/*.cruds"),
+        ("\"organization\"", &role),
+    ])
+}
+
+fn shows(answer: &Answer) -> bool {
+    let text = String::from_utf8_lossy(&answer.body);
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    assert_eq!(answer.status, StatusCode::OK, "{text}");
+    digits.contains("900112222")
+}
+
+#[tokio::test]
+async fn every_answer_is_without_what_is_withheld() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server_with(db, |config| {
+            config.withholding = withholding(None, Some("sensitive/ssn"));
+        });
+        let id = stored(&server, HOSPITAL, &report()).await;
+        let full = token(&[("system/*.cruds", "system/*.cruds sensitive/ssn")]);
+        for path in [
+            format!("Bundle/{id}"),
+            format!("Bundle?_id={id}"),
+            format!("Bundle?identifier={IJE}|2026MA000001"),
+            format!("Composition/{id}/$document"),
+            format!("Composition/$document?id={id}"),
+            format!("Composition/$document?identifier={IJE}|2026MA000001"),
+        ] {
+            let answer = send(&server, HOSPITAL, get(&path)).await;
+            assert!(!shows(&answer), "{path}");
+            assert_eq!(
+                answer.json()["meta"]["security"][0]["code"],
+                "REDACTED",
+                "{path}"
+            );
+            assert!(
+                String::from_utf8_lossy(&answer.body).contains("Quetzal redacted"),
+                "{path}"
+            );
+            assert!(shows(&send(&server, &full, get(&path)).await), "{path}");
+        }
+        let redacted = send(&server, HOSPITAL, get(&format!("Bundle/{id}"))).await;
+        assert_eq!(redacted.header("etag"), "W/\"1-redacted\"");
+        for path in [
+            format!("Bundle/{id}/_history/1"),
+            format!("Bundle/{id}/_history"),
+            "Bundle/_history".to_owned(),
+        ] {
+            assert!(!shows(&send(&server, HOSPITAL, get(&path)).await), "{path}");
+            assert!(shows(&send(&server, &full, get(&path)).await), "{path}");
+        }
+        // The received bytes are for those who may see all of them, and are what they were.
+        let original = get(&format!("Bundle/{id}/$original"));
+        send(&server, HOSPITAL, original)
+            .await
+            .assert_refused(403, "suppressed");
+        let original = send(&server, &full, get(&format!("Bundle/{id}/$original"))).await;
+        assert_eq!(String::from_utf8(original.body).unwrap(), report());
+        // What nothing is withheld from is the record.
+        let composition = send(&server, HOSPITAL, get(&format!("Composition/{id}"))).await;
+        assert_eq!(composition.header("etag"), "W/\"1\"");
+        assert_eq!(
+            composition.json()["meta"]["security"],
+            serde_json::Value::Null
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sender_gets_back_no_more_than_a_reader() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server_with(db, |config| config.withholding = withholding(None, None));
+        let mut request = post(&report());
+        let prefer = "return=representation".parse().unwrap();
+        request.headers_mut().insert("prefer", prefer);
+        let created = send(&server, HOSPITAL, request).await;
+        assert_eq!(created.status, StatusCode::CREATED);
+        assert!(
+            !String::from_utf8(created.body)
+                .unwrap()
+                .contains("900112222")
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn roles_and_scopes_decide() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server_with(db, |config| {
+            config.withholding = withholding(Some("clerk"), Some("sensitive/ssn"));
+        });
+        let id = stored(&server, HOSPITAL, &report()).await;
+        let excepted = person("clerk").replace("user/*.cruds", "user/*.cruds sensitive/ssn");
+        for (who, sees) in [
+            (HOSPITAL.to_owned(), true),
+            (person("registrar"), true),
+            (person("clerk"), false),
+            (excepted, true),
+        ] {
+            let answer = send(&server, &who, get(&format!("Bundle/{id}"))).await;
+            assert_eq!(shows(&answer), sees, "{who}");
+        }
+    })
+    .await;
+}
+
+/// A copy with gaps cannot come back as the record: neither by its entity tag nor by its content.
+#[tokio::test]
+async fn gaps_never_get_into_the_record() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server_with(db, |config| {
+            config.withholding = withholding(None, Some("sensitive/ssn"));
+        });
+        let id = stored(&server, HOSPITAL, &report()).await;
+        let copy = send(&server, HOSPITAL, get(&format!("Bundle/{id}"))).await;
+        let put = |tag: &str| {
+            let request = Request::put(format!("/fhir/Bundle/{id}"))
+                .header(header::CONTENT_TYPE, "application/fhir+json")
+                .header("if-match", tag);
+            request.body(Body::from(copy.body.clone())).unwrap()
+        };
+        let answer = send(&server, HOSPITAL, put(copy.header("etag"))).await;
+        assert_eq!(answer.status, StatusCode::PRECONDITION_FAILED);
+        send(&server, HOSPITAL, put("W/\"1\""))
+            .await
+            .assert_refused(422, "business-rule");
+        let full = token(&[("system/*.cruds", "system/*.cruds sensitive/ssn")]);
+        assert!(shows(
+            &send(&server, &full, get(&format!("Bundle/{id}"))).await
+        ));
+    })
+    .await;
+}
