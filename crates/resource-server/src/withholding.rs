@@ -110,12 +110,17 @@ fn mark(response: &mut Response) {
         .get(ETAG)
         .and_then(|tag| tag.to_str().ok());
     if let Some(tag) = tag.and_then(|tag| tag.strip_suffix('"')) {
-        let tag = format!("{tag}-redacted\"");
+        let tag = format!("{tag}{COPY}");
         set(response, ETAG, &tag);
     }
     for digest in DIGESTS {
         response.headers_mut().remove(digest);
     }
+}
+
+/// Whether an entity tag is that of a copy with gaps.
+pub(crate) fn is_tag_of_copy(tag: &str) -> bool {
+    tag.ends_with(COPY)
 }
 
 /// A record must not be replaced by a copy from which something was withheld.
@@ -134,6 +139,9 @@ pub(crate) fn check_update(record: &Received) -> Result<(), Failure> {
         text,
     ))
 }
+
+/// How the entity tag of a copy with gaps ends.
+const COPY: &str = "-redacted\"";
 
 /// Digests of what was received (RFC 9530).
 const DIGESTS: [HeaderName; 2] = [

@@ -8,6 +8,7 @@ use jiff::fmt::rfc2822;
 use super::lines;
 use crate::answer::Failure;
 use crate::store::record::RecordHead;
+use crate::withholding;
 
 /// The version that an interaction changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +23,8 @@ impl Expected {
     /// What `If-Match` says.
     ///
     /// # Errors
-    /// 400 if it says something else than one version: of two it could not be both.
+    /// 400 if it says something else than one version: of two it could not be both. 412 if it is of a copy with
+    /// gaps, which is no version.
     pub(super) fn parse(headers: &HeaderMap) -> Result<Self, Failure> {
         let mut values = headers.get_all("if-match").iter();
         let Some(value) = values.next() else {
@@ -31,6 +33,9 @@ impl Expected {
         let tag = value.to_str().ok().filter(|_| values.next().is_none());
         match tag.map(str::trim) {
             Some("*") => Ok(Self::Any),
+            Some(tag) if withholding::is_tag_of_copy(tag) => Err(Failure::precondition(
+                "this is the tag of a copy from which parts are withheld: it must not replace the record",
+            )),
             tag => tag
                 .and_then(version)
                 .map(Self::Version)
