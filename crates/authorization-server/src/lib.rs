@@ -36,6 +36,7 @@ mod client_authentication;
 mod client_request;
 mod config;
 mod consent;
+mod cors;
 mod dynamic_registration;
 mod endpoint;
 mod grants;
@@ -69,6 +70,7 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use oauth::Random;
 use outbound::Outbound;
 use storage::{Clock, Db, Migration, Migrations};
@@ -254,6 +256,7 @@ impl AuthorizationServer {
             .merge(admin::pages::routes())
             .merge(admin::api::routes())
             .merge(pages::routes())
+            .layer(from_fn_with_state(self.clone(), cors::layer))
             .layer(DefaultBodyLimit::max(self.config().limits.form_bytes))
             .with_state(self.clone())
     }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use storage::{AuditEvent, Outcome};
 
 use crate::ResourceServer;
+use crate::access_decision::Acting;
 use crate::received::{Received, Unacceptable};
 use crate::store::record::{self, Host, RecordHead};
 
@@ -78,8 +79,17 @@ impl ResourceServer {
                 text
             }
         };
+        let acting = match rights.acting {
+            Acting::Client => "a client".to_owned(),
+            Acting::Person(None) => "a person without a role".to_owned(),
+            Acting::Person(Some(role)) => format!("a {}", role.as_str()),
+        };
+        let facilities = match &rights.facilities {
+            None => String::new(),
+            Some(list) => format!(", facilities {}", none(list.join(" "))),
+        };
         Ok(format!(
-            "active; organization {}, jurisdictions {}, record types {}",
+            "active, for {acting}; organization {}, jurisdictions {}, record types {}{facilities}",
             rights.organization.as_deref().unwrap_or("none"),
             none(codes.join(" ")),
             none(types.join(" "))

@@ -118,6 +118,16 @@ pub(crate) async fn secrets(db: &Db, client_id: &str) -> Result<Vec<ClientSecret
     .await
 }
 
+/// Redirect URIs of enabled clients that have one which may begin with this text: a pattern finds them, so
+/// whoever asks looks again.
+pub(crate) async fn redirect_uris_at(db: &Db, origin: &str) -> Result<Vec<String>, Error> {
+    let pattern = format!("%\"{origin}%");
+    let lists = db.select(REDIRECT_URIS_AT, vec![pattern.into()], |row| {
+        list(&row.text(0)?)
+    });
+    Ok(lists.await?.into_iter().flatten().collect())
+}
+
 /// Adds a client; `false` if the id is taken.
 pub(crate) async fn insert(tx: &mut Transaction<'_>, client: &Client) -> Result<bool, Error> {
     let mut parameters = columns(client);
@@ -339,6 +349,8 @@ const AFTER_WITHIN: &str = "SELECT client_id, name, authentication, assertion_au
     facilities, jwks, jwks_uri, access_token_lifetime_s, disabled, note, created_ms, profile, assertion_algorithms, \
     introspection_signed_response_alg, require_pushed_authorization_requests \
     FROM client WHERE client_id > $1 AND organization = $2 ORDER BY client_id LIMIT $3";
+const REDIRECT_URIS_AT: &str =
+    "SELECT redirect_uris FROM client WHERE NOT disabled AND redirect_uris LIKE $1 LIMIT 100";
 const HAS_SECRET: &str = "SELECT id FROM client_secret WHERE client_id = $1 AND secret_hash = $2 \
     AND (expires_ms IS NULL OR expires_ms > $3)";
 const SECRETS: &str = "SELECT id, name, created_ms, expires_ms FROM client_secret \

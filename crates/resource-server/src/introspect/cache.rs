@@ -141,6 +141,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn so_many_tokens_are_kept_and_no_more() {
+        let cache = Cache::new(Duration::from_secs(5));
+        let held = cache.slot(&hash("held"));
+        for number in 0..MAX_TOKENS + 10 {
+            cache.slot(&hash(&number.to_string()));
+        }
+        let kept = cache.slots.lock().unwrap().len();
+        assert!(kept <= MAX_TOKENS, "{kept}");
+        // Whoever waits for the same token still meets the one who asks.
+        assert!(Arc::ptr_eq(&held, &cache.slot(&hash("held"))));
+    }
+
     #[tokio::test]
     async fn many_at_once_ask_once() {
         let cache = Arc::new(Cache::new(Duration::from_secs(5)));

@@ -5,6 +5,7 @@
 mod audit;
 mod cors;
 mod create;
+mod every_route;
 mod issuers;
 mod read;
 mod real_records;

@@ -105,6 +105,16 @@ fn a_query_that_cannot_be_decided_permits_nothing() {
     }
 }
 
+proptest::proptest! {
+    #[test]
+    fn no_query_panics(query in "[ -~]{0,80}", tail in "[&=,%|a-z0-9-]{0,80}") {
+        for query in [&query, &tail, &format!("jurisdiction=MA&{tail}")] {
+            let found = Condition::read("Bundle", Some(query));
+            proptest::prop_assert!(found.len() <= 16);
+        }
+    }
+}
+
 #[test]
 fn what_is_not_known_of_a_record_meets_no_query() {
     let bare = facts("A", None, "MA", None);

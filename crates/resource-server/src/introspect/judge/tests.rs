@@ -125,6 +125,98 @@ fn what_is_absent_or_unknown_gives_no_rights() {
     assert_eq!(access, OrganizationAccess::All);
 }
 
+/// Whom a token acts for decides which words of its scope count, and a person's role how far.
+#[test]
+fn who_a_token_acts_for() {
+    use crate::access_decision::{Acting, Role};
+    let person = |role| Acting::Person(role);
+    let rows: &[(&[Change<'_>], Acting)] = &[
+        (&[], Acting::Client),
+        (&[("sub", None)], Acting::Client),
+        (&[("sub", None), ("client_id", None)], Acting::Client),
+        (&[("sub", Some(r#""u-1""#))], person(None)),
+        (&[("client_id", None)], person(None)),
+        // A client that is called like a person is none.
+        (&[("username", Some(r#""ehr-api""#))], person(None)),
+        (&[("role", Some(r#""clerk""#))], person(Some(Role::Clerk))),
+        (
+            &[("sub", Some(r#""u-1""#)), ("role", Some(r#""registrar""#))],
+            person(Some(Role::Registrar)),
+        ),
+        (
+            &[("sub", Some(r#""u-1""#)), ("role", Some(r#""Clerk""#))],
+            person(None),
+        ),
+        (
+            &[("sub", Some(r#""u-1""#)), ("role", Some(r#""""#))],
+            person(None),
+        ),
+        (
+            &[("sub", Some(r#""u-1""#)), ("role", Some("null"))],
+            person(None),
+        ),
+    ];
+    for (changes, expected) in rows {
+        let token = ask(200, answer(changes).as_bytes()).unwrap();
+        assert_eq!(token.rights.acting, *expected, "{changes:?}");
+    }
+}
+
+/// The role of an issuer that tells none; what it tells goes first.
+#[test]
+fn a_default_role_is_for_people_whose_issuer_tells_none() {
+    use crate::access_decision::{Acting, Role};
+    let rows: &[(&[Change<'_>], Acting)] = &[
+        (&[], Acting::Client),
+        (
+            &[("sub", Some(r#""u-1""#))],
+            Acting::Person(Some(Role::Clerk)),
+        ),
+        (
+            &[("sub", Some(r#""u-1""#)), ("role", Some(r#""auditor""#))],
+            Acting::Person(Some(Role::Auditor)),
+        ),
+        (
+            &[("sub", Some(r#""u-1""#)), ("role", Some(r#""boss""#))],
+            Acting::Person(None),
+        ),
+    ];
+    for (changes, expected) in rows {
+        let expectations = Expectations {
+            issuer: "https://as.example",
+            audience: "https://rs.example/fhir",
+            token_id: "01234567",
+            default_role: Some("clerk"),
+        };
+        let now = Timestamp::from_second(NOW).unwrap();
+        let token = judge(answer(changes).as_bytes(), expectations, now).unwrap();
+        assert_eq!(token.rights.acting, *expected, "{changes:?}");
+    }
+}
+
+/// Absent is no limit; everything else is one, and names that no record can have leave it empty.
+#[test]
+fn facilities_narrow_where_they_are_told() {
+    let told = |value| {
+        let changes = [("facilities", value)];
+        ask(200, answer(&changes).as_bytes()).map(|token| token.rights.facilities)
+    };
+    let list = |names: &[&str]| Some(names.iter().map(|it| (*it).to_owned()).collect());
+    assert_eq!(told(None).unwrap(), None);
+    assert_eq!(told(Some("[]")).unwrap(), list(&[]));
+    assert_eq!(
+        told(Some(r#"["1234567893"]"#)).unwrap(),
+        list(&["1234567893"])
+    );
+    assert_eq!(
+        told(Some(r#"["%","_","1 2","",",","..."]"#)).unwrap(),
+        list(&[])
+    );
+    for wrong in ["null", r#""1234567893""#, "[1]", "{}", "true"] {
+        assert_eq!(told(Some(wrong)).err(), Some(NO_JSON), "{wrong}");
+    }
+}
+
 #[test]
 fn hostile_members_are_refused() {
     let other = Some(r#""https://evil.example""#);
