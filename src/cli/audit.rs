@@ -12,6 +12,7 @@ use storage::audit::{self, CSV_HEADER, Filter, Outcome, csv_line};
 use super::output::Output;
 use super::shell::{self, Shell};
 use crate::config::Loaded;
+use crate::serve;
 
 /// The command line.
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,7 @@ enum Act {
 struct Export {
     #[command(flatten)]
     filter: FilterArgs,
-    /// jsonl (one JSON object a line) or csv
+    /// jsonl (one JSON object a line), csv, or fhir (one AuditEvent a line, NDJSON)
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -53,6 +54,7 @@ enum Format {
     #[default]
     Jsonl,
     Csv,
+    Fhir,
 }
 
 #[derive(Debug, clap::Args)]
@@ -111,8 +113,8 @@ impl FilterArgs {
             organization: self.organization,
             source_address: self.source,
             request_id: self.request_id,
-            after: None,
             limit,
+            ..Filter::default()
         }
     }
 }
@@ -134,7 +136,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let event = chain::act(&loaded, "audit.export", Outcome::Allowed);
             db.audit(event).await?;
             let filter = named(&loaded, &db, export.filter.filter(CHUNK)).await?;
-            self::export(&db, filter, export.format).await?;
+            let base = serve::fhir_base(&loaded.config)?;
+            self::export(&db, filter, (export.format, base.as_str())).await?;
         }
         Act::Verify(args) => return chain::verify(&args, &loaded, &db, shell.output).await,
         Act::Head(args) => chain::head(&args, &loaded, &db, shell.output).await?,
@@ -174,11 +177,11 @@ async fn list(db: &Db, filter: &Filter, output: Output) -> anyhow::Result<()> {
     output.list(&columns, &rows)
 }
 
-async fn export(db: &Db, mut filter: Filter, format: Format) -> anyhow::Result<()> {
+async fn export(db: &Db, mut filter: Filter, (format, base): (Format, &str)) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let head = match format {
         Format::Csv => CSV_HEADER,
-        Format::Jsonl => "",
+        Format::Jsonl | Format::Fhir => "",
     };
     let mut read = written(&mut out, head)?;
     while read {
@@ -190,6 +193,9 @@ async fn export(db: &Db, mut filter: Filter, format: Format) -> anyhow::Result<(
             match format {
                 Format::Jsonl => text.push_str(&(serde_json::to_string(row)? + "\n")),
                 Format::Csv => text.push_str(&csv_line(row)),
+                Format::Fhir => {
+                    text.push_str(&(resource_server::audit_event(row, base).to_string() + "\n"));
+                }
             }
         }
         read = written(&mut out, &text)?;

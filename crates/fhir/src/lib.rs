@@ -14,7 +14,9 @@
 //! | [`outcome`] | OperationOutcome, the body of every error |
 //! | [`interaction`], [`search`], [`media`], [`prefer`] | a request of the RESTful API |
 //! | [`capability`] | the CapabilityStatement |
+//! | [`audit_event`] | AuditEvent out of an audit row, and its search |
 
+pub mod audit_event;
 pub mod bundle;
 pub mod capability;
 pub mod interaction;

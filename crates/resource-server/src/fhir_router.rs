@@ -18,8 +18,8 @@ use crate::answer::Failure;
 use crate::config::IssuerLimits;
 use crate::exchange::{Exchange, Permitted};
 use crate::interactions::{
-    composition, create, delete, document, history, metadata, original, read, search, update,
-    validate,
+    audit_event, composition, create, delete, document, history, metadata, original, read, search,
+    update, validate,
 };
 use crate::introspect::VerifiedToken;
 use crate::{bearer, cors, interactions, protected_resource, smart_configuration, withholding};
@@ -146,6 +146,15 @@ async fn dispatch(
         Interaction::Delete { id } => delete::answer(permitted, id).await,
         Interaction::Original { id } => original::answer(permitted, id).await,
         Interaction::Search { parameters } => search::answer(permitted, parameters).await,
+        Interaction::Read {
+            resource_type: ResourceType::AuditEvent,
+            id,
+        } => audit_event::read(permitted, id).await,
+        Interaction::AuditSearch { query } => audit_event::search(permitted, query).await,
+        Interaction::PostedSearch {
+            resource_type: ResourceType::AuditEvent,
+            query,
+        } => audit_event::search_posted(permitted, query, body).await,
         Interaction::PostedSearch {
             resource_type,
             query,

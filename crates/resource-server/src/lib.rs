@@ -28,6 +28,7 @@
 
 mod access_decision;
 mod answer;
+mod audit_search;
 mod bearer;
 pub mod config;
 mod cors;
@@ -56,6 +57,7 @@ use outbound::Outbound;
 use storage::{Clock, Db, Migrations};
 
 pub use crate::access_decision::is_facility;
+pub use crate::audit_search::resource as audit_event;
 pub use crate::config::{Config, ConfigError};
 pub use crate::rotation::Rotated;
 pub use crate::sealing::{RecordKeys, RecordKeysError};

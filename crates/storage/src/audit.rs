@@ -3,6 +3,7 @@
 mod adopt;
 mod chain;
 mod link;
+mod query;
 mod retention;
 mod seal;
 mod ship;
@@ -17,7 +18,6 @@ use crate::error::Error;
 use crate::migrations::{Migration, Migrations};
 use crate::row::Row;
 use crate::transaction::{Transaction, Work};
-use crate::value::Value;
 
 pub use adopt::adopt;
 pub(crate) use adopt::adopt_once;
@@ -148,10 +148,40 @@ pub struct Filter {
     pub source_address: Option<String>,
     /// Of the exchange with this `X-Request-Id`.
     pub request_id: Option<String>,
+    /// This row.
+    pub id: Option<String>,
+    /// By this client, or by or about this `sub`.
+    pub agent: Option<String>,
+    /// One of these actions, or none of them.
+    pub actions: Option<Actions>,
+    /// No more than somebody may see.
+    pub reach: Option<Reach>,
     /// Only rows that come after this one in the list: its time in milliseconds and its id.
     pub after: Option<(i64, String)>,
     /// Rows at most; the newest ones.
     pub limit: u32,
+}
+
+/// Some actions of all.
+#[derive(Clone, Debug)]
+pub enum Actions {
+    /// These.
+    Of(Vec<&'static str>),
+    /// All but these.
+    But(Vec<&'static str>),
+}
+
+/// What somebody may see of the audit.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// Rows of this party.
+    pub party: String,
+    /// By this organization; `None` is by all.
+    pub organization: Option<String>,
+    /// About records of these jurisdictions, or about no record.
+    pub jurisdictions: Vec<String>,
+    /// About records of these types, or about no record.
+    pub record_types: Vec<String>,
 }
 
 /// Lists audit rows, newest first.
@@ -159,51 +189,7 @@ pub struct Filter {
 /// # Errors
 /// Any [`Error`].
 pub async fn list(db: &Db, filter: &Filter) -> Result<Vec<AuditRow>, Error> {
-    let mut sql = format!("SELECT {COLUMNS} FROM audit_event WHERE 1 = 1");
-    let mut parameters: Vec<Value> = Vec::new();
-    let mut add = |condition: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            parameters.push(value);
-            sql.push_str(&format!(" AND {condition} ${}", parameters.len()));
-        }
-    };
-    add("at_ms >=", filter.since.map(Value::from));
-    add("at_ms <", filter.until.map(Value::from));
-    let (prefix, whole) = match &filter.action {
-        Some(action) if action.ends_with('.') => (Some(action.as_str()), None),
-        other => (None, other.as_deref()),
-    };
-    add("action =", whole.map(Value::from));
-    // Not LIKE, whose case sensitivity differs between the engines, nor a range, which in PostgreSQL goes by
-    // the collation of the database: most of them ignore punctuation.
-    if let Some(prefix) = prefix {
-        let condition = format!("substr(action, 1, {}) =", prefix.chars().count());
-        add(&condition, Some(Value::from(prefix)));
-    }
-    add("client_id =", filter.client_id.as_deref().map(Value::from));
-    add("record_id =", filter.record_id.as_deref().map(Value::from));
-    for (condition, wanted) in [
-        ("subject =", &filter.subject),
-        ("organization =", &filter.organization),
-        ("source_address =", &filter.source_address),
-        ("request_id =", &filter.request_id),
-    ] {
-        add(condition, wanted.as_deref().map(Value::from));
-    }
-    add(
-        "outcome =",
-        filter.outcome.map(|outcome| Value::from(outcome.as_str())),
-    );
-    if let Some((at_ms, id)) = &filter.after {
-        // The first condition lets an index by time skip what the list has shown.
-        add("at_ms <=", Some(Value::Integer(*at_ms)));
-        let at = parameters.len();
-        parameters.push(id.as_str().into());
-        sql.push_str(&format!(" AND (at_ms < ${at} OR id < ${})", at + 1));
-    }
-    parameters.push(Value::Integer(filter.limit.into()));
-    let limit = parameters.len();
-    sql.push_str(&format!(" ORDER BY at_ms DESC, id DESC LIMIT ${limit}"));
+    let (sql, parameters) = query::write(filter);
     db.select(sql, parameters, read).await
 }
 

@@ -1,6 +1,7 @@
 //! One file per interaction. Each takes a [`crate::exchange::Permitted`], so none can be reached
 //! without a decision.
 
+pub(crate) mod audit_event;
 mod body;
 pub(crate) mod composition;
 pub(crate) mod create;

@@ -1,0 +1,126 @@
+//! `GET AuditEvent/{id}`, `GET AuditEvent?…` and `POST AuditEvent/_search`, for auditors. Every reading is a row itself.
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::Response;
+use fhir::audit_event::{AuditCursor, AuditParameters};
+use fhir::prefer::Preferences;
+use fhir::{IssueCode, OperationOutcome};
+use serde_json::{Value, json};
+use storage::audit::{self, AuditRow, Filter, Reach};
+
+use super::{body, lines};
+use crate::access_decision::Denial;
+use crate::answer::{Failure, fhir_json};
+use crate::audit_search;
+use crate::exchange::Permitted;
+
+/// One row.
+pub(crate) async fn read(permitted: Permitted<'_>, id: &str) -> Result<Response, Failure> {
+    let reach = reach(&permitted)?;
+    let server = &permitted.exchange.server;
+    let filter = Filter {
+        id: Some(id.to_owned()),
+        reach: Some(reach),
+        limit: 1,
+        ..Filter::default()
+    };
+    let rows = audit::list(server.db(), &filter).await?;
+    let row = rows
+        .first()
+        .ok_or_else(|| Failure::not_found("no such audit row"))?;
+    let resource = audit_search::resource(row, server.config().base());
+    permitted.exchange.audit_allowed(None).await?;
+    Ok(fhir_json(StatusCode::OK, resource.to_string()))
+}
+
+/// A page of rows, newest first.
+pub(crate) async fn search(permitted: Permitted<'_>, query: &str) -> Result<Response, Failure> {
+    let parameters = AuditParameters::parse(query)?;
+    let headers = &permitted.exchange.parts.headers;
+    let preferences = Preferences::parse(lines(headers, "prefer"));
+    let ignored = parameters.ignored(preferences.handling)?;
+    let reach = reach(&permitted)?;
+    let count = parameters.count.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT);
+    let server = &permitted.exchange.server;
+    // One more than the page holds tells whether there is another.
+    let mut rows = match audit_search::filter(&parameters, reach, count.saturating_add(1)) {
+        Some(filter) => audit::list(server.db(), &filter).await?,
+        None => Vec::new(),
+    };
+    let whole = usize::try_from(count).unwrap_or(usize::MAX);
+    let more = rows.len() > whole;
+    rows.truncate(whole);
+    let next = rows.last().filter(|_| more).map(audit_search::cursor);
+    let base = server.config().base();
+    let links = links(base, &parameters, (count, next.as_ref()));
+    let mut entries: Vec<Value> = rows.iter().map(|row| entry(row, base)).collect();
+    entries.extend(ignored.map(|issue| {
+        let outcome = OperationOutcome::from(issue).to_value();
+        json!({"resource": outcome, "search": {"mode": "outcome"}})
+    }));
+    let mut set = json!({"resourceType": "Bundle", "type": "searchset", "link": links});
+    // FHIR has no empty arrays.
+    if let (false, Some(members)) = (entries.is_empty(), set.as_object_mut()) {
+        members.insert("entry".to_owned(), entries.into());
+    }
+    permitted.exchange.audit_allowed(None).await?;
+    Ok(fhir_json(StatusCode::OK, set.to_string()))
+}
+
+fn links(
+    base: &str,
+    parameters: &AuditParameters,
+    (count, next): (u32, Option<&AuditCursor>),
+) -> Vec<Value> {
+    let link = |relation: &str, after: Option<&AuditCursor>| {
+        let url = format!("{base}/AuditEvent?{}", parameters.to_query(count, after));
+        json!({"relation": relation, "url": url})
+    };
+    let next = next.map(|next| link("next", Some(next)));
+    std::iter::once(link("self", parameters.after.as_ref()))
+        .chain(next)
+        .collect()
+}
+
+/// The same, with parameters in a form, where no log of a proxy keeps them.
+pub(crate) async fn search_posted(
+    permitted: Permitted<'_>,
+    query: &str,
+    form: Body,
+) -> Result<Response, Failure> {
+    let headers = &permitted.exchange.parts.headers;
+    fhir::media::check_form_content_type(lines(headers, "content-type").next())?;
+    let form = body::collect(headers, form, MAX_FORM_BYTES).await?;
+    let form = String::from_utf8(form).map_err(|_| {
+        let text = "the parameters are not UTF-8";
+        Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text)
+    })?;
+    search(permitted, &format!("{query}&{form}")).await
+}
+
+fn entry(row: &AuditRow, base: &str) -> Value {
+    json!({
+        "fullUrl": format!("{base}/AuditEvent/{}", row.id),
+        "resource": audit_search::resource(row, base),
+        "search": {"mode": "match"},
+    })
+}
+
+/// A scope that names particular resources names none of the audit: its conditions are records'.
+fn reach(permitted: &Permitted<'_>) -> Result<Reach, Failure> {
+    if !permitted.permit.is_unconditional() {
+        return Err(Failure::forbidden(
+            Denial::InsufficientScope,
+            permitted.asked,
+        ));
+    }
+    let party = &permitted.exchange.server.config().party;
+    Ok(audit_search::reach(&permitted.permit, party))
+}
+
+/// A search has few and short parameters.
+const MAX_FORM_BYTES: usize = 64 * 1024;
+/// Rows on a page, unless the client wants fewer or more.
+const DEFAULT_COUNT: u32 = 50;
+const MAX_COUNT: u32 = 500;
