@@ -180,8 +180,14 @@ fn the_audit_is_exported_as_lines_and_the_export_is_in_it() {
     let csv = text(&csv.stdout);
     assert!(csv.starts_with("id,at,party,role,action,"), "{csv}");
     assert!(csv.contains(",shell,audit.export,allowed,"), "{csv}");
+    let fhir = party.command(&["audit", "export", "--format", "fhir", "--action", "user."]);
+    let event: Value = serde_json::from_slice(&fhir.stdout).unwrap();
+    assert_eq!(
+        (&event["resourceType"], &event["action"]),
+        (&json!("AuditEvent"), &json!("C"))
+    );
     let rows = party.json(&["audit", "list", "--action", "audit.export"]);
-    assert_eq!(rows.as_array().unwrap().len(), 2);
+    assert_eq!(rows.as_array().unwrap().len(), 3);
     // Chunked, as long as it may be: the other commands read it whole.
     let found = ask(&party, &token, "HEAD", "/audit/export", None);
     assert_eq!(found.status, 200);

@@ -534,6 +534,61 @@ fn every_list_is_json_or_columns_and_no_secret_is_in_it() {
 }
 
 #[test]
+fn the_audit_is_verified_against_what_stands_elsewhere() {
+    let party = Party::init("vro");
+    party.json(&[
+        "user",
+        "add",
+        "ada",
+        "--role",
+        "clerk",
+        "--scope",
+        "user/Bundle.rs",
+    ]);
+    let elsewhere = party.directory().join("seals.jsonl");
+    let elsewhere = elsewhere.display().to_string();
+    let verify = ["audit", "verify", "--head", &elsewhere];
+    for sequence in [1, 2] {
+        let seal = party.json(&["audit", "head", "--file", &elsewhere]);
+        assert_eq!(seal["sequence"], sequence);
+    }
+    let report = party.json(&verify);
+    assert_eq!(
+        (&report["verified"], &report["seals"]),
+        (&true.into(), &2.into()),
+        "{report}"
+    );
+    let said = party.command(&verify);
+    assert!(
+        text(&said.stdout).contains("nothing was edited"),
+        "{said:?}"
+    );
+
+    // The end of the audit and every number that tells of it: as somebody would who owns the file.
+    let database = rusqlite::Connection::open(party.directory().join("data/vitalgate.db")).unwrap();
+    let triggers = "SELECT group_concat('DROP TRIGGER ' || name, ';') FROM sqlite_master WHERE type = 'trigger'";
+    let triggers: String = database.query_row(triggers, [], |row| row.get(0)).unwrap();
+    database.execute_batch(&triggers).unwrap();
+    let cut = "DELETE FROM audit_event WHERE sequence > 1; DELETE FROM audit_seal; \
+         UPDATE audit_writer SET sequence = 1, hash = (SELECT hash FROM audit_event) WHERE kind = 'rows'; \
+         UPDATE audit_writer SET sequence = 0, hash = X'' WHERE kind = 'seals'";
+    database.execute_batch(cut).unwrap();
+    drop(database);
+    assert_eq!(
+        party.json(&["audit", "verify"])["verified"],
+        true,
+        "by itself it cannot know"
+    );
+    let found = party.command(&verify);
+    assert_eq!(found.status.code(), Some(1));
+    let told = text(&found.stderr);
+    assert!(
+        told.contains("removed: seals 2") && told.contains("cut off"),
+        "{told}"
+    );
+}
+
+#[test]
 fn the_exit_code_says_whether_it_was_done() {
     let party = Party::init("vro");
     for (arguments, code) in [
@@ -543,6 +598,12 @@ fn the_exit_code_says_whether_it_was_done() {
         (&["user", "disable", "nobody"], 1),
         (&["token", "revoke"], 2),
         (&["audit", "list", "--outcome", "perhaps"], 2),
+        (&["audit", "verify"], 0),
+        (&["audit", "verify", "--head", "no/such/file"], 1),
+        (&["audit", "remove"], 1),
+        (&["audit", "remove", "--older-than-days", "0"], 2),
+        (&["audit", "remove", "--older-than-days", "30"], 0),
+        (&["audit", "adopt"], 0),
         (
             &[
                 "client",

@@ -2,6 +2,7 @@
 //! Two lines: the path, the query.
 #![no_main]
 
+use fhir::audit_event::AuditParameters;
 use fhir::interaction::{Interaction, ResourceType, is_id};
 use fhir::search::{IfNoneExist, Parameters, Token};
 use libfuzzer_sys::fuzz_target;
@@ -19,6 +20,12 @@ fuzz_target!(|data: &[u8]| {
         if let Ok(search) = Parameters::parse(resource_type, query) {
             link_is_the_same_search(resource_type, &search);
         }
+    }
+    if let Ok(search) = AuditParameters::parse(query) {
+        let again = AuditParameters::parse(&search.to_query(10, search.after.as_ref()));
+        let again = again.expect("our own link is refused");
+        assert_eq!((again.since, again.until), (search.since, search.until));
+        assert_eq!((again.agent, again.after), (search.agent, search.after));
     }
     if let Ok(condition) = IfNoneExist::parse(query) {
         assert!(

@@ -16,6 +16,11 @@ pub fn none(party: &Party, secrets: &[String]) {
     let audit = party.command(&["audit", "list", "--output", "json"]);
     assert!(audit.status.success(), "{}", text(&audit.stderr));
     found("the audit", &audit.stdout, secrets);
+    for format in ["jsonl", "csv", "fhir"] {
+        let export = party.command(&["audit", "export", "--format", format]);
+        assert!(!export.stdout.is_empty(), "{}", text(&export.stderr));
+        found(format, &export.stdout, secrets);
+    }
 }
 
 fn search(directory: &Path, secrets: &[String], searched: &mut usize) {
