@@ -106,6 +106,13 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
         let kept = server.keep_signing_keys().await;
         kept.context("[authorization_server] signing keys")?;
     }
+    if let Some(server) = &roles.resource_server {
+        let indexed = server.index_records().await;
+        let indexed = indexed.context("[resource_server] index of the records")?;
+        if indexed > 0 {
+            tracing::info!(records = indexed, "indexed records from before");
+        }
+    }
     if !loaded.config.listen.internal_address.ip().is_loopback() {
         bail!("[listen] internal_address must be loopback: health and metrics are plain HTTP");
     }

@@ -16,13 +16,18 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use crate::outcome::{Issue, IssueCode};
+use crate::searchable::{self, Searchable};
 use crate::{CompositionType, Jurisdiction, NaturalKey, RecordType};
+
+pub(crate) use wire::{Part, is_plain};
 
 /// A Bundle that was read: its index, and its entries' resources as received.
 #[derive(Debug, Clone)]
 pub struct Bundle<'a> {
     index: Index,
     resources: Vec<&'a RawValue>,
+    /// The entries of the document that it is or holds; of a batch, of all its messages' documents.
+    documents: Vec<Vec<Part<'a>>>,
 }
 
 /// What is known of a record without its content.
@@ -100,6 +105,21 @@ impl<'a> Bundle<'a> {
         self.resources.iter().map(|raw| raw.get().as_bytes())
     }
 
+    /// What it can be found by, beside its index.
+    #[must_use]
+    pub fn searchable(&self) -> Searchable {
+        let mut searchable = Searchable::default();
+        for document in self.documents.iter().take(MAX_DOCUMENTS) {
+            searchable::read(document, &mut searchable);
+        }
+        let index = &self.index;
+        searchable.add_key(
+            index.identifier.as_ref(),
+            index.certificate_number.as_deref(),
+        );
+        searchable
+    }
+
     /// The Composition of a document, exactly as received.
     #[must_use]
     pub fn composition(&self) -> Option<&'a [u8]> {
@@ -168,6 +188,9 @@ impl fmt::Display for BundleType {
         f.write_str(self.as_str())
     }
 }
+
+/// Documents of one batch that it is found by.
+const MAX_DOCUMENTS: usize = 50;
 
 /// An element that is missing.
 fn required(text: &'static str, expression: impl Into<String>) -> Issue {

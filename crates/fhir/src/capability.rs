@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::ResourceType;
-use crate::search::type_parameter;
+use crate::search::Definition;
 
 /// What differs from server to server. Endpoints that are not known are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +90,8 @@ fn security(input: &CapabilityInput) -> Value {
 fn bundle() -> Value {
     json!({
         "type": "Bundle",
-        "documentation": "A record, handed out as it was received but for id and meta.",
+        "documentation": "A record, handed out as it was received but for id and meta. Updates say with If-Match \
+            which version they change. A create may be conditional on identifier, alone or with composition.type.",
         "interaction": codes(&[
             "read",
             "vread",
@@ -108,11 +109,16 @@ fn bundle() -> Value {
         "conditionalRead": "full-support",
         "conditionalUpdate": false,
         "conditionalDelete": "not-supported",
+        "referencePolicy": ["local"],
         "searchParam": search_parameters(ResourceType::Bundle),
         "operation": [{
             "name": "original",
             "definition": "urn:vitalgate:operation:original",
             "documentation": "GET Bundle/{id}/$original: the received bytes, untouched.",
+        }, {
+            "name": "validate",
+            "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+            "documentation": "POST Bundle/$validate: the body is looked at and not stored.",
         }],
     })
 }
@@ -135,7 +141,10 @@ fn composition() -> Value {
         "operation": [{
             "name": "document",
             "definition": "http://hl7.org/fhir/OperationDefinition/Composition-document",
-            "documentation": "GET, by Composition/{id} or by the parameters id or identifier.",
+            "documentation": "By GET and POST. With id, or as Composition/{id}/$document, the one document; or else a \
+                searchset of those found by report-number (any of several), identifier, patient.birthdate, \
+                patient.family, patient.given and birth-location, compared as in a search. Documents are stored \
+                anyway: persist changes nothing.",
         }],
     })
 }
@@ -145,19 +154,14 @@ fn codes(codes: &[&str]) -> Value {
 }
 
 fn search_parameters(resource_type: ResourceType) -> Value {
-    json!([
-        {
-            "name": "identifier",
-            "type": "token",
-            "documentation": "Identifier of the record: system|value, value, |value",
-        },
-        {
-            "name": type_parameter(resource_type),
-            "type": "token",
-            "documentation": "Type of the document's Composition",
-        },
-        { "name": "_id", "type": "token" },
-    ])
+    let parameters = Definition::all().map(|known| {
+        json!({
+            "name": known.name(resource_type),
+            "type": known.kind.as_str(),
+            "documentation": known.documentation,
+        })
+    });
+    parameters.collect()
 }
 
 const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";

@@ -101,8 +101,8 @@ pub enum Interaction {
 pub enum Document {
     /// The one with this id: the answer is the document, or 404.
     Id(String),
-    /// Those with this identifier: the answer is a searchset.
-    Identifier(search::Token),
+    /// Those that these parameters find: the answer is a searchset.
+    Search(Box<search::Parameters>),
 }
 
 /// What an access token must permit for an interaction (SMART App Launch 2.2, scopes version 2).
@@ -184,7 +184,7 @@ impl Interaction {
             | Self::History { id: None, .. }
             | Self::PostedDocument { .. }
             | Self::Document {
-                which: Document::Identifier(_),
+                which: Document::Search(_),
             } => Permission::Search,
         }
     }

@@ -8,6 +8,7 @@
 //! | [`record`], [`jurisdiction`], [`natural_key`] | what a vital record is, whose, and its key |
 //! | [`json`] | whether bytes are JSON that every reader reads alike |
 //! | [`bundle`] | the index of a document, message or batch Bundle |
+//! | [`searchable`] | what a record can be found by |
 //! | [`splice`] | `id` and `meta` of a stored resource, all other bytes as received |
 //! | [`validate`] | structural checks of a record, all problems at once |
 //! | [`redact`] | a record without what a policy withholds |
@@ -29,6 +30,7 @@ pub mod prefer;
 pub mod record;
 pub mod redact;
 pub mod search;
+pub mod searchable;
 pub mod splice;
 pub mod validate;
 
@@ -38,6 +40,7 @@ pub use jurisdiction::Jurisdiction;
 pub use natural_key::NaturalKey;
 pub use outcome::{Issue, IssueCode, OperationOutcome, Refusal, Severity};
 pub use record::{CompositionType, RecordType, ReportForm};
+pub use searchable::Searchable;
 
 /// The real records, where they lie beside the project; they are not part of it.
 #[cfg(test)]

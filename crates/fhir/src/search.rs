@@ -2,23 +2,27 @@
 //! form.
 
 mod condition;
+mod criterion;
+mod definition;
+mod document;
 mod parameters;
+mod period;
+pub(crate) mod term;
+mod text;
 mod token;
 
 pub use condition::IfNoneExist;
-pub use parameters::{Parameters, TypeCriterion};
+pub use criterion::{Column, Criterion, Prefix, Range};
+pub use definition::{Definition, ParameterType, Reveals};
+pub use document::{parse_posted, parse_query};
+pub use parameters::{Parameters, Sort, SortKey, Total, TypeCriterion};
+pub use period::Period;
+pub use term::Term;
+pub use text::folded;
 pub use token::{SystemCriterion, Token};
 
-/// The name of the page cursor that our `next` links carry: the id after which the page begins.
-pub const AFTER: &str = "_after";
-
-/// What a hosted resource type can be searched by: its type parameter's name depends on it.
-pub(crate) fn type_parameter(resource_type: crate::ResourceType) -> &'static str {
-    match resource_type {
-        crate::ResourceType::Bundle => "composition.type",
-        _ => "type",
-    }
-}
+/// The name of the page cursor that our `next` links carry.
+pub const CURSOR: &str = "_cursor";
 
 #[cfg(test)]
 mod tests;

@@ -161,6 +161,9 @@ async fn dispatch(
         } => search::answer_posted(permitted, (*resource_type, query), body).await,
         Interaction::Document { which } => document::answer(permitted, which).await,
         Interaction::Validate => validate::answer(permitted, body).await,
+        Interaction::PostedDocument { query } => {
+            document::answer_posted(permitted, query, body).await
+        }
         Interaction::Metadata => Ok(metadata::answer(&permitted.exchange.server).await),
         Interaction::SmartConfiguration => {
             Ok(smart_configuration::answer(&permitted.exchange.server).await)

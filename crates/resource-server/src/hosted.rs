@@ -1,5 +1,7 @@
 //! The records that this server hosts. Nothing here can be called without a [`Permit`].
 
+pub(crate) mod search;
+
 use jiff::Timestamp;
 use storage::{AuditEvent, Error};
 
@@ -9,6 +11,7 @@ use crate::store::body::{Body, Stored};
 use crate::store::record::{
     self, Change, Create, CreateOutcome, Criteria, Reach, Record, RecordHead,
 };
+use crate::store::search::Entry;
 use crate::store::version::{self, Replace, ReplaceOutcome, Stretch};
 
 /// What a read by id finds.
@@ -152,11 +155,14 @@ pub(crate) fn next_time(before: &RecordHead, now: Timestamp) -> Timestamp {
 pub(crate) async fn update(
     server: &ResourceServer,
     _admitted: Admitted,
-    record: Record,
-    audit: AuditEvent,
+    (record, entry, audit): (Record, Entry, AuditEvent),
 ) -> Result<ReplaceOutcome, Error> {
-    let record = record.seal(&server.config().record_keys, server.random())?;
-    server.db().write(Replace { record, audit }).await
+    let replace = Replace {
+        record: record.seal(&server.config().record_keys, server.random())?,
+        entry: Some(entry),
+        audit,
+    };
+    server.db().write(replace).await
 }
 
 /// Puts a version without body in the place of the one before, with its audit row.
@@ -167,89 +173,12 @@ pub(crate) async fn delete(
     audit: AuditEvent,
 ) -> Result<ReplaceOutcome, Error> {
     let body = Body::none();
-    let record = Stored { head, body };
-    server.db().write(Replace { record, audit }).await
-}
-
-/// A search.
-pub(crate) struct Query {
-    /// The record's id, if that is asked for.
-    pub(crate) id: Option<String>,
-    pub(crate) criteria: Criteria,
-    /// The id after which the page begins; may be empty.
-    pub(crate) after: String,
-    /// Records on the page, at most.
-    pub(crate) count: u32,
-}
-
-/// One page of a search.
-pub(crate) struct Page {
-    /// How many records match, on all pages.
-    pub(crate) total: i64,
-    pub(crate) records: Vec<Record>,
-    /// The last id on this page, if there are more.
-    pub(crate) next_after: Option<String>,
-}
-
-impl Page {
-    /// A page of nothing.
-    pub(crate) fn empty() -> Self {
-        Self {
-            total: 0,
-            records: Vec::new(),
-            next_after: None,
-        }
-    }
-}
-
-/// Searches among the records that the permit reaches, oldest first.
-pub(crate) async fn search(
-    server: &ResourceServer,
-    permit: &Permit,
-    query: &Query,
-) -> Result<Page, Error> {
-    let (db, criteria) = (server.db(), &query.criteria);
-    if let Some(id) = &query.id {
-        return Ok(match read(server, permit, id).await? {
-            Found::Record(record) if criteria.matches(&record.head) => {
-                let records = if query.count == 0 {
-                    Vec::new()
-                } else {
-                    vec![*record]
-                };
-                Page {
-                    total: 1,
-                    records,
-                    next_after: None,
-                }
-            }
-            _ => Page::empty(),
-        });
-    }
-    let reach = Reach::of(permit);
-    let total = record::count(db, criteria, &reach).await?;
-    let count = i64::from(query.count);
-    let heads = match count {
-        0 => Vec::new(),
-        count => record::select(db, criteria, &reach, &query.after, count + 1).await?,
+    let replace = Replace {
+        record: Stored { head, body },
+        entry: None,
+        audit,
     };
-    let mut page = Page {
-        total,
-        ..Page::empty()
-    };
-    let mut bytes = 0;
-    for (head, number) in heads.iter().zip(0..) {
-        bytes += head.body_length;
-        if number == count || (bytes > MAX_PAGE_BYTES && !page.records.is_empty()) {
-            page.next_after = page.records.last().map(|record| record.head.id.clone());
-            break;
-        }
-        // Asked again, so that the pure decision has the last word over the SQL.
-        if let Found::Record(record) = read(server, permit, &head.id).await? {
-            page.records.push(*record);
-        }
-    }
-    Ok(page)
+    server.db().write(replace).await
 }
 
 /// Writes a record with its audit row, unless `condition` finds what is there already.
@@ -257,11 +186,12 @@ pub(crate) async fn create(
     server: &ResourceServer,
     permit: &Permit,
     _admitted: Admitted,
-    (record, audit): (Record, AuditEvent),
+    (record, entry, audit): (Record, Entry, AuditEvent),
     condition: Option<Criteria>,
 ) -> Result<CreateOutcome, Error> {
     let create = Create {
         record: record.seal(&server.config().record_keys, server.random())?,
+        entry,
         condition: condition.map(|criteria| (criteria, Reach::of(permit))),
         audit,
     };

@@ -14,11 +14,11 @@
 //! | `PUT Bundle/{id}` | update, `If-Match: W/"…"` | `Bundle.u` |
 //! | `DELETE Bundle/{id}` | delete: reads answer 410, earlier versions stay | `Bundle.d` |
 //! | `GET Bundle/{id}/$original` | the bytes exactly as received, with their SHA-256 | `Bundle.r` |
-//! | `GET Bundle?identifier=…`, `POST Bundle/_search` | search, also by `_id` | `Bundle.s` |
+//! | `GET Bundle?…`, `POST Bundle/_search` | search, by the parameters of `fhir::search::Definition` | `Bundle.s` |
 //! | `GET Composition/{id}`, `…/_history/{vid}`, `…/_history` | the Composition of the document with that id | `Composition.r` |
-//! | `GET Composition?identifier=…`, `POST Composition/_search` | search | `Composition.s` |
+//! | `GET Composition?…`, `POST Composition/_search` | search | `Composition.s` |
 //! | `GET Composition/{id}/$document`, `…/$document?id=…` | the document | `Composition.r` |
-//! | `GET Composition/$document?identifier=…` | the documents | `Composition.s` |
+//! | `GET Composition/$document?…`, `POST Composition/$document` | the documents | `Composition.s` |
 //!
 //! Beside the base, `GET /.well-known/oauth-protected-resource/…` says whose tokens count (RFC 9728).
 //!
@@ -32,9 +32,11 @@ mod audit_search;
 mod bearer;
 pub mod config;
 mod cors;
+mod cursor;
 mod exchange;
 mod fhir_router;
 mod hosted;
+mod indexing;
 mod interactions;
 mod introspect;
 mod protected_resource;

@@ -1,13 +1,15 @@
 //! A Bundle as received: checked, and the fields taken out by which it is found. Its bytes stay as
 //! they are.
 
-use fhir::{Bundle, CompositionType, Issue, Jurisdiction, RecordType};
+use fhir::{Bundle, CompositionType, Issue, Jurisdiction, RecordType, Searchable};
 use jiff::Timestamp;
 use oauth::Random;
 use uuid::Builder;
 
-use crate::access_decision::RecordFacts;
+use crate::access_decision::{RecordFacts, is_facility};
+use crate::sealing::RecordKeys;
 use crate::store::record::{Change, Record, RecordHead};
+use crate::store::search::Entry;
 
 /// Bytes that are a Bundle this server can host.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub(crate) struct Received {
     event_year: Option<i64>,
     certificate_number: Option<String>,
     identifier: Option<(Option<String>, String)>,
+    searchable: Searchable,
 }
 
 /// Why bytes cannot be hosted.
@@ -42,9 +45,9 @@ impl Received {
     /// [`Unacceptable`] with the issue to tell the sender.
     pub(crate) fn check(bytes: Vec<u8>) -> Result<Self, Unacceptable> {
         fhir::json::check(&bytes).map_err(|error| Unacceptable::Json(error.into()))?;
-        let index = Bundle::parse(&bytes)
-            .map_err(Unacceptable::Content)?
-            .into_index();
+        let bundle = Bundle::parse(&bytes).map_err(Unacceptable::Content)?;
+        let searchable = bundle.searchable();
+        let index = bundle.into_index();
         // Whatever is accepted can be read again.
         fhir::splice::read(&bytes, "id", "1", Timestamp::UNIX_EPOCH).map_err(|_| {
             let text = "the Bundle's meta must be an object";
@@ -77,6 +80,7 @@ impl Received {
             event_year: index.event_year.map(i64::from),
             certificate_number: index.certificate_number,
             identifier: index.identifier,
+            searchable,
             bytes,
         })
     }
@@ -100,10 +104,15 @@ impl Received {
             addressee: addressee.map(str::to_owned),
             jurisdiction,
             record_type: self.record_type.or(record_type),
-            facility: None,
+            facility: facility(&self.searchable),
             composition_type: self.composition_type.map(|kind| kind.code().to_owned()),
             event_year: self.event_year,
         }
+    }
+
+    /// What the record will be found by.
+    pub(crate) fn entry(&self, keys: &RecordKeys) -> Entry {
+        Entry::of(&self.searchable, keys)
     }
 
     /// The first version of a new record, under a new id.
@@ -174,6 +183,12 @@ impl Received {
             body: self.bytes,
         }
     }
+}
+
+/// The facility of the birth or delivery, if it has an identifier that tokens can name.
+pub(crate) fn facility(searchable: &Searchable) -> Option<String> {
+    let identifier = searchable.facility()?;
+    Some(identifier.value.clone()).filter(|value| is_facility(value))
 }
 
 /// A UUID version 7 (RFC 9562 section 5.7) of our clock and our randomness.

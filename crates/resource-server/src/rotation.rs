@@ -41,6 +41,8 @@ impl ResourceServer {
                 progress(rotated);
             }
         }
+        // The terms by which records are found are of the key too.
+        self.index_records().await?;
         self.db().audit(self.rotation()).await?;
         Ok(rotated)
     }

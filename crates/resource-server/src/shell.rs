@@ -123,11 +123,16 @@ impl ResourceServer {
             .or(default)
             .ok_or(HostError::NoJurisdiction)?;
         let facts = received.facts(organization, addressee, jurisdiction, None);
+        let entry = received.entry(&self.config().record_keys);
         let record = received.into_record(facts, self.clock().now(), self.random());
         let audit = self.hosting(&record.head);
         let head = record.head.clone();
-        let record = record.seal(&self.config().record_keys, self.random())?;
-        let existing = self.db().write(Host { record, audit }).await?;
+        let host = Host {
+            record: record.seal(&self.config().record_keys, self.random())?,
+            entry,
+            audit,
+        };
+        let existing = self.db().write(host).await?;
         Ok(existing.unwrap_or(head).into())
     }
 

@@ -1,6 +1,6 @@
 //! A document Bundle (FHIR R4 bdl-9 to bdl-11): a report, or coded content.
 
-use super::wire::{self, Composition, ROOT, is_plain};
+use super::wire::{self, Composition, Part, ROOT, is_plain};
 use super::{Bundle, BundleType, Index, not_supported, record_type, required, value};
 use crate::outcome::Issue;
 use crate::{CompositionType, NaturalKey, ReportForm};
@@ -10,6 +10,7 @@ pub(super) fn read(bundle: wire::Bundle<'_>) -> Result<Bundle<'_>, Issue> {
     let Document {
         mut index,
         resources,
+        parts,
         key,
     } = Document::read(bundle, ROOT)?;
     if !matches!(index.identifier, Some((Some(_), _))) {
@@ -26,7 +27,11 @@ pub(super) fn read(bundle: wire::Bundle<'_>) -> Result<Bundle<'_>, Issue> {
         return Err(value(text, "Bundle.identifier.value"));
     }
     index.set_key(key.unwrap_or_default());
-    Ok(Bundle { index, resources })
+    Ok(Bundle {
+        index,
+        resources,
+        documents: vec![parts],
+    })
 }
 
 /// A document, on its own or in a message.
@@ -34,6 +39,7 @@ pub(super) struct Document<'a> {
     /// Without the natural key.
     pub(super) index: Index,
     pub(super) resources: Vec<&'a serde_json::value::RawValue>,
+    pub(super) parts: Vec<Part<'a>>,
     /// What the identifier says, if it has the form of a key.
     pub(super) key: Option<NaturalKey>,
 }
@@ -45,7 +51,8 @@ impl<'a> Document<'a> {
         let mut index = Index::new(BundleType::Document);
         index.identifier = bundle.identifier(at)?;
         index.timestamp = bundle.timestamp(at)?;
-        let resources = bundle.into_resources(at)?;
+        let parts = bundle.into_parts(at)?;
+        let resources: Vec<_> = parts.iter().map(Part::resource).collect();
         let place = format!("{at}.entry[0].resource");
         let first = resources.first().copied();
         let raw = first.ok_or_else(|| required("the document is empty", place.as_str()))?;
@@ -71,6 +78,7 @@ impl<'a> Document<'a> {
         Ok(Self {
             index,
             resources,
+            parts,
             key,
         })
     }

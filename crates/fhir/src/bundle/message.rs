@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::document::Document;
-use super::wire::{self, MessageHeader, Parameters, ROOT, is_plain};
+use super::wire::{self, MessageHeader, Parameters, Part, ROOT, is_plain};
 use super::{Bundle, BundleType, Index, contradiction, not_supported, required, value};
 use crate::natural_key::{self, UNKNOWN_JURISDICTION};
 use crate::outcome::Issue;
@@ -21,11 +21,18 @@ pub(super) fn read<'a>(bundle: wire::Bundle<'a>, at: &str) -> Result<Bundle<'a>,
         .parameters
         .ok_or_else(|| required("a message must have its Parameters", format!("{at}.entry")))?;
     let mut key = read_key(&wire::resource(parameters, &place)?, &place)?;
+    let mut documents = Vec::new();
     if let Some((raw, place)) = parts.document {
-        key = check_document(&index, key, raw, &place)?;
+        let document;
+        (key, document) = check_document(&index, key, raw, &place)?;
+        documents.push(document);
     }
     index.set_key(key);
-    Ok(Bundle { index, resources })
+    Ok(Bundle {
+        index,
+        resources,
+        documents,
+    })
 }
 
 /// Reads a batch: every entry is a message, and all are of one kind of record and one jurisdiction, so
@@ -36,9 +43,12 @@ pub(super) fn read_batch<'a>(bundle: wire::Bundle<'a>) -> Result<Bundle<'a>, Iss
     index.timestamp = bundle.timestamp(ROOT)?;
     let resources = bundle.into_resources(ROOT)?;
     let mut keys = Vec::with_capacity(resources.len());
+    let mut documents = Vec::new();
     for (number, raw) in resources.iter().enumerate() {
         let place = format!("Bundle.entry[{number}].resource");
         let message = batched(raw, &place)?;
+        documents.extend(message.documents);
+        let message = message.index;
         if index
             .record_type
             .is_some_and(|kind| Some(kind) != message.record_type)
@@ -50,17 +60,21 @@ pub(super) fn read_batch<'a>(bundle: wire::Bundle<'a>) -> Result<Bundle<'a>, Iss
         keys.push((message.natural_key(), place));
     }
     index.set_key(common_key(keys)?);
-    Ok(Bundle { index, resources })
+    Ok(Bundle {
+        index,
+        resources,
+        documents,
+    })
 }
 
-fn batched(raw: &RawValue, place: &str) -> Result<Index, Issue> {
+fn batched<'a>(raw: &'a RawValue, place: &str) -> Result<Bundle<'a>, Issue> {
     let text = "every entry of a batch must be a message Bundle";
     if wire::resource_type(raw, place)? != "Bundle" {
         return Err(value(text, place));
     }
     let bundle = wire::Bundle::parse(raw.get().as_bytes(), place)?;
     match bundle.bundle_type(place) {
-        Ok(BundleType::Message) => Ok(read(bundle, place)?.into_index()),
+        Ok(BundleType::Message) => read(bundle, place),
         _ => Err(value(text, place)),
     }
 }
@@ -208,13 +222,13 @@ fn read_certificate_number(parameter: &wire::Parameter, key: &mut NaturalKey) ->
     (number == 0 || key.certificate_number.is_some()).then_some(())
 }
 
-/// A message's document must not contradict the message. Answers the key of both.
-fn check_document(
+/// A message's document must not contradict the message. Answers the key of both, and the document's entries.
+fn check_document<'a>(
     index: &Index,
     key: NaturalKey,
-    raw: &RawValue,
+    raw: &'a RawValue,
     place: &str,
-) -> Result<NaturalKey, Issue> {
+) -> Result<(NaturalKey, Vec<Part<'a>>), Issue> {
     let bundle = wire::Bundle::parse(raw.get().as_bytes(), place)?;
     if bundle.bundle_type(place)? != BundleType::Document {
         return Err(value(
@@ -238,7 +252,7 @@ fn check_document(
                     on year, jurisdiction or certificate number";
         return Err(contradiction(text, format!("{place}.identifier.value")));
     }
-    Ok(key.or(own))
+    Ok((key.or(own), document.parts))
 }
 
 const EVENT_BASE: &str = "http://nchs.cdc.gov/";

@@ -21,8 +21,45 @@ pub(super) struct Bundle<'a> {
 
 #[derive(Deserialize)]
 struct Entry<'a> {
+    #[serde(borrow, rename = "fullUrl")]
+    full_url: Option<&'a RawValue>,
     #[serde(borrow)]
     resource: Option<&'a RawValue>,
+}
+
+/// An entry of a document: its resource, and the name that references call it by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part<'a> {
+    full_url: Option<&'a RawValue>,
+    resource: &'a RawValue,
+}
+
+impl<'a> Part<'a> {
+    /// Its `fullUrl`, if that is a text.
+    pub(crate) fn full_url(&self) -> Option<String> {
+        serde_json::from_str(self.full_url?.get()).ok()
+    }
+
+    /// Its resource as received.
+    pub(crate) fn resource(&self) -> &'a RawValue {
+        self.resource
+    }
+
+    /// The type of its resource, if that can be told.
+    pub(crate) fn resource_type(&self) -> Option<&'a str> {
+        leading_type(self.resource.get()).or_else(|| {
+            let kind: BorrowedKind<'_> = serde_json::from_str(self.resource.get()).ok()?;
+            kind.resource_type
+        })
+    }
+
+    /// Its resource, if it is what is asked for.
+    pub(crate) fn read<T: Deserialize<'a>>(&self) -> Option<T> {
+        let text = self.resource.get();
+        // serde reads an array as a struct as well.
+        text.starts_with('{')
+            .then(|| serde_json::from_str(text).ok())?
+    }
 }
 
 #[derive(Deserialize)]
@@ -87,6 +124,13 @@ pub(super) struct Parameter {
 struct Kind {
     #[serde(rename = "resourceType")]
     resource_type: Option<String>,
+}
+
+/// The same, where a type with an escape in it is none that is looked for.
+#[derive(Deserialize)]
+struct BorrowedKind<'a> {
+    #[serde(borrow, rename = "resourceType")]
+    resource_type: Option<&'a str>,
 }
 
 /// The profiles that a resource claims.
@@ -161,15 +205,21 @@ impl<'a> Bundle<'a> {
     /// The entries' resources. Every entry has one: those of documents, messages and batches of
     /// messages do.
     pub(super) fn into_resources(self, at: &str) -> Result<Vec<&'a RawValue>, Issue> {
+        let parts = self.into_parts(at)?;
+        Ok(parts.into_iter().map(|part| part.resource).collect())
+    }
+
+    /// The same with their names.
+    pub(super) fn into_parts(self, at: &str) -> Result<Vec<Part<'a>>, Issue> {
         let count = self.entry.len();
-        let resources: Vec<_> = self
-            .entry
-            .into_iter()
-            .filter_map(|entry| entry.resource)
-            .collect();
+        let part = |Entry { full_url, resource }| {
+            let resource = resource?;
+            Some(Part { full_url, resource })
+        };
+        let parts: Vec<_> = self.entry.into_iter().filter_map(part).collect();
         match count {
             0 => Err(required("the Bundle has no entries", format!("{at}.entry"))),
-            count if count == resources.len() => Ok(resources),
+            count if count == parts.len() => Ok(parts),
             _ => {
                 let text = "an entry of the Bundle has no resource";
                 Err(required(text, format!("{at}.entry.resource")))
@@ -217,7 +267,7 @@ fn leading_type(resource: &str) -> Option<&str> {
 }
 
 /// Text that a database and a log can hold (FHIR R4 datatypes, `string`: no control characters).
-pub(super) fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
 

@@ -69,8 +69,12 @@ fn every_search_parameter_said_is_understood() {
     for resource in statement["rest"][0]["resource"].as_array().unwrap() {
         let name = resource["type"].as_str().unwrap();
         let resource_type = ResourceType::parse(name).unwrap();
-        for parameter in resource["searchParam"].as_array().unwrap() {
-            let query = format!("{}=a", parameter["name"].as_str().unwrap());
+        for parameter in resource["searchParam"].as_array().into_iter().flatten() {
+            let value = match parameter["type"].as_str().unwrap() {
+                "date" | "number" => "2026",
+                _ => "a",
+            };
+            let query = format!("{}={value}", parameter["name"].as_str().unwrap());
             let parameters = search::Parameters::parse(resource_type, &query).unwrap();
             assert!(parameters.unsupported.is_empty(), "{name} {query}");
         }
@@ -90,9 +94,13 @@ fn every_search_parameter_said_is_understood() {
                 "{method} {path}"
             );
         }
-        for operation in resource["operation"].as_array().unwrap() {
-            let path = format!("{name}/1/${}", operation["name"].as_str().unwrap());
-            assert!(Interaction::parse("GET", &path, None).is_ok(), "{path}");
+        for operation in resource["operation"].as_array().into_iter().flatten() {
+            let (method, path) = match operation["name"].as_str().unwrap() {
+                "validate" => ("POST", format!("{name}/$validate")),
+                operation => ("GET", format!("{name}/1/${operation}")),
+            };
+            let asked = Interaction::parse(method, &path, None);
+            assert!(asked.is_ok(), "{method} {path}");
         }
     }
 }

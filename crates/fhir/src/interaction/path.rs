@@ -2,7 +2,7 @@
 
 use super::{Document, HistoryParameters, Interaction, ResourceType, is_id, not_found};
 use crate::outcome::{IssueCode, Refusal};
-use crate::search::{Parameters, Token};
+use crate::search::{self, Parameters};
 
 /// What a path addresses.
 pub(super) enum Place {
@@ -145,7 +145,7 @@ impl Place {
                 which: Document::Id(id),
             },
             Self::Document(None) => Interaction::Document {
-                which: document(query)?,
+                which: search::parse_query(query)?,
             },
         })
     }
@@ -157,51 +157,6 @@ fn resource_type(name: &str) -> Result<ResourceType, Refusal> {
             "only Bundle, Composition, the parts of documents, AuditEvent and metadata are offered";
         Refusal::new(404, IssueCode::NotSupported, text)
     })
-}
-
-/// The parameters of `Composition/$document`: `id` (a uri) or `identifier`, one of them.
-fn document(query: &str) -> Result<Document, Refusal> {
-    let refused = |code, text: &'static str| Refusal::new(400, code, text);
-    let (mut id, mut identifier) = (None, None);
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let duplicate = match name.as_ref() {
-            "id" => id.replace(value.into_owned()).is_some(),
-            "identifier" => identifier.replace(value.into_owned()).is_some(),
-            // `persist` is true by nature: every document is stored.
-            "_format" | "_pretty" | "persist" => false,
-            // A report that matches fewer criteria than were asked for is somebody else's report.
-            _ => {
-                let text = "$document takes id or identifier; other parameters are not offered";
-                return Err(refused(IssueCode::NotSupported, text));
-            }
-        };
-        if duplicate {
-            return Err(refused(
-                IssueCode::NotSupported,
-                "$document takes each parameter once",
-            ));
-        }
-    }
-    match (id, identifier) {
-        (Some(id), None) => {
-            let id = id.strip_prefix("Composition/").unwrap_or(&id);
-            let id = Some(id).filter(|id| is_id(id));
-            let text = "id of $document must be the id of a Composition";
-            id.map(|id| Document::Id(id.to_owned()))
-                .ok_or_else(|| refused(IssueCode::Value, text))
-        }
-        (None, Some(identifier)) => {
-            let token = Token::parse(&identifier).filter(|token| token.value.is_some());
-            let text = "identifier of $document must be system|value";
-            token
-                .map(Document::Identifier)
-                .ok_or_else(|| refused(IssueCode::Value, text))
-        }
-        _ => Err(refused(
-            IssueCode::Required,
-            "$document needs either id or identifier",
-        )),
-    }
 }
 
 /// The longest path that is offered, `Bundle/{id}/_history/{version}`.

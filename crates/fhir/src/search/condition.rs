@@ -1,9 +1,9 @@
 //! `If-None-Exist` (FHIR R4 http, section 3.1.0.8.1): what makes a delivery repeatable.
 
 use super::parameters::{TypeCriterion, decoded, refused, shown};
-use super::{SystemCriterion, Token, type_parameter};
+use super::{SystemCriterion, Token};
+use crate::CompositionType;
 use crate::outcome::{IssueCode, Refusal};
-use crate::{CompositionType, ResourceType};
 
 /// The condition of a create: no such record may exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +30,7 @@ impl IfNoneExist {
             let (name, value) = (decoded(name)?, decoded(value)?);
             let duplicate = match name.as_str() {
                 "identifier" => identifier.replace(identifier_of(&value)?).is_some(),
-                name if name == type_parameter(ResourceType::Bundle) => {
-                    composition_type.replace(type_of(&value)?).is_some()
-                }
+                COMPOSITION_TYPE => composition_type.replace(type_of(&value)?).is_some(),
                 name => return Err(unsupported(&shown(name))),
             };
             if duplicate {
@@ -82,7 +80,7 @@ impl std::fmt::Display for IfNoneExist {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("identifier", &self.identifier.to_string());
         if let Some(kind) = self.composition_type {
-            query.append_pair(type_parameter(ResourceType::Bundle), kind.code());
+            query.append_pair(COMPOSITION_TYPE, kind.code());
         }
         f.write_str(&query.finish())
     }
@@ -109,3 +107,5 @@ impl IfNoneExist {
         }
     }
 }
+
+const COMPOSITION_TYPE: &str = "composition.type";

@@ -1,7 +1,7 @@
 //! The parameters of a search on Bundle or Composition.
 
-use super::{AFTER, Token, type_parameter};
-use crate::interaction::is_id;
+use super::definition::{Definition, Reveals};
+use super::{CURSOR, Criterion, Token};
 use crate::outcome::{Issue, IssueCode, Refusal};
 use crate::prefer::Handling;
 use crate::{CompositionType, ResourceType};
@@ -11,18 +11,57 @@ use crate::{CompositionType, ResourceType};
 pub struct Parameters {
     /// What is searched for.
     pub resource_type: ResourceType,
-    /// `identifier`: the record's.
-    pub identifier: Option<Token>,
-    /// `composition.type` of a Bundle, `type` of a Composition.
-    pub composition_type: Option<TypeCriterion>,
-    /// `_id`.
-    pub id: Option<String>,
+    /// Whether this is `Composition/$document`, which answers whole documents.
+    pub operation: bool,
+    /// What all results have in common.
+    pub criteria: Vec<Criterion>,
+    /// `_sort`
+    pub sort: Option<Sort>,
     /// `_count`: resources on a page, as the client wants it. 0 asks for the total only.
     pub count: Option<u32>,
-    /// Where a further page begins (see [`AFTER`]).
-    pub after: Option<String>,
+    /// `_total`
+    pub total: Option<Total>,
+    /// `_summary=count`: the total only.
+    pub summary: bool,
+    /// What a `next` link of ours said (see [`CURSOR`]). It holds a whole search, and stands alone.
+    pub cursor: Option<String>,
     /// Names of the parameters that are not offered; ignored unless handling is strict.
     pub unsupported: Vec<String>,
+    /// What of a person the search could betray, by the parameter's name.
+    pub reveals: Vec<(&'static str, Reveals)>,
+    /// The parameters that are followed, as they were given.
+    pub(super) used: Vec<(String, String)>,
+}
+
+/// `_sort`, by one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    /// By what.
+    pub key: SortKey,
+    /// From the greatest to the least.
+    pub descending: bool,
+}
+
+/// What can be sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortKey {
+    /// `_id`
+    Id,
+    /// `_lastUpdated`
+    LastUpdated,
+    /// `date`; what has none comes first.
+    Date,
+}
+
+/// How exactly a total is wanted (FHIR R4 search, section 3.1.1.5.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Total {
+    /// Not at all.
+    None,
+    /// If it is cheap.
+    Estimate,
+    /// To the last.
+    Accurate,
 }
 
 /// What `composition.type` asks for.
@@ -38,86 +77,118 @@ impl Parameters {
     /// Reads a query, or the form of a `POST _search`, or both joined with `&`.
     ///
     /// # Errors
-    /// 400: `not-supported` for a modifier or for a parameter given twice (FHIR R4 search,
-    /// section 3.1.1.5.1: a search that asks for more than we can do must not find more than it asked
-    /// for), `value` for a value that cannot be read.
+    /// 400: `not-supported` for a modifier or prefix that is not offered and for a parameter of the answer's form
+    /// given twice (FHIR R4 search, section 3.1.1.5.1: a search that asks for more than we can do must not find
+    /// more than it asked for), `value` for a value that cannot be read, `too-costly` for too many.
     pub fn parse(resource_type: ResourceType, query: &str) -> Result<Self, Refusal> {
-        let mut parameters = Self {
-            resource_type,
-            identifier: None,
-            composition_type: None,
-            id: None,
-            count: None,
-            after: None,
-            unsupported: Vec::new(),
-        };
-        for (number, pair) in query.split('&').filter(|pair| !pair.is_empty()).enumerate() {
-            if number == MAX_PARAMETERS {
-                return Err(refused(
-                    IssueCode::TooCostly,
-                    "the search has too many parameters",
-                ));
-            }
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            parameters.add(&decoded(name)?, decoded(value)?)?;
+        let mut parameters = Self::new(resource_type);
+        for (name, value) in pairs(query)? {
+            parameters.add(&name, value)?;
         }
+        parameters.check_cursor()?;
         Ok(parameters)
     }
 
+    /// A search for everything.
+    pub(super) fn new(resource_type: ResourceType) -> Self {
+        let documents_only = resource_type == ResourceType::Composition;
+        Self {
+            resource_type,
+            operation: false,
+            criteria: if documents_only {
+                vec![Criterion::Document]
+            } else {
+                Vec::new()
+            },
+            sort: None,
+            count: None,
+            total: None,
+            summary: false,
+            cursor: None,
+            unsupported: Vec::new(),
+            reveals: Vec::new(),
+            used: Vec::new(),
+        }
+    }
+
     fn add(&mut self, name: &str, value: String) -> Result<(), Refusal> {
+        // How the answer is written is decided elsewhere.
+        if matches!(name, "_format" | "_pretty") {
+            return Ok(());
+        }
+        if self.add_result_parameter(name, &value)? || self.add_criterion(name, &value)? {
+            self.use_as_given(name, value);
+        } else {
+            self.unsupported.push(shown(name));
+        }
+        Ok(())
+    }
+
+    /// Notes a parameter for the links to this search.
+    pub(super) fn use_as_given(&mut self, name: &str, value: String) {
+        if !matches!(name, "_count" | CURSOR) {
+            self.used.push((name.to_owned(), value));
+        }
+    }
+
+    /// A parameter of the answer's form (FHIR R4 search, section 3.1.1.5). Answers whether it is one of ours.
+    pub(super) fn add_result_parameter(
+        &mut self,
+        name: &str,
+        value: &str,
+    ) -> Result<bool, Refusal> {
         let unreadable = || {
             refused(
                 IssueCode::Value,
-                format!("the value of {name} is not allowed"),
+                format!("the value of {} is not allowed", shown(name)),
             )
         };
         match name {
-            "identifier" => once(
-                name,
-                &mut self.identifier,
-                Token::parse(&value).ok_or_else(unreadable)?,
-            ),
-            "_id" => once(
-                name,
-                &mut self.id,
-                Some(value).filter(|id| is_id(id)).ok_or_else(unreadable)?,
-            ),
             "_count" => once(
                 name,
                 &mut self.count,
                 value.parse().map_err(|_| unreadable())?,
-            ),
-            AFTER => once(
+            )?,
+            "_sort" => once(name, &mut self.sort, Sort::parse(value)?)?,
+            "_total" => once(
                 name,
-                &mut self.after,
-                Some(value).filter(|id| is_id(id)).ok_or_else(unreadable)?,
-            ),
-            name if name == type_parameter(self.resource_type) => {
-                let criterion = TypeCriterion::parse(&value).ok_or_else(unreadable)?;
-                once(name, &mut self.composition_type, criterion)
-            }
-            // How the answer is written is decided elsewhere.
-            "_format" | "_pretty" => Ok(()),
-            name => self.add_unsupported(name),
+                &mut self.total,
+                Total::parse(value).ok_or_else(unreadable)?,
+            )?,
+            "_summary" => match value {
+                "count" => self.summary = true,
+                "false" => {}
+                // Whole resources are answered instead.
+                "true" | "text" | "data" => return Ok(false),
+                _ => return Err(unreadable()),
+            },
+            CURSOR => once(name, &mut self.cursor, value.to_owned())?,
+            _ => return Ok(false),
         }
+        Ok(true)
     }
 
-    fn add_unsupported(&mut self, name: &str) -> Result<(), Refusal> {
-        let offered = [
-            "identifier",
-            "_id",
-            "_count",
-            type_parameter(self.resource_type),
-        ];
-        if let Some((base, _)) = name.split_once(':')
-            && offered.contains(&base)
-        {
-            return Err(refused(
-                IssueCode::NotSupported,
-                format!("{base} takes no modifier"),
-            ));
+    /// A condition. Answers whether it is one that is offered.
+    pub(super) fn add_criterion(&mut self, name: &str, value: &str) -> Result<bool, Refusal> {
+        let (base, modifier) = split_modifier(name);
+        let Some(definition) = Definition::find(self.resource_type, base) else {
+            return Ok(false);
+        };
+        let known = definition.name(self.resource_type);
+        self.criteria
+            .push(Criterion::parse(definition, (known, modifier), value)?);
+        self.reveals
+            .extend(definition.reveals.map(|reveals| (known, reveals)));
+        Ok(true)
+    }
+
+    /// A cursor is a whole search with its place in it: anything beside it would be a second, different one.
+    pub(super) fn check_cursor(&self) -> Result<(), Refusal> {
+        let alone = self.used.is_empty() && self.count.is_none() && self.unsupported.is_empty();
+        if self.cursor.is_some() && !alone {
+            let text = "_cursor takes no other parameter beside it: follow the next link as it is";
+            return Err(refused(IssueCode::Invalid, text));
         }
-        self.unsupported.push(shown(name));
         Ok(())
     }
 
@@ -142,24 +213,70 @@ impl Parameters {
         }
     }
 
-    /// What was understood, as a query, for the `self` and `next` links of a searchset.
+    /// The order of the answer: as asked for, or else one that an index gives together with the conditions.
     #[must_use]
-    pub fn to_query(&self, count: u32, after: Option<&str>) -> String {
+    pub fn order(&self) -> Sort {
+        let by = |key| Sort {
+            key,
+            descending: false,
+        };
+        let indexed = self.criteria.iter().find_map(|criterion| match criterion {
+            Criterion::Terms(_) | Criterion::Id(_) => Some(SortKey::Id),
+            Criterion::LastUpdated(_) => Some(SortKey::LastUpdated),
+            Criterion::Date(_) => Some(SortKey::Date),
+            _ => None,
+        });
+        self.sort
+            .unwrap_or_else(|| by(indexed.unwrap_or(SortKey::Id)))
+    }
+
+    /// What was understood, as a query, with the count of a page.
+    #[must_use]
+    pub fn to_query(&self, count: u32) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        if let Some(token) = &self.identifier {
-            query.append_pair("identifier", &token.to_string());
-        }
-        if let Some(criterion) = self.composition_type {
-            query.append_pair(type_parameter(self.resource_type), criterion.code());
-        }
-        if let Some(id) = &self.id {
-            query.append_pair("_id", id);
-        }
+        query.extend_pairs(&self.used);
         query.append_pair("_count", &count.to_string());
-        if let Some(after) = after {
-            query.append_pair(AFTER, after);
-        }
         query.finish()
+    }
+
+    /// The path below the FHIR base at which this search is asked with GET.
+    #[must_use]
+    pub fn path(&self) -> &'static str {
+        match self.operation {
+            true => "Composition/$document",
+            false => self.resource_type.as_str(),
+        }
+    }
+}
+
+impl Sort {
+    /// One key, with a minus before it for the greatest first.
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let (descending, name) = match text.strip_prefix('-') {
+            Some(name) => (true, name),
+            None => (false, text),
+        };
+        let key = match name {
+            "_id" => SortKey::Id,
+            "_lastUpdated" => SortKey::LastUpdated,
+            "date" => SortKey::Date,
+            _ => {
+                let text = "_sort takes one of _lastUpdated, date and _id, each also with a minus before it";
+                return Err(refused(IssueCode::NotSupported, text));
+            }
+        };
+        Ok(Self { key, descending })
+    }
+}
+
+impl Total {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "none" => Some(Self::None),
+            "estimate" => Some(Self::Estimate),
+            "accurate" => Some(Self::Accurate),
+            _ => None,
+        }
     }
 }
 
@@ -179,16 +296,38 @@ impl TypeCriterion {
             .map_or(Self::Nothing, Self::Is),
         )
     }
+}
 
-    fn code(self) -> &'static str {
-        match self {
-            Self::Is(kind) => kind.code(),
-            Self::Nothing => "none",
-        }
+/// The decoded names and values of a query.
+pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Refusal> {
+    let pairs: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .take(MAX_PARAMETERS + 1)
+        .collect();
+    if pairs.len() > MAX_PARAMETERS {
+        return Err(refused(
+            IssueCode::TooCostly,
+            "the search has too many parameters",
+        ));
+    }
+    let pairs = pairs
+        .into_iter()
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs
+        .map(|(name, value)| Ok((decoded(name)?, decoded(value)?)))
+        .collect()
+}
+
+/// The name before the last colon, unless that colon belongs to a chain: `subject:Patient.family:exact`.
+fn split_modifier(name: &str) -> (&str, Option<&str>) {
+    match name.rsplit_once(':') {
+        Some((base, modifier)) if !modifier.contains('.') => (base, Some(modifier)),
+        _ => (name, None),
     }
 }
 
-fn once<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(), Refusal> {
+pub(super) fn once<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(), Refusal> {
     match place.replace(value) {
         None => Ok(()),
         Some(_) => Err(refused(

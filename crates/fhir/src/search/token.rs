@@ -21,8 +21,7 @@ pub enum SystemCriterion {
 }
 
 impl Token {
-    /// Reads one token. `None` if it is empty, has a second bar, an escape of nothing, a comma (an OR
-    /// of several, which is not offered) or a control character.
+    /// Reads one token. `None` if it is empty, has a second bar, an escape of nothing, a comma (which separates tokens) or a control character.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let parts = split(text)?;
@@ -63,7 +62,27 @@ impl std::fmt::Display for Token {
     }
 }
 
-fn escaped(text: &str) -> String {
+/// The values of a parameter between unescaped commas, each still escaped; `None` if one is empty.
+pub(super) fn alternatives(text: &str) -> Option<Vec<&str>> {
+    let (mut values, mut start, mut escaped) = (Vec::new(), 0, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b',' if !escaped => {
+                values.push(text.get(start..at)?);
+                start = at + 1;
+            }
+            _ => {}
+        }
+        escaped = byte == b'\\' && !escaped;
+    }
+    values.push(text.get(start..)?);
+    values
+        .iter()
+        .all(|value| !value.is_empty())
+        .then_some(values)
+}
+
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if ESCAPED.contains(&character) {
@@ -121,6 +140,18 @@ mod tests {
             Token::parse(r"a\|b\,c\$d\\|1"),
             token(is(r"a|b,c$d\"), Some("1"))
         );
+    }
+
+    #[test]
+    fn commas_separate_values_unless_escaped() {
+        assert_eq!(alternatives("a,x|b"), Some(vec!["a", "x|b"]));
+        assert_eq!(
+            alternatives(r"a\,b,c\\,d"),
+            Some(vec![r"a\,b", r"c\\", "d"])
+        );
+        for empty in ["", "a,", ",a", "a,,b"] {
+            assert_eq!(alternatives(empty), None, "{empty}");
+        }
     }
 
     #[test]

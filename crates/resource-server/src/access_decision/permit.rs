@@ -106,7 +106,6 @@ impl Permit {
     }
 
     /// Conditions one of which a record has to meet; never empty.
-    #[expect(dead_code, reason = "for the statements that search")]
     pub(crate) fn conditions(&self) -> &[Condition] {
         &self.conditions
     }

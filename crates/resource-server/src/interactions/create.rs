@@ -24,12 +24,14 @@ pub(crate) async fn answer(permitted: Permitted<'_>, content: Body) -> Result<Re
     let Taken { received, problems } = intake::take(&permitted, content).await?;
     let condition = condition(headers, &received)?;
     let (facts, admitted) = admit(&permitted, &received)?;
+    let entry = received.entry(&server.config().record_keys);
     let record = received.into_record(facts, server.clock().now(), server.random());
     let created = record.head.clone();
     let copy = copy(headers, &record, ("created", problems))?;
     let audit = permitted.exchange.allowed(Some(&created));
     let permit = &permitted.permit;
-    match hosted::create(server, permit, admitted, (record, audit), condition).await? {
+    let parts = (record, entry, audit);
+    match hosted::create(server, permit, admitted, parts, condition).await? {
         CreateOutcome::Created => Ok(located(StatusCode::CREATED, &permitted, &created, copy)),
         // The representation is the existing record's business: whoever wants it reads it.
         CreateOutcome::Existing(head) => Ok(located(StatusCode::OK, &permitted, &head, None)),
@@ -75,7 +77,6 @@ fn condition(headers: &HeaderMap, received: &Received) -> Result<Option<Criteria
             .composition_type
             .or(received.composition_type)
             .map(code),
-        documents_only: false,
     }))
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod original;
 mod precondition;
 pub(crate) mod read;
 pub(crate) mod search;
+mod searchset;
 pub(crate) mod update;
 pub(crate) mod validate;
 

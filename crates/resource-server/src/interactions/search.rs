@@ -1,19 +1,21 @@
-//! `GET Bundle?identifier=…`, `POST Bundle/_search` and the same of Composition (FHIR R4 http,
-//! section 3.1.0.9): only records that the token reaches are found, counted or hinted at.
+//! `GET Bundle?…`, `POST Bundle/_search`, the same of Composition, and the searches of `Composition/$document`
+//! (FHIR R4 http, section 3.1.0.9): only records that the token reaches are found, counted or hinted at.
 
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
+use fhir::interaction::Document;
 use fhir::prefer::Preferences;
-use fhir::search::{Parameters, Token, TypeCriterion};
-use fhir::{Issue, IssueCode, OperationOutcome, ResourceType};
-use serde_json::json;
+use fhir::search::{self, CURSOR, Parameters, Reveals, Total};
+use fhir::{IssueCode, ResourceType};
 
-use super::{body, composition, lines, read};
+use super::searchset::Searchset;
+use super::{body, lines, not_offered};
 use crate::answer::{Failure, fhir_json};
+use crate::cursor::Cursor;
 use crate::exchange::Permitted;
-use crate::hosted::{self, Page, Query};
-use crate::store::record::{Criteria, Record};
+use crate::hosted::search::{Page, Query, page};
+use crate::store::search::{Position, Reach};
 
 /// `POST {type}/_search`: the form counts as well as the query (section 3.1.0.9.1).
 pub(crate) async fn answer_posted(
@@ -21,6 +23,12 @@ pub(crate) async fn answer_posted(
     (resource_type, query): (ResourceType, &str),
     form: Body,
 ) -> Result<Response, Failure> {
+    if !matches!(
+        resource_type,
+        ResourceType::Bundle | ResourceType::Composition
+    ) {
+        return Err(not_offered());
+    }
     let headers = &permitted.exchange.parts.headers;
     fhir::media::check_form_content_type(lines(headers, "content-type").next())?;
     let form = body::collect(headers, form, MAX_FORM_BYTES).await?;
@@ -41,17 +49,32 @@ pub(crate) async fn answer(
     parameters: &Parameters,
 ) -> Result<Response, Failure> {
     let exchange = permitted.exchange;
+    let server = &exchange.server;
+    let binding = binding(&permitted, parameters);
+    let (continued, after) = match &parameters.cursor {
+        None => (None, None),
+        Some(text) => {
+            let (parameters, after) = open(&permitted, parameters, text, &binding)?;
+            (Some(parameters), Some(after))
+        }
+    };
+    let asked = continued.as_ref().unwrap_or(parameters);
+    refuse_withheld(asked)?;
     let preferences = Preferences::parse(lines(&exchange.parts.headers, "prefer"));
-    let ignored = parameters.ignored(preferences.handling)?;
-    let count = parameters.count.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT);
-    let page = match query(parameters, count)? {
-        Some(query) => hosted::search(&exchange.server, &permitted.permit, &query).await?,
-        None => Page::empty(),
+    let ignored = asked.ignored(preferences.handling)?;
+    let count = asked.count.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT);
+    let query = query(asked, after, count);
+    let page = page(server, &permitted.permit, &query).await?;
+    let own = match &parameters.cursor {
+        // It opened, so it holds nothing that a query cannot.
+        Some(cursor) => format!("{CURSOR}={cursor}"),
+        None => asked.to_query(count),
     };
     let set = Searchset {
-        base: exchange.server.config().base(),
-        parameters,
-        count,
+        base: server.config().base(),
+        parameters: asked,
+        own,
+        next: next(&permitted, asked, count, &page, &binding)?,
         ignored,
     };
     let body = set.write(&page)?;
@@ -59,135 +82,104 @@ pub(crate) async fn answer(
     Ok(fhir_json(StatusCode::OK, body))
 }
 
-/// What is to be looked for; `None` if nothing can match.
-fn query(parameters: &Parameters, count: u32) -> Result<Option<Query>, Failure> {
-    let composition_type = match parameters.composition_type {
-        Some(TypeCriterion::Nothing) => return Ok(None),
-        Some(TypeCriterion::Is(kind)) => Some(kind.code()),
-        None => None,
+/// The one place at which a policy that withholds parts of records bears on searches: whoever may not see a name could
+/// otherwise try names out. Asked of every page, since the policy may change between two.
+///
+/// # Errors
+/// 403 `suppressed`, which says nothing of any record.
+fn refuse_withheld(parameters: &Parameters) -> Result<(), Failure> {
+    let withheld = |part: Reveals| match part {
+        // No policy withholds anything as yet.
+        Reveals::Names
+        | Reveals::BirthDates
+        | Reveals::MedicalRecordNumbers
+        | Reveals::BirthPlaces => false,
     };
-    let identifier = parameters
-        .identifier
-        .clone()
-        .filter(|token| token.value.is_some());
-    // Without one of the two all records would have to be gone through.
-    if identifier.is_none() && (parameters.id.is_none() || parameters.identifier.is_some()) {
-        let text = "a search needs identifier=system|value or _id";
+    if parameters.reveals.iter().any(|(_, part)| withheld(*part)) {
+        let text = "the token may not search by what is withheld from it";
         return Err(Failure::new(
-            StatusCode::BAD_REQUEST,
-            IssueCode::TooCostly,
+            StatusCode::FORBIDDEN,
+            IssueCode::Suppressed,
             text,
         ));
     }
-    Ok(Some(Query {
-        id: parameters.id.clone(),
-        criteria: Criteria {
-            identifier,
-            composition_type,
-            documents_only: parameters.resource_type == ResourceType::Composition,
+    Ok(())
+}
+
+/// The page that is asked for.
+fn query(parameters: &Parameters, after: Option<Position>, count: u32) -> Query<'_> {
+    let total_only = parameters.summary || count == 0;
+    let count_up_to = match parameters.total {
+        // A total is all that such a search asks for.
+        _ if total_only => Some(i64::MAX - 1),
+        Some(Total::Accurate) => Some(i64::MAX - 1),
+        Some(Total::None) => None,
+        Some(Total::Estimate) | None => Some(CHEAP_TOTAL),
+    };
+    Query {
+        criteria: &parameters.criteria,
+        sort: parameters.order(),
+        after,
+        count: if total_only { 0 } else { count },
+        count_up_to,
+    }
+}
+
+/// What a cursor is sealed for: the kind of search, and who asks with which reach. Its token may be another by the
+/// next page, but not one that reaches anything else.
+fn binding(permitted: &Permitted<'_>, parameters: &Parameters) -> String {
+    let organization = permitted.permit.organization();
+    let reach = Reach::of(&permitted.permit).fingerprint();
+    format!(
+        "{} {} {organization:?} {reach}",
+        parameters.path(),
+        permitted.asked.resource_type
+    )
+}
+
+/// The search that a cursor of ours goes on with, and where.
+///
+/// # Errors
+/// 400 `invalid` for anything that we did not seal for this search and this reach.
+fn open(
+    permitted: &Permitted<'_>,
+    parameters: &Parameters,
+    text: &str,
+    binding: &str,
+) -> Result<(Parameters, Position), Failure> {
+    let refused = || {
+        let text = "_cursor is no next link of this search for this token: begin the search again";
+        Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text)
+    };
+    let keys = &permitted.exchange.server.config().record_keys;
+    let Cursor { query, key, id } = Cursor::open(text, keys, binding).ok_or_else(refused)?;
+    let asked = match parameters.operation {
+        false => Parameters::parse(parameters.resource_type, &query)?,
+        true => match search::parse_query(&query)? {
+            Document::Search(parameters) => *parameters,
+            Document::Id(_) => return Err(refused()),
         },
-        after: parameters.after.clone().unwrap_or_default(),
-        count,
-    }))
+    };
+    Ok((asked, Position { key, id }))
 }
 
-/// `Composition/$document?identifier=…`: the documents with this identifier.
-pub(crate) async fn answer_documents(
-    permitted: Permitted<'_>,
-    identifier: &Token,
-) -> Result<Response, Failure> {
-    let exchange = permitted.exchange;
-    let criteria = Criteria {
-        identifier: Some(identifier.clone()),
-        composition_type: None,
-        documents_only: true,
-    };
-    let query = Query {
-        id: None,
-        criteria,
-        after: String::new(),
-        count: MAX_COUNT,
-    };
-    let page = hosted::search(&exchange.server, &permitted.permit, &query).await?;
-    let text = format!("identifier={}", form_encoded(&identifier.to_string()));
-    let parameters = Parameters::parse(ResourceType::Bundle, &text)?;
-    let base = exchange.server.config().base();
-    let set = Searchset {
-        base,
-        parameters: &parameters,
-        count: MAX_COUNT,
-        ignored: None,
-    };
-    let body = set.write(&page)?;
-    exchange.audit_search(&page.records).await?;
-    Ok(fhir_json(StatusCode::OK, body))
-}
-
-fn form_encoded(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
-/// A searchset Bundle, put together from the records' own bytes.
-struct Searchset<'a> {
-    base: &'a str,
-    parameters: &'a Parameters,
+/// The cursor of the next page, if there is one.
+fn next(
+    permitted: &Permitted<'_>,
+    parameters: &Parameters,
     count: u32,
-    ignored: Option<Issue>,
-}
-
-impl Searchset<'_> {
-    fn write(&self, page: &Page) -> Result<Vec<u8>, Failure> {
-        let own = self.url(self.parameters.after.as_deref());
-        let mut link = vec![json!({"relation": "self", "url": own})];
-        if let Some(after) = &page.next_after {
-            link.push(json!({"relation": "next", "url": self.url(Some(after))}));
-        }
-        let head = json!({
-            "resourceType": "Bundle", "type": "searchset", "total": page.total, "link": link,
-        });
-        let mut entries = Vec::with_capacity(page.records.len() + 1);
-        for record in &page.records {
-            entries.push(self.entry(record)?);
-        }
-        if let Some(issue) = &self.ignored {
-            let outcome = OperationOutcome::from(issue.clone()).to_value();
-            let entry = json!({"resource": outcome, "search": {"mode": "outcome"}});
-            entries.push(entry.to_string().into_bytes());
-        }
-        let mut body = head.to_string().into_bytes();
-        // FHIR has no empty arrays.
-        if !entries.is_empty() {
-            body.pop();
-            body.extend_from_slice(b",\"entry\":[");
-            body.extend_from_slice(&entries.join(&b','));
-            body.extend_from_slice(b"]}");
-        }
-        Ok(body)
-    }
-
-    fn entry(&self, record: &Record) -> Result<Vec<u8>, Failure> {
-        let resource_type = self.parameters.resource_type;
-        let resource = match resource_type {
-            ResourceType::Composition => composition::spliced(record)?,
-            _ => read::spliced(record)?,
-        };
-        let (base, name, id) = (self.base, resource_type.as_str(), &record.head.id);
-        let full_url = json!(format!("{base}/{name}/{id}"));
-        let mut entry = format!("{{\"fullUrl\":{full_url},\"resource\":").into_bytes();
-        entry.extend_from_slice(&resource);
-        entry.extend_from_slice(b",\"search\":{\"mode\":\"match\"}}");
-        Ok(entry)
-    }
-
-    /// The address of a page of this search.
-    fn url(&self, after: Option<&str>) -> String {
-        let name = self.parameters.resource_type.as_str();
-        format!(
-            "{}/{name}?{}",
-            self.base,
-            self.parameters.to_query(self.count, after)
-        )
-    }
+    page: &Page,
+    binding: &str,
+) -> Result<Option<String>, Failure> {
+    let Some(Position { key, id }) = page.next.clone() else {
+        return Ok(None);
+    };
+    let server = &permitted.exchange.server;
+    let query = parameters.to_query(count);
+    let cursor = Cursor { query, key, id };
+    let sealed = cursor.seal(&server.config().record_keys, binding, server.random());
+    let sealed = sealed.ok_or_else(|| Failure::unavailable("the next link could not be made"))?;
+    Ok(Some(sealed))
 }
 
 /// A search has few and short parameters.
@@ -196,3 +188,7 @@ const MAX_FORM_BYTES: usize = 64 * 1024;
 /// Records on a page, unless the client wants fewer.
 const DEFAULT_COUNT: u32 = 20;
 const MAX_COUNT: u32 = 100;
+
+/// Matches are counted up to here unless the client insists; a page of a search that has more says no total, rather
+/// than a wrong one.
+const CHEAP_TOTAL: i64 = 10_000;

@@ -32,11 +32,12 @@ pub(crate) async fn answer(
     withholding::check_update(&received)?;
     let (facts, admitted) = admit(&permitted, &received, &before)?;
     let at = hosted::next_time(&before, server.clock().now());
+    let entry = received.entry(&server.config().record_keys);
     let record = received.into_next(facts, &before, at);
     let head = record.head.clone();
     let copy = create::copy(headers, &record, ("updated", problems))?;
     let audit = permitted.exchange.allowed(Some(&head));
-    match hosted::update(server, admitted, record, audit).await? {
+    match hosted::update(server, admitted, (record, entry, audit)).await? {
         ReplaceOutcome::Replaced => Ok(create::located(StatusCode::OK, &permitted, &head, copy)),
         ReplaceOutcome::Conflict => Err(expected.lost().about(before)),
     }
@@ -67,12 +68,15 @@ fn admit(
         return Err(Failure::detailed(StatusCode::BAD_REQUEST, issue, text));
     }
     unchanged(received, before)?;
-    let facts = received.facts(
-        &before.facts.organization,
-        before.facts.addressee.as_deref(),
-        before.facts.jurisdiction,
-        before.facts.record_type,
-    );
+    let facts = RecordFacts {
+        facility: before.facts.facility.clone(),
+        ..received.facts(
+            &before.facts.organization,
+            before.facts.addressee.as_deref(),
+            before.facts.jurisdiction,
+            before.facts.record_type,
+        )
+    };
     match permitted.permit.admit(&facts) {
         Ok(admitted) => Ok((facts, admitted)),
         Err(denial) => Err(Failure::forbidden(denial, permitted.asked)),

@@ -3,6 +3,7 @@
 pub(crate) mod body;
 pub(crate) mod record;
 pub(crate) mod rotation;
+pub(crate) mod search;
 pub(crate) mod version;
 
 use storage::{Migration, Migrations};
@@ -22,6 +23,12 @@ pub(crate) static MIGRATIONS: Migrations = Migrations {
             title: "record_version",
             sqlite: include_str!("../../migrations/sqlite/0002_record_version.sql"),
             postgres: include_str!("../../migrations/postgres/0002_record_version.sql"),
+        },
+        Migration {
+            version: 3,
+            title: "search",
+            sqlite: include_str!("../../migrations/sqlite/0003_search.sql"),
+            postgres: include_str!("../../migrations/postgres/0003_search.sql"),
         },
     ],
 };

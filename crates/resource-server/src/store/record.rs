@@ -7,6 +7,7 @@ use storage::{AuditEvent, Db, Error, Row, Transaction, Value, Work};
 
 use super::body::{Body, Stored};
 use crate::access_decision::{Permit, RecordFacts};
+use crate::store::search::{self, Entry};
 
 /// A record without its bytes.
 #[derive(Debug, Clone)]
@@ -62,31 +63,16 @@ pub(crate) struct Record {
     pub(crate) body: Vec<u8>,
 }
 
-/// What a search or an `If-None-Exist` looks for.
+/// What an `If-None-Exist` looks for.
 #[derive(Debug, Clone)]
 pub(crate) struct Criteria {
-    /// The Bundle's identifier; without one nothing is found by SQL.
+    /// The Bundle's identifier; without one nothing is found.
     pub(crate) identifier: Option<Token>,
     /// Only documents of this composition type; `None` for any.
     pub(crate) composition_type: Option<&'static str>,
-    /// Only documents, not messages or batches.
-    pub(crate) documents_only: bool,
 }
 
 impl Criteria {
-    /// Whether a record matches, for one that was found by its id.
-    pub(crate) fn matches(&self, head: &RecordHead) -> bool {
-        let value = head.identifier_value.as_deref();
-        let system = head.identifier_system.as_deref();
-        let identified = |token: &Token| value.is_some_and(|value| token.matches(system, value));
-        let composition_type = head.composition_type.as_deref();
-        self.identifier.as_ref().is_none_or(identified)
-            && self
-                .composition_type
-                .is_none_or(|kind| composition_type == Some(kind))
-            && (!self.documents_only || head.bundle_type == DOCUMENT)
-    }
-
     fn value(&self) -> &str {
         self.identifier
             .as_ref()
@@ -151,27 +137,6 @@ pub(crate) async fn find_head(db: &Db, id: &str) -> Result<Option<RecordHead>, E
     db.find(FIND_HEAD, &[Value::from(id)], read_head).await
 }
 
-/// How many records match and are reached.
-pub(crate) async fn count(db: &Db, criteria: &Criteria, reach: &Reach) -> Result<i64, Error> {
-    let rows = db
-        .select(COUNT, parameters(criteria, reach), |row| row.integer(0))
-        .await?;
-    Ok(rows.first().copied().unwrap_or_default())
-}
-
-/// The heads of the records that match and are reached, after `after`, oldest first.
-pub(crate) async fn select(
-    db: &Db,
-    criteria: &Criteria,
-    reach: &Reach,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<RecordHead>, Error> {
-    let mut parameters = parameters(criteria, reach);
-    parameters.extend([Value::from(after), Value::from(limit)]);
-    db.select(SELECT, parameters, read_head).await
-}
-
 /// The newest records, whoever they belong to: for the operator's shell, not for requests.
 pub(crate) async fn list(db: &Db, limit: i64) -> Result<Vec<RecordHead>, Error> {
     db.select(LIST, vec![Value::from(limit)], read_head).await
@@ -181,6 +146,7 @@ pub(crate) async fn list(db: &Db, limit: i64) -> Result<Vec<RecordHead>, Error> 
 #[derive(Debug)]
 pub(crate) struct Create {
     pub(crate) record: Stored,
+    pub(crate) entry: Entry,
     /// `If-None-Exist`, with what the token reaches; a record it cannot see does not exist to it.
     pub(crate) condition: Option<(Criteria, Reach)>,
     pub(crate) audit: AuditEvent,
@@ -208,7 +174,7 @@ impl Work for Create {
                 tx.lock(&format!("record.identifier:{}", criteria.value()))
                     .await?;
                 let mut parameters = parameters(criteria, reach);
-                parameters.extend([Value::from(""), Value::from(2)]);
+                parameters.push(Value::from(2));
                 tx.select(SELECT, &parameters, read_head).await?
             }
         };
@@ -216,7 +182,7 @@ impl Work for Create {
         let mut existing = existing.into_iter();
         let outcome = match (existing.next(), existing.next()) {
             (None, _) => {
-                insert(tx, &self.record).await?;
+                insert(tx, &self.record, &self.entry).await?;
                 CreateOutcome::Created
             }
             (Some(head), None) => {
@@ -236,6 +202,7 @@ impl Work for Create {
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) record: Stored,
+    pub(crate) entry: Entry,
     pub(crate) audit: AuditEvent,
 }
 
@@ -253,14 +220,14 @@ impl Work for Host {
             .await?;
         let existing = tx.find(FIND_DIGEST, &key, read_head).await?;
         if existing.is_none() {
-            insert(tx, &self.record).await?;
+            insert(tx, &self.record, &self.entry).await?;
             tx.audit(&self.audit).await?;
         }
         Ok(existing)
     }
 }
 
-async fn insert(tx: &mut Transaction<'_>, record: &Stored) -> Result<(), Error> {
+async fn insert(tx: &mut Transaction<'_>, record: &Stored, entry: &Entry) -> Result<(), Error> {
     let head = &record.head;
     let [format, key_id, body] = record.body.values();
     let values = [
@@ -285,11 +252,38 @@ async fn insert(tx: &mut Transaction<'_>, record: &Stored) -> Result<(), Error> 
         format,
         key_id,
         body,
+        Value::from(head.facts.facility.clone()),
     ];
-    tx.execute(INSERT, &values).await.map(|_| ())
+    tx.execute(INSERT, &values).await?;
+    search::insert(tx, head, entry).await
 }
 
-/// `$1` to `$10` of [`COUNT`] and [`SELECT`].
+/// Writes anew what finds a record, unless another version has come between. A record from before facilities were
+/// known gets the one that it names.
+pub(crate) async fn reindex(
+    tx: &mut Transaction<'_>,
+    head: &RecordHead,
+    (entry, facility): (&Entry, Option<&str>),
+) -> Result<bool, Error> {
+    // Touches the row, so that no update can come between here and the end of the unit.
+    let values = [
+        Value::from(facility),
+        Value::from(head.id.as_str()),
+        Value::from(head.version_id),
+    ];
+    let current = tx
+        .find(SET_FACILITY, &values, |row| row.optional_text(0))
+        .await?;
+    let Some(facility) = current else {
+        return Ok(false);
+    };
+    let mut head = head.clone();
+    head.facts.facility = facility;
+    search::replace(tx, &head, entry).await?;
+    Ok(true)
+}
+
+/// `$1` to `$9` of [`SELECT`].
 fn parameters(criteria: &Criteria, reach: &Reach) -> Vec<Value> {
     let (mode, system) = match criteria.identifier.as_ref().map(|token| &token.system) {
         None | Some(SystemCriterion::Any) => ("any", ""),
@@ -303,11 +297,6 @@ fn parameters(criteria: &Criteria, reach: &Reach) -> Vec<Value> {
         Value::from(criteria.composition_type.unwrap_or_default()),
     ];
     parameters.extend(reach.values());
-    parameters.push(Value::from(if criteria.documents_only {
-        DOCUMENT
-    } else {
-        ""
-    }));
     parameters
 }
 
@@ -332,7 +321,7 @@ pub(crate) fn read_head(row: &Row<'_>) -> Result<RecordHead, Error> {
             addressee: row.optional_text(11)?,
             jurisdiction,
             record_type,
-            facility: None,
+            facility: row.optional_text(17)?,
             composition_type: row.optional_text(3)?,
             event_year: row.optional_integer(6)?,
         },
@@ -347,7 +336,7 @@ pub(crate) fn read_head(row: &Row<'_>) -> Result<RecordHead, Error> {
 fn read_stored(row: &Row<'_>) -> Result<Stored, Error> {
     Ok(Stored {
         head: read_head(row)?,
-        body: Body::read(row, 17)?,
+        body: Body::read(row, 18)?,
     })
 }
 
@@ -365,18 +354,20 @@ const DELETE: &str = "delete";
 /// Reason in the audit of a create that found its record there already.
 const EXISTING: &str = "If-None-Exist: existing record";
 
+const SET_FACILITY: &str = "UPDATE record SET facility = COALESCE(facility, $1) \
+    WHERE id = $2 AND version_id = $3 RETURNING facility";
 const INSERT: &str = "INSERT INTO record (id, resource_type, bundle_type, record_type, \
     composition_type, composition_id, jurisdiction, event_year, certificate_number, \
     identifier_system, identifier_value, organization, addressee, version_id, last_updated_ms, \
-    body_length, body_sha256, interaction, body_format, key_id, body) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+    body_length, body_sha256, interaction, body_format, key_id, body, facility) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
 
 /// The columns of [`read_head`].
 macro_rules! head {
     () => {
         "SELECT id, bundle_type, record_type, composition_type, composition_id, jurisdiction, \
          event_year, certificate_number, identifier_system, identifier_value, organization, \
-         addressee, version_id, last_updated_ms, body_length, body_sha256, interaction"
+         addressee, version_id, last_updated_ms, body_length, body_sha256, interaction, facility"
     };
 }
 
@@ -390,7 +381,7 @@ macro_rules! visible {
          AND ($5 OR organization = $6 OR addressee = $6) \
          AND $7 LIKE '%,' || jurisdiction || ',%' \
          AND (record_type IN ($8, $9) OR (record_type IS NULL AND $8 <> '' AND $9 <> '')) \
-         AND ($10 = '' OR bundle_type = $10) AND interaction <> 'delete'"
+         AND interaction <> 'delete'"
     };
 }
 
@@ -403,6 +394,5 @@ const FIND_DIGEST: &str = concat!(
     head!(),
     " FROM record WHERE body_sha256 = $1 AND organization = $2 AND interaction <> 'delete' ORDER BY id LIMIT 1"
 );
-const COUNT: &str = concat!("SELECT COUNT(*)", visible!());
-const SELECT: &str = concat!(head!(), visible!(), " AND id > $11 ORDER BY id LIMIT $12");
+const SELECT: &str = concat!(head!(), visible!(), " ORDER BY id LIMIT $10");
 const LIST: &str = concat!(head!(), " FROM record ORDER BY id DESC LIMIT $1");

@@ -5,6 +5,7 @@ use storage::{AuditEvent, Db, Error, Row, Transaction, Value, Work};
 
 use super::body::{Body, Stored};
 use super::record::{Change, DOCUMENT, Reach, RecordHead, read_head};
+use super::search::{self, Entry};
 
 /// What one version has of its own; everything else is its record's.
 #[derive(Debug, Clone)]
@@ -116,6 +117,8 @@ fn since(stretch: &Stretch) -> i64 {
 pub(crate) struct Replace {
     /// The new version: one more than the one that it comes after.
     pub(crate) record: Stored,
+    /// What it is found by; a version that deletes is not found.
+    pub(crate) entry: Option<Entry>,
     pub(crate) audit: AuditEvent,
 }
 
@@ -162,6 +165,10 @@ impl Work for Replace {
             return Err(Error::Failed(
                 "a version was kept and not replaced".to_owned(),
             ));
+        }
+        match &self.entry {
+            Some(entry) => search::replace(tx, head, entry).await?,
+            None => search::remove(tx, &head.id).await?,
         }
         tx.audit(&self.audit).await?;
         Ok(ReplaceOutcome::Replaced)
@@ -217,14 +224,14 @@ const COUNT: &str = concat!(
 /// In the order of [`read_head`].
 const OF_ALL: &str = "SELECT id, bundle_type, record_type, composition_type, composition_id, jurisdiction, \
     event_year, certificate_number, identifier_system, identifier_value, organization, addressee, \
-    version_id, last_updated_ms, body_length, body_sha256, interaction FROM ( \
+    version_id, last_updated_ms, body_length, body_sha256, interaction, facility FROM ( \
       SELECT id, bundle_type, record_type, composition_type, composition_id, jurisdiction, \
       event_year, certificate_number, identifier_system, identifier_value, organization, addressee, \
-      version_id, last_updated_ms, body_length, body_sha256, interaction FROM record \
+      version_id, last_updated_ms, body_length, body_sha256, interaction, facility FROM record \
     UNION ALL \
       SELECT r.id, r.bundle_type, r.record_type, r.composition_type, r.composition_id, r.jurisdiction, \
       r.event_year, r.certificate_number, r.identifier_system, r.identifier_value, r.organization, r.addressee, \
-      v.version_id, v.last_updated_ms, v.body_length, v.body_sha256, v.interaction \
+      v.version_id, v.last_updated_ms, v.body_length, v.body_sha256, v.interaction, r.facility \
       FROM record_version v JOIN record r ON r.id = v.id) AS version \
     WHERE ($1 OR organization = $2 OR addressee = $2) \
       AND $3 LIKE '%,' || jurisdiction || ',%' \

@@ -32,7 +32,7 @@ fn place(interaction: &Interaction) -> usize {
             which: Document::Id(_),
         } => 15,
         Interaction::Document {
-            which: Document::Identifier(_),
+            which: Document::Search(_),
         } => 16,
         Interaction::PostedDocument { .. } => 17,
     }

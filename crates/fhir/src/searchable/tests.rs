@@ -1,0 +1,228 @@
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::search::{Criterion, Parameters};
+use crate::{Bundle, ResourceType, real_records};
+
+fn searchable(bundle: &Value) -> Searchable {
+    let text = bundle.to_string();
+    Bundle::parse(text.as_bytes()).unwrap().searchable()
+}
+
+/// Whether a search by this one parameter finds the record.
+fn finds(record: &Searchable, query: &str) -> bool {
+    let parameters = Parameters::parse(ResourceType::Bundle, query).unwrap();
+    let terms = record.terms();
+    parameters.criteria.iter().all(|criterion| match criterion {
+        Criterion::Terms(any) => any.iter().any(|term| terms.contains(term)),
+        Criterion::Lacks(term) => !terms.contains(term),
+        other => unreachable!("{other:?}"),
+    })
+}
+
+fn report() -> Value {
+    json!({
+        "resourceType": "Bundle", "type": "document",
+        "identifier": {"system": "urn:ije", "value": "2026MA000042"},
+        "entry": [
+            {"fullUrl": "urn:uuid:c", "resource": {
+                "resourceType": "Composition", "date": "2026-05-02", "identifier": {"value": "c-1"},
+                "type": {"coding": [{"system": "http://loinc.org", "code": "92011-6"}]},
+                "extension": [{
+                    "url": "http://hl7.org/fhir/us/bfdr/StructureDefinition/Extension-live-birth-certificate-number",
+                    "valueIdentifier": {"system": "urn:reports", "value": "15075"}
+                }],
+                "subject": {"reference": "urn:uuid:p"},
+                "encounter": {"reference": "Encounter/e"},
+                "author": [{"reference": "Practitioner/d"}],
+            }},
+            {"fullUrl": "urn:uuid:m", "resource": {
+                "resourceType": "Patient", "id": "mother", "name": [{"family": "Mother"}], "birthDate": "1990-01-01",
+            }},
+            {"fullUrl": "urn:uuid:p", "resource": {
+                "resourceType": "Patient", "id": "p", "birthDate": "2026-05-01",
+                "name": [{"family": "Núñez", "given": ["Baby", "G"]}],
+                "identifier": [
+                    {"type": {"coding": [{"code": "MR"}]}, "system": "urn:mr", "value": "77"},
+                    {"type": {"coding": [{"code": "SS"}]}, "value": "999-00-1111"},
+                    {"system": "http://hl7.org/fhir/sid/us-ssn", "value": "999-00-2222"},
+                ],
+            }},
+            {"fullUrl": "http://x.example/Encounter/e", "resource": {
+                "resourceType": "Encounter", "id": "e", "serviceProvider": {"reference": "Organization/o"},
+            }},
+            {"resource": {"resourceType": "Organization", "id": "o",
+                "identifier": [{"system": "http://hl7.org/fhir/sid/us-npi", "value": "5555512"}]}},
+            {"resource": {"resourceType": "Organization", "id": "other", "identifier": [{"value": "no"}]}},
+            {"resource": {"resourceType": "Practitioner", "id": "d", "identifier": [{"value": "npi-d"}]}},
+            {"resource": {"resourceType": "Location", "name": "East Hospital",
+                "type": [{"coding": [{"code": "loc_transfer-to"}]}], "identifier": [{"value": "no"}]}},
+            {"resource": {"resourceType": "Location", "name": "South Hospital",
+                "type": [{"coding": [{"code": "HOSP"}]}, {"coding": [{"code": "loc_birth"}]}],
+                "address": {"line": ["2100 North Ave"], "city": "Salt Lake City", "state": "UT"},
+                "identifier": [{"system": "http://hl7.org/fhir/sid/us-npi", "value": "1164", "extension": [
+                    {"url": "http://x/Extension-jurisdictional-facility-identifier", "valueString": "UT12"}]}]}},
+        ],
+    })
+}
+
+#[test]
+fn a_report_is_found_by_each_of_its_fields() {
+    let record = searchable(&report());
+    for query in [
+        "identifier=2026MA000042",
+        "identifier=urn:ije|2026MA000042",
+        "identifier=|c-1",
+        "report-number=15075",
+        "report-number=urn:reports|015075",
+        "report-number=42",
+        "report-number=000042",
+        "patient.family=nun",
+        "patient.given=g",
+        "patient.given=Baby&patient.family:exact=Núñez",
+        "patient.birthdate=2026-05-01",
+        "patient.birthdate=2026-05",
+        "patient.identifier=urn:mr|77",
+        "author.identifier=npi-d",
+        "birth-location=south",
+        "birth-location=salt lake",
+        "birth-location=2100 north",
+        "birth-location:missing=false",
+    ] {
+        assert!(finds(&record, query), "{query}");
+    }
+    for query in [
+        "patient.family=mother",
+        "patient.birthdate=1990",
+        "birth-location=east",
+        "patient.identifier=999-00-1111",
+        "patient.identifier=999-00-2222",
+        "patient.family:missing=true",
+        "author.identifier=no",
+    ] {
+        assert!(!finds(&record, query), "{query}");
+    }
+    assert_eq!(record.date, Period::parse("2026-05-02"));
+    let facilities: Vec<&str> = record
+        .facilities
+        .iter()
+        .map(|it| it.value.as_str())
+        .collect();
+    assert_eq!(facilities, ["1164", "UT12", "5555512"]);
+    assert_eq!(record.facility().map(|it| it.value.as_str()), Some("1164"));
+}
+
+/// Each element in turn becomes something else; the others are still found.
+#[test]
+fn what_is_odd_is_not_indexed_and_costs_nothing_else() {
+    let odd = [
+        json!(null),
+        json!(5),
+        json!([]),
+        json!({}),
+        json!([[]]),
+        json!("x"),
+        json!({"a": [1, {"b": 2}]}),
+    ];
+    let whole = report();
+    for (entry, member) in [
+        (0, "date"),
+        (0, "identifier"),
+        (0, "extension"),
+        (0, "encounter"),
+        (0, "author"),
+        (2, "name"),
+        (2, "birthDate"),
+        (2, "identifier"),
+        (3, "serviceProvider"),
+        (8, "address"),
+        (8, "type"),
+        (8, "name"),
+    ] {
+        for value in &odd {
+            let mut bundle = whole.clone();
+            bundle["entry"][entry]["resource"][member] = value.clone();
+            let record = searchable(&bundle);
+            assert!(
+                finds(&record, "identifier=2026MA000042"),
+                "{entry} {member} {value}"
+            );
+            if member != "name" || entry != 2 {
+                assert!(
+                    finds(&record, "patient.family=nunez"),
+                    "{entry} {member} {value}"
+                );
+            }
+        }
+    }
+    for url in &odd {
+        let mut bundle = whole.clone();
+        bundle["entry"][2]["fullUrl"] = url.clone();
+        assert!(!finds(&searchable(&bundle), "patient.family=nunez"));
+    }
+}
+
+#[test]
+fn counts_and_lengths_are_bounded() {
+    let mut bundle = report();
+    let patient = &mut bundle["entry"][2]["resource"];
+    patient["name"] =
+        json!([{"family": "x".repeat(10_000), "given": vec!["y".repeat(100); 10_000]}]);
+    patient["identifier"] = (0..10_000)
+        .map(|n| json!({"value": n.to_string()}))
+        .collect();
+    let record = searchable(&bundle);
+    assert!(record.terms().len() <= 150, "{}", record.terms().len());
+    assert!(
+        !finds(&record, "patient.family=x"),
+        "a name that long is none"
+    );
+    patient_free_of_controls();
+}
+
+fn patient_free_of_controls() {
+    let mut bundle = report();
+    bundle["entry"][2]["resource"]["name"] = json!([{"family": "a\u{1F}b", "given": ["a\u{0}b"]}]);
+    let record = searchable(&bundle);
+    assert!(finds(
+        &record,
+        "patient.family:missing=true&patient.given:missing=true"
+    ));
+}
+
+#[test]
+fn debug_shows_no_content() {
+    assert_eq!(format!("{:?}", searchable(&report())), "Searchable");
+}
+
+/// What the guides' examples and the reference library write is found.
+#[test]
+fn real_records_are_found() {
+    for (name, text) in real_records() {
+        let record = Bundle::parse(text.as_bytes()).unwrap().searchable();
+        let queries: &[&str] = match name.as_str() {
+            "birth-provider-report-document.json" | "birth-jurisdiction-report-document.json" => &[
+                "patient.family=quinn&patient.given=baby&patient.birthdate=2019-02-12&birth-location=south hosp",
+                "patient.identifier=http://hospital.smarthealthit.org|9932702",
+            ],
+            "fetaldeath-jurisdiction-report-document.json" => &[
+                "patient.birthdate=2019-01-09&patient.family:missing=true&birth-location=salt lake city",
+            ],
+            "birth-submission-message.json"
+            | "birth-update-message.json"
+            | "batch-single-birth.json" => &["patient.birthdate:missing=false"],
+            "fetaldeath-submission-message.json" => &["patient.family=klocko&patient.given=jay"],
+            _ => &[],
+        };
+        for query in queries {
+            assert!(finds(&record, query), "{name} {query}");
+        }
+        let terms = record.terms().len();
+        assert!(terms <= 300, "{name}: {terms}");
+        if name.contains("report-document") {
+            assert!(record.facilities.len() >= 2, "{name}");
+        }
+    }
+}
