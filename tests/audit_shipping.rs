@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use outbound::{Identity, SyslogReceiver, Trust};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use storage::audit::{Filter, Shipping};
@@ -83,12 +83,7 @@ async fn a_receiver_asks_for_our_certificate() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(shipping_of(&db).lag().await, Ok(5));
     nobody.abort();
-    let (certificate, key) = authority.leaf("vro.example");
-    let identity = Identity {
-        certificate_pem: certificate.into_bytes(),
-        private_key_pem: key.into_bytes(),
-    };
-    let known = receiver_at(&receiver, &authority, Some(&identity));
+    let known = receiver_at(&receiver, &authority, Some(&identity(&authority)));
     let shipping = spawn(&db, &receiver, known, "one");
     receiver.has(&ids(&db).await).await;
     for task in [shipping, running] {
@@ -127,6 +122,138 @@ async fn a_receiver_of_another_authority_or_without_a_close_notify_gets_no_credi
     until(async || node.lag().await == Ok(0)).await;
     for task in [lenient, running] {
         task.abort();
+    }
+}
+
+/// A receiver that others wrote, as Debian brings it: down, started, ended in mid-stream, started again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rsyslog_misses_nothing() {
+    let Ok(program) = which("rsyslogd") else {
+        eprintln!("skipped: rsyslogd is not installed");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let db = open(sqlite(directory.path()), &[]).await;
+    let authority = Authority::new();
+    // Only for its port: it never starts.
+    let place = Receiver::new(&authority, false).await;
+    let rsyslog = Rsyslog::new(program, directory.path(), &authority, place.address.port());
+    let identity = identity(&authority);
+    let shipping = spawn(
+        &db,
+        &place,
+        receiver_at(&place, &authority, Some(&identity)),
+        "one",
+    );
+    let writing = tokio::spawn(write(db.clone(), 2_000));
+    until(async || ids(&db).await.len() > 300).await;
+    let mut running = rsyslog.start();
+    until(async || rsyslog.lines() > 500).await;
+    terminate(&mut running).await;
+    until(async || writing.is_finished()).await;
+    let mut running = rsyslog.start();
+    let node = shipping_of(&db);
+    until(async || node.lag().await == Ok(0)).await;
+    terminate(&mut running).await;
+    let (ids, seen) = (ids(&db).await, rsyslog.seen());
+    assert_eq!(ids.difference(&seen).count(), 0);
+    shipping.abort();
+}
+
+fn identity(authority: &Authority) -> Identity {
+    let (certificate, key) = authority.leaf("vro.example");
+    Identity {
+        certificate_pem: certificate.into_bytes(),
+        private_key_pem: key.into_bytes(),
+    }
+}
+
+fn which(program: &str) -> Result<std::path::PathBuf, ()> {
+    let places = ["/usr/sbin", "/usr/bin", "/usr/local/sbin"];
+    let mut files = places
+        .iter()
+        .map(|place| std::path::Path::new(place).join(program));
+    files.find(|file| file.exists()).ok_or(())
+}
+
+/// Asks it to end, and waits.
+async fn terminate(running: &mut tokio::process::Child) {
+    let id = running.id().unwrap().to_string();
+    let kill = std::process::Command::new("kill").arg(id).status();
+    assert!(kill.unwrap().success());
+    running.wait().await.unwrap();
+}
+
+struct Rsyslog {
+    program: std::path::PathBuf,
+    directory: std::path::PathBuf,
+}
+
+impl Rsyslog {
+    fn new(
+        program: std::path::PathBuf,
+        directory: &std::path::Path,
+        authority: &Authority,
+        port: u16,
+    ) -> Self {
+        let (certificate, key) = authority.leaf("localhost");
+        let place = directory.display();
+        for (name, content) in [
+            ("ca.pem", authority.issuer.pem()),
+            ("certificate.pem", certificate),
+            ("key.pem", key),
+            (
+                "rsyslog.conf",
+                format!(
+                    "global(workDirectory=\"{place}\" maxMessageSize=\"64k\" DefaultNetstreamDriver=\"ossl\"\n\
+                     DefaultNetstreamDriverCAFile=\"{place}/ca.pem\"\n\
+                     DefaultNetstreamDriverCertFile=\"{place}/certificate.pem\"\n\
+                     DefaultNetstreamDriverKeyFile=\"{place}/key.pem\")\n\
+                     module(load=\"imtcp\" StreamDriver.Name=\"ossl\" StreamDriver.Mode=\"1\"\n\
+                     StreamDriver.AuthMode=\"x509/certvalid\")\n\
+                     template(name=\"content\" type=\"string\" string=\"%msg%\\n\")\n\
+                     ruleset(name=\"audit\") {{ action(type=\"omfile\" file=\"{place}/received\" template=\"content\") }}\n\
+                     input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\" ruleset=\"audit\")\n"
+                ),
+            ),
+        ] {
+            std::fs::write(directory.join(name), content).unwrap();
+        }
+        Self {
+            program,
+            directory: directory.to_owned(),
+        }
+    }
+
+    fn start(&self) -> tokio::process::Child {
+        let log = std::fs::File::create(self.directory.join("rsyslog.log")).unwrap();
+        tokio::process::Command::new(&self.program)
+            .arg("-n")
+            .arg("-f")
+            .arg(self.directory.join("rsyslog.conf"))
+            .arg("-i")
+            .arg(self.directory.join("rsyslog.pid"))
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    }
+
+    fn received(&self) -> String {
+        std::fs::read_to_string(self.directory.join("received")).unwrap_or_default()
+    }
+
+    fn lines(&self) -> usize {
+        self.received().lines().count()
+    }
+
+    fn seen(&self) -> BTreeSet<String> {
+        let id = |line: &str| {
+            let json: serde_json::Value = serde_json::from_str(line.trim()).ok()?;
+            Some(json["id"].as_str()?.to_owned())
+        };
+        self.received().lines().filter_map(id).collect()
     }
 }
 
@@ -216,6 +343,10 @@ struct Authority {
 impl Authority {
     fn new() -> Self {
         let mut params = CertificateParams::default();
+        // OpenSSL takes a certificate whose issuer has its own name for one that is its own issuer.
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "the receiver's authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         Self {

@@ -566,13 +566,16 @@ fn the_audit_is_verified_against_what_stands_elsewhere() {
 
     // The end of the audit and every number that tells of it: as somebody would who owns the file.
     let database = rusqlite::Connection::open(party.directory().join("data/vitalgate.db")).unwrap();
-    let triggers = "SELECT group_concat('DROP TRIGGER ' || name, ';') FROM sqlite_master WHERE type = 'trigger'";
-    let triggers: String = database.query_row(triggers, [], |row| row.get(0)).unwrap();
-    database.execute_batch(&triggers).unwrap();
+    let triggers = "SELECT group_concat('DROP TRIGGER ' || name, ';'), group_concat(sql, ';') FROM sqlite_master \
+         WHERE type = 'trigger'";
+    let both = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let (drop_them, make_them): (String, String) = database.query_row(triggers, [], both).unwrap();
+    database.execute_batch(&drop_them).unwrap();
     let cut = "DELETE FROM audit_event WHERE sequence > 1; DELETE FROM audit_seal; \
          UPDATE audit_writer SET sequence = 1, hash = (SELECT hash FROM audit_event) WHERE kind = 'rows'; \
          UPDATE audit_writer SET sequence = 0, hash = X'' WHERE kind = 'seals'";
     database.execute_batch(cut).unwrap();
+    database.execute_batch(&make_them).unwrap();
     drop(database);
     assert_eq!(
         party.json(&["audit", "verify"])["verified"],
@@ -598,12 +601,9 @@ fn the_exit_code_says_whether_it_was_done() {
         (&["user", "disable", "nobody"], 1),
         (&["token", "revoke"], 2),
         (&["audit", "list", "--outcome", "perhaps"], 2),
-        (&["audit", "verify"], 0),
         (&["audit", "verify", "--head", "no/such/file"], 1),
         (&["audit", "remove"], 1),
         (&["audit", "remove", "--older-than-days", "0"], 2),
-        (&["audit", "remove", "--older-than-days", "30"], 0),
-        (&["audit", "adopt"], 0),
         (
             &[
                 "client",
