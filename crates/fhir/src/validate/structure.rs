@@ -249,10 +249,16 @@ impl Walk<'_> {
         }
     }
 
-    /// ele-1 of Element, ext-1 of Extension.
+    /// ele-1 of Element, cmp-1 of Composition, ext-1 of Extension.
     fn check_element(&mut self, type_name: &str, node: Node<'_>, place: &Place<'_>) {
         if node.members().next().is_some() && node.members().all(|member| member.name == "id") {
             self.structure("has nothing but an id (ele-1)", node, place);
+        }
+        let has = |name| node.get(name).is_some();
+        if type_name == "Composition.section" && !has("text") && !has("entry") && !has("section") {
+            let text = "must hold a text, entries or sections of its own (cmp-1)";
+            let at = node.span().start;
+            self.report.error(IssueCode::Invariant, text, at, place);
         }
         if type_name == "Extension" {
             let value = |member: Member<'_>| {

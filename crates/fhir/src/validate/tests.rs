@@ -628,8 +628,8 @@ fn real_records_have_the_faults_that_they_have() {
         "birth-extraction-error-message.json" => 1,
         // A fullUrl that is of another resource type than its entry.
         "birth-status-message.json" => 1,
-        // A document without a timestamp (bdl-10).
-        "fetaldeath-coded-cause-message.json" => 1,
+        // A document without a timestamp (bdl-10), and a section with nothing in it (cmp-1).
+        "fetaldeath-coded-cause-message.json" => 2,
         // No Composition.author, RelatedPerson.patient, Coverage.status, beneficiary and payor,
         // Encounter.status and class, eight times Observation.status; extensions without a value; 0
         // as a positiveInt.
