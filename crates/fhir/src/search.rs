@@ -13,7 +13,7 @@ mod token;
 
 pub use condition::IfNoneExist;
 pub use criterion::{Column, Criterion, Prefix, Range};
-pub use definition::{Definition, ParameterType, Reveals};
+pub use definition::{Definition, ParameterType};
 pub use document::{parse_posted, parse_query};
 pub use parameters::{Parameters, Sort, SortKey, Total, TypeCriterion};
 pub use period::Period;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
+use fhir::redact::{Group, Groups};
 use storage::{AuditEvent, Outcome, Transaction, Work};
 
 use crate::ResourceServer;
@@ -50,6 +51,15 @@ impl Exchange {
     /// From here on the audit names the token's client, user and organisation.
     pub(crate) fn authenticated(&mut self, token: Arc<VerifiedToken>) {
         self.token = Some(token);
+    }
+
+    /// What is withheld from the caller; from one that is not known, everything.
+    pub(crate) fn withheld(&self) -> Groups {
+        let withholding = &self.server.config().withholding;
+        match &self.token {
+            Some(token) => withholding.of(token.rights()),
+            None => Group::ALL.into_iter().collect(),
+        }
     }
 
     /// What the request is called in audit and metrics.

@@ -2,6 +2,7 @@
 //! withholds parts of records.
 
 use crate::ResourceType;
+use crate::redact::Group;
 
 /// A search parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +15,9 @@ pub struct Definition {
     pub kind: ParameterType,
     /// For people.
     pub documentation: &'static str,
-    /// What of a person whoever tries values would learn.
-    pub reveals: Option<Reveals>,
+    /// What whoever tries values would learn, even if it were withheld from every record that he gets: a token from
+    /// which the group is withheld must not search by it.
+    pub reveals: Option<Group>,
     pub(super) compares: Compares,
 }
 
@@ -30,20 +32,6 @@ pub enum ParameterType {
     Date,
     /// With prefixes.
     Number,
-}
-
-/// The parts of a record that a search parameter betrays even if the record itself is withheld: a token from which
-/// they are withheld must not search by them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reveals {
-    /// Names of the child or fetus.
-    Names,
-    /// Its date of birth or delivery.
-    BirthDates,
-    /// Its medical record numbers.
-    MedicalRecordNumbers,
-    /// Name and address of the place of birth.
-    BirthPlaces,
 }
 
 /// What a parameter is compared with.
@@ -131,7 +119,7 @@ const fn parameter(
     }
 }
 
-const fn revealing(reveals: Reveals, definition: Definition) -> Definition {
+const fn revealing(reveals: Group, definition: Definition) -> Definition {
     Definition {
         reveals: Some(reveals),
         ..definition
@@ -176,7 +164,7 @@ static ALL: [Definition; 16] = {
             "Composition.date; prefixes as of _lastUpdated. UTC where it has no time zone.",
         ),
         revealing(
-            Reveals::Names,
+            Group::Names,
             parameter(
                 "patient.family",
                 String,
@@ -185,7 +173,7 @@ static ALL: [Definition; 16] = {
             ),
         ),
         revealing(
-            Reveals::Names,
+            Group::Names,
             parameter(
                 "patient.given",
                 String,
@@ -194,7 +182,7 @@ static ALL: [Definition; 16] = {
             ),
         ),
         revealing(
-            Reveals::BirthDates,
+            Group::Names,
             parameter(
                 "patient.birthdate",
                 Date,
@@ -203,7 +191,7 @@ static ALL: [Definition; 16] = {
             ),
         ),
         revealing(
-            Reveals::MedicalRecordNumbers,
+            Group::MedicalRecordNumber,
             parameter(
                 "patient.identifier",
                 Token,
@@ -211,11 +199,14 @@ static ALL: [Definition; 16] = {
                 "An identifier of the child or fetus, such as its medical record number; never a social security number.",
             ),
         ),
-        parameter(
-            "author.identifier",
-            Token,
-            Compares::Token(term::AUTHOR_IDENTIFIER),
-            "An identifier of Composition.author, such as a National Provider Identifier.",
+        revealing(
+            Group::MedicalRecordNumber,
+            parameter(
+                "author.identifier",
+                Token,
+                Compares::Token(term::AUTHOR_IDENTIFIER),
+                "An identifier of Composition.author, such as a National Provider Identifier.",
+            ),
         ),
         parameter(
             "report-number",
@@ -224,7 +215,7 @@ static ALL: [Definition; 16] = {
             "Number of the report: live birth certificate number or fetal death report number, on the Composition or of the record.",
         ),
         revealing(
-            Reveals::BirthPlaces,
+            Group::Names,
             parameter(
                 "birth-location",
                 String,
@@ -301,8 +292,9 @@ mod tests {
     #[test]
     fn what_is_searched_of_a_person_is_marked() {
         for known in Definition::all() {
-            let of_a_person =
-                known.name.starts_with("patient.") || known.name.starts_with("birth-");
+            let of_a_person = ["patient.", "author.", "birth-"]
+                .iter()
+                .any(|beginning| known.name.starts_with(beginning));
             assert_eq!(known.reveals.is_some(), of_a_person, "{}", known.name);
         }
     }

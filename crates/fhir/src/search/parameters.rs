@@ -1,9 +1,10 @@
 //! The parameters of a search on Bundle or Composition.
 
-use super::definition::{Definition, Reveals};
+use super::definition::Definition;
 use super::{CURSOR, Criterion, Token};
 use crate::outcome::{Issue, IssueCode, Refusal};
 use crate::prefer::Handling;
+use crate::redact::Group;
 use crate::{CompositionType, ResourceType};
 
 /// A search as far as it is understood.
@@ -27,8 +28,8 @@ pub struct Parameters {
     pub cursor: Option<String>,
     /// Names of the parameters that are not offered; ignored unless handling is strict.
     pub unsupported: Vec<String>,
-    /// What of a person the search could betray, by the parameter's name.
-    pub reveals: Vec<(&'static str, Reveals)>,
+    /// What the search could betray, whatever it finds.
+    pub reveals: Vec<Group>,
     /// The parameters that are followed, as they were given.
     pub(super) used: Vec<(String, String)>,
 }
@@ -177,8 +178,7 @@ impl Parameters {
         let known = definition.name(self.resource_type);
         self.criteria
             .push(Criterion::parse(definition, (known, modifier), value)?);
-        self.reveals
-            .extend(definition.reveals.map(|reveals| (known, reveals)));
+        self.reveals.extend(definition.reveals);
         Ok(true)
     }
 

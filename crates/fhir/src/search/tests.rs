@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::interaction::Document;
 use crate::outcome::{IssueCode, Severity};
 use crate::prefer::Handling;
+use crate::redact::Group;
 use crate::{CompositionType, ResourceType};
 
 fn bundle(query: &str) -> Parameters {
@@ -300,18 +302,20 @@ fn links_repeat_what_was_understood() {
 }
 
 #[test]
-fn what_a_search_reveals_of_a_person_is_known() {
-    let found = bundle(
-        "identifier=a&subject.family=b&patient.birthdate:missing=true&birth-location=c&date=2026",
-    );
-    assert_eq!(
-        found.reveals,
-        [
-            ("patient.family", Reveals::Names),
-            ("patient.birthdate", Reveals::BirthDates),
-            ("birth-location", Reveals::BirthPlaces),
-        ]
-    );
+fn what_a_search_reveals_is_known() {
+    let names = bundle("identifier=a&subject.family=b&patient.birthdate:missing=true&date=2026");
+    assert_eq!(names.reveals, [Group::Names, Group::Names]);
+    let numbers = bundle("patient.identifier=a&birth-location=b&author.identifier=c");
+    let expected = [
+        Group::MedicalRecordNumber,
+        Group::Names,
+        Group::MedicalRecordNumber,
+    ];
+    assert_eq!(numbers.reveals, expected);
+    let Ok(Document::Search(found)) = parse_query("patient.family=a&report-number=1") else {
+        panic!("a search");
+    };
+    assert_eq!(found.reveals, [Group::Names]);
 }
 
 #[test]

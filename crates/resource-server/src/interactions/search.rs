@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use fhir::interaction::Document;
 use fhir::prefer::Preferences;
-use fhir::search::{self, CURSOR, Parameters, Reveals, Total};
+use fhir::search::{self, CURSOR, Parameters, Total};
 use fhir::{IssueCode, ResourceType};
 
 use super::searchset::Searchset;
@@ -59,7 +59,7 @@ pub(crate) async fn answer(
         }
     };
     let asked = continued.as_ref().unwrap_or(parameters);
-    refuse_withheld(asked)?;
+    refuse_withheld(&permitted, asked)?;
     let preferences = Preferences::parse(lines(&exchange.parts.headers, "prefer"));
     let ignored = asked.ignored(preferences.handling)?;
     let count = asked.count.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT);
@@ -82,21 +82,19 @@ pub(crate) async fn answer(
     Ok(fhir_json(StatusCode::OK, body))
 }
 
-/// The one place at which a policy that withholds parts of records bears on searches: whoever may not see a name could
-/// otherwise try names out. Asked of every page, since the policy may change between two.
+/// Whoever may not see a name could otherwise try names out. Asked of every page, since the policy may change between
+/// two.
 ///
 /// # Errors
-/// 403 `suppressed`, which says nothing of any record.
-fn refuse_withheld(parameters: &Parameters) -> Result<(), Failure> {
-    let withheld = |part: Reveals| match part {
-        // No policy withholds anything as yet.
-        Reveals::Names
-        | Reveals::BirthDates
-        | Reveals::MedicalRecordNumbers
-        | Reveals::BirthPlaces => false,
-    };
-    if parameters.reveals.iter().any(|(_, part)| withheld(*part)) {
-        let text = "the token may not search by what is withheld from it";
+/// 403 `suppressed`, which tells of the rule and of no record.
+fn refuse_withheld(permitted: &Permitted<'_>, parameters: &Parameters) -> Result<(), Failure> {
+    let withheld = permitted.exchange.withheld();
+    if parameters
+        .reveals
+        .iter()
+        .any(|group| withheld.contains(*group))
+    {
+        let text = "this token may not search by what is withheld from it";
         return Err(Failure::new(
             StatusCode::FORBIDDEN,
             IssueCode::Suppressed,

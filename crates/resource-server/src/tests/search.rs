@@ -3,6 +3,7 @@
 use storage::testing::each_engine;
 
 use super::*;
+use crate::config::WithholdingRule;
 
 fn find(value: &str) -> Request<Body> {
     get(&format!("Bundle?identifier={value}"))
@@ -591,6 +592,59 @@ async fn facilities_and_conditions_of_the_scope_bound_a_search() {
                     "{token} {query}"
                 );
             }
+        }
+    })
+    .await;
+}
+
+/// Whoever may not see names must not try them out, in any way of asking.
+#[tokio::test]
+async fn what_is_withheld_is_not_searched_by() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server_with(db, |config| {
+            config.withholding.rules = vec![WithholdingRule {
+                groups: vec![fhir::redact::Group::Names],
+                from_roles: None,
+                unless_scope: Some("vitalgate/names".to_owned()),
+            }];
+        });
+        for number in 1..=2 {
+            stored(&server, HOSPITAL, &named(number, "Quinn", "Ada")).await;
+        }
+        let seeing = token(&[("system/*.cruds", "system/*.cruds vitalgate/names")]);
+        let found = send(
+            &server,
+            &seeing,
+            get("Bundle?patient.family=quinn&_count=1"),
+        )
+        .await;
+        let next = next_of(&found.json()).unwrap();
+        for path in [
+            "Bundle?patient.family=quinn",
+            "Bundle?subject:Patient.given:exact=Nobody&_summary=count",
+            "Bundle?patient.birthdate:missing=true",
+            "Composition?birth-location=south",
+            "Composition/$document?patient.family=nobody",
+            "Bundle?patient.family=quinn&_count=0&_total=none",
+            &next,
+        ] {
+            send(&server, HOSPITAL, get(path))
+                .await
+                .assert_refused(403, "suppressed");
+            let answer = send(&server, &seeing, get(path)).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}");
+        }
+        for query in [
+            "",
+            "identifier=2026MA000001",
+            "patient.identifier:missing=true",
+        ] {
+            let answer = send(&server, HOSPITAL, get(&format!("Bundle?{query}"))).await;
+            assert_eq!(answer.status, StatusCode::OK, "{query}");
+            assert!(
+                !String::from_utf8_lossy(&answer.body).contains("Quinn"),
+                "{query}"
+            );
         }
     })
     .await;
