@@ -88,6 +88,8 @@ pub(crate) struct Reach {
     organization: String,
     jurisdictions: String,
     record_types: [&'static str; 2],
+    /// `,A,B,`; empty is every facility.
+    facilities: String,
 }
 
 impl Reach {
@@ -102,8 +104,8 @@ impl Reach {
             true => kind.as_str(),
             false => "",
         };
-        // The columns do not tell these two limits: such a token finds nothing by search.
-        let told = permit.facilities().is_none() && permit.is_unconditional();
+        // These columns do not tell the conditions of a scope: such a token finds nothing here.
+        let told = permit.is_unconditional();
         let organization = permit.organization().filter(|_| told);
         Self {
             every_organization: told && permit.reaches_every_organization(),
@@ -111,11 +113,16 @@ impl Reach {
             organization: organization.unwrap_or_default().to_owned(),
             jurisdictions,
             record_types: [held(RecordType::Birth), held(RecordType::FetalDeath)],
+            // Facilities hold no wildcards (see `is_facility`).
+            facilities: permit
+                .facilities()
+                .map_or_else(String::new, |list| format!(",{},", list.join(","))),
         }
     }
 
-    /// Its parameters: every organisation, the organisation, the jurisdictions, the two record types.
-    pub(crate) fn values(&self) -> [Value; 5] {
+    /// Its parameters: every organisation, the organisation, the jurisdictions, the two record types, the
+    /// facilities.
+    pub(crate) fn values(&self) -> [Value; 6] {
         let [first_type, second_type] = self.record_types;
         [
             Value::from(self.every_organization),
@@ -123,6 +130,7 @@ impl Reach {
             Value::from(self.jurisdictions.as_str()),
             Value::from(first_type),
             Value::from(second_type),
+            Value::from(self.facilities.as_str()),
         ]
     }
 }
@@ -283,7 +291,7 @@ pub(crate) async fn reindex(
     Ok(true)
 }
 
-/// `$1` to `$9` of [`SELECT`].
+/// `$1` to `$10` of [`SELECT`].
 fn parameters(criteria: &Criteria, reach: &Reach) -> Vec<Value> {
     let (mode, system) = match criteria.identifier.as_ref().map(|token| &token.system) {
         None | Some(SystemCriterion::Any) => ("any", ""),
@@ -381,6 +389,7 @@ macro_rules! visible {
          AND ($5 OR organization = $6 OR addressee = $6) \
          AND $7 LIKE '%,' || jurisdiction || ',%' \
          AND (record_type IN ($8, $9) OR (record_type IS NULL AND $8 <> '' AND $9 <> '')) \
+         AND ($10 = '' OR $10 LIKE '%,' || facility || ',%') \
          AND interaction <> 'delete'"
     };
 }
@@ -394,5 +403,5 @@ const FIND_DIGEST: &str = concat!(
     head!(),
     " FROM record WHERE body_sha256 = $1 AND organization = $2 AND interaction <> 'delete' ORDER BY id LIMIT 1"
 );
-const SELECT: &str = concat!(head!(), visible!(), " ORDER BY id LIMIT $10");
+const SELECT: &str = concat!(head!(), visible!(), " ORDER BY id LIMIT $11");
 const LIST: &str = concat!(head!(), " FROM record ORDER BY id DESC LIMIT $1");

@@ -236,10 +236,11 @@ const OF_ALL: &str = "SELECT id, bundle_type, record_type, composition_type, com
     WHERE ($1 OR organization = $2 OR addressee = $2) \
       AND $3 LIKE '%,' || jurisdiction || ',%' \
       AND (record_type IN ($4, $5) OR (record_type IS NULL AND $4 <> '' AND $5 <> '')) \
-      AND ($6 = '' OR bundle_type = $6) AND last_updated_ms >= $7 \
-      AND (last_updated_ms < $8 OR (last_updated_ms = $8 \
-        AND (id < $9 OR (id = $9 AND version_id < $10)))) \
-    ORDER BY last_updated_ms DESC, id DESC, version_id DESC LIMIT $11";
+      AND ($6 = '' OR $6 LIKE '%,' || facility || ',%') \
+      AND ($7 = '' OR bundle_type = $7) AND last_updated_ms >= $8 \
+      AND (last_updated_ms < $9 OR (last_updated_ms = $9 \
+        AND (id < $10 OR (id = $10 AND version_id < $11)))) \
+    ORDER BY last_updated_ms DESC, id DESC, version_id DESC LIMIT $12";
 const KEEP: &str = "INSERT INTO record_version (id, version_id, interaction, last_updated_ms, \
     body_format, key_id, body_length, body_sha256, body) \
     SELECT id, version_id, interaction, last_updated_ms, body_format, key_id, body_length, body_sha256, body \

@@ -597,6 +597,27 @@ async fn facilities_and_conditions_of_the_scope_bound_a_search() {
     .await;
 }
 
+/// A delivery that is repeated with a token of one facility finds what the first one stored.
+#[tokio::test]
+async fn a_token_of_one_facility_stores_once() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server(db);
+        let one = token(&[(r#""exp""#, r#""facilities":["1164"],"exp""#)]);
+        let other = token(&[(r#""exp""#, r#""facilities":["9"],"exp""#)]);
+        let body = named(1, "Quinn", "Ada");
+        let identifier = format!("identifier={IJE}|2026MA000001");
+        for status in [StatusCode::CREATED, StatusCode::OK] {
+            let answer = send(&server, &one, conditional(&body, &identifier)).await;
+            assert_eq!(answer.status, status, "{:?}", answer.body);
+        }
+        let history = send(&server, &one, get("Bundle/_history")).await.json();
+        assert_eq!(history["entry"].as_array().unwrap().len(), 1);
+        let history = send(&server, &other, get("Bundle/_history")).await.json();
+        assert!(history.get("entry").is_none());
+    })
+    .await;
+}
+
 /// Whoever may not see names must not try them out, in any way of asking.
 #[tokio::test]
 async fn what_is_withheld_is_not_searched_by() {
