@@ -8,9 +8,8 @@ use storage::{AuditEvent, Error};
 use crate::ResourceServer;
 use crate::access_decision::{Admitted, Denial, Permit};
 use crate::store::body::{Body, Stored};
-use crate::store::record::{
-    self, Change, Create, CreateOutcome, Criteria, Reach, Record, RecordHead,
-};
+use crate::store::reach::Reach;
+use crate::store::record::{self, Change, Create, CreateOutcome, Criteria, Record, RecordHead};
 use crate::store::search::Entry;
 use crate::store::version::{self, Replace, ReplaceOutcome, Stretch};
 

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use storage::{AuditEvent, Db, Error, Row, Transaction, Value, Work};
 
 use super::body::{Body, Stored};
-use crate::access_decision::{Permit, RecordFacts};
+use super::reach::{Reach, reached};
+use crate::access_decision::RecordFacts;
 use crate::store::search::{self, Entry};
 
 /// A record without its bytes.
@@ -78,60 +79,6 @@ impl Criteria {
             .as_ref()
             .and_then(|token| token.value.as_deref())
             .unwrap_or_default()
-    }
-}
-
-/// The records that a request reaches, in the form that SQL filters by.
-#[derive(Debug, Clone)]
-pub(crate) struct Reach {
-    every_organization: bool,
-    organization: String,
-    jurisdictions: String,
-    record_types: [&'static str; 2],
-    /// `,A,B,`; empty is every facility.
-    facilities: String,
-}
-
-impl Reach {
-    /// What `permit` reaches.
-    pub(crate) fn of(permit: &Permit) -> Self {
-        let mut jurisdictions = String::from(",");
-        for jurisdiction in permit.jurisdictions() {
-            jurisdictions.push_str(jurisdiction.as_str());
-            jurisdictions.push(',');
-        }
-        let held = |kind: RecordType| match permit.record_types().contains(&kind) {
-            true => kind.as_str(),
-            false => "",
-        };
-        // These columns do not tell the conditions of a scope: such a token finds nothing here.
-        let told = permit.is_unconditional();
-        let organization = permit.organization().filter(|_| told);
-        Self {
-            every_organization: told && permit.reaches_every_organization(),
-            // No record has an empty organisation, so that a token without one matches none.
-            organization: organization.unwrap_or_default().to_owned(),
-            jurisdictions,
-            record_types: [held(RecordType::Birth), held(RecordType::FetalDeath)],
-            // Facilities hold no wildcards (see `is_facility`).
-            facilities: permit
-                .facilities()
-                .map_or_else(String::new, |list| format!(",{},", list.join(","))),
-        }
-    }
-
-    /// Its parameters: every organisation, the organisation, the jurisdictions, the two record types, the
-    /// facilities.
-    pub(crate) fn values(&self) -> [Value; 6] {
-        let [first_type, second_type] = self.record_types;
-        [
-            Value::from(self.every_organization),
-            Value::from(self.organization.as_str()),
-            Value::from(self.jurisdictions.as_str()),
-            Value::from(first_type),
-            Value::from(second_type),
-            Value::from(self.facilities.as_str()),
-        ]
     }
 }
 
@@ -291,7 +238,7 @@ pub(crate) async fn reindex(
     Ok(true)
 }
 
-/// `$1` to `$10` of [`SELECT`].
+/// `$1` to `$11` of [`SELECT`].
 fn parameters(criteria: &Criteria, reach: &Reach) -> Vec<Value> {
     let (mode, system) = match criteria.identifier.as_ref().map(|token| &token.system) {
         None | Some(SystemCriterion::Any) => ("any", ""),
@@ -379,18 +326,17 @@ macro_rules! head {
     };
 }
 
-/// What matches and is reached. The list of jurisdictions is `,MA,NJ,`: codes have no wildcards.
+/// What matches and is reached.
 macro_rules! visible {
     () => {
-        " FROM record WHERE identifier_value = $1 \
-         AND ($2 = 'any' OR ($2 = 'absent' AND identifier_system IS NULL) \
-           OR ($2 = 'is' AND identifier_system = $3)) \
-         AND ($4 = '' OR composition_type = $4) \
-         AND ($5 OR organization = $6 OR addressee = $6) \
-         AND $7 LIKE '%,' || jurisdiction || ',%' \
-         AND (record_type IN ($8, $9) OR (record_type IS NULL AND $8 <> '' AND $9 <> '')) \
-         AND ($10 = '' OR $10 LIKE '%,' || facility || ',%') \
-         AND interaction <> 'delete'"
+        concat!(
+            " FROM record WHERE identifier_value = $1 \
+             AND ($2 = 'any' OR ($2 = 'absent' AND identifier_system IS NULL) \
+               OR ($2 = 'is' AND identifier_system = $3)) \
+             AND ($4 = '' OR composition_type = $4) AND ",
+            reached!("$5", "$6", "$7", "$8", "$9", "$10", "$11"),
+            " AND interaction <> 'delete'"
+        )
     };
 }
 
@@ -403,5 +349,5 @@ const FIND_DIGEST: &str = concat!(
     head!(),
     " FROM record WHERE body_sha256 = $1 AND organization = $2 AND interaction <> 'delete' ORDER BY id LIMIT 1"
 );
-const SELECT: &str = concat!(head!(), visible!(), " ORDER BY id LIMIT $11");
+const SELECT: &str = concat!(head!(), visible!(), " ORDER BY id LIMIT $12");
 const LIST: &str = concat!(head!(), " FROM record ORDER BY id DESC LIMIT $1");

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use storage::{AuditEvent, Db, Error, Row, Transaction, Value, Work};
 
 use super::body::{Body, Stored};
-use super::record::{Change, DOCUMENT, Reach, RecordHead, read_head};
+use super::reach::{Reach, reached};
+use super::record::{Change, DOCUMENT, RecordHead, read_head};
 use super::search::{self, Entry};
 
 /// What one version has of its own; everything else is its record's.
@@ -222,7 +223,8 @@ const COUNT: &str = concat!(
     " WHERE last_updated_ms >= $2"
 );
 /// In the order of [`read_head`].
-const OF_ALL: &str = "SELECT id, bundle_type, record_type, composition_type, composition_id, jurisdiction, \
+const OF_ALL: &str = concat!(
+    "SELECT id, bundle_type, record_type, composition_type, composition_id, jurisdiction, \
     event_year, certificate_number, identifier_system, identifier_value, organization, addressee, \
     version_id, last_updated_ms, body_length, body_sha256, interaction, facility FROM ( \
       SELECT id, bundle_type, record_type, composition_type, composition_id, jurisdiction, \
@@ -232,15 +234,13 @@ const OF_ALL: &str = "SELECT id, bundle_type, record_type, composition_type, com
       SELECT r.id, r.bundle_type, r.record_type, r.composition_type, r.composition_id, r.jurisdiction, \
       r.event_year, r.certificate_number, r.identifier_system, r.identifier_value, r.organization, r.addressee, \
       v.version_id, v.last_updated_ms, v.body_length, v.body_sha256, v.interaction, r.facility \
-      FROM record_version v JOIN record r ON r.id = v.id) AS version \
-    WHERE ($1 OR organization = $2 OR addressee = $2) \
-      AND $3 LIKE '%,' || jurisdiction || ',%' \
-      AND (record_type IN ($4, $5) OR (record_type IS NULL AND $4 <> '' AND $5 <> '')) \
-      AND ($6 = '' OR $6 LIKE '%,' || facility || ',%') \
-      AND ($7 = '' OR bundle_type = $7) AND last_updated_ms >= $8 \
-      AND (last_updated_ms < $9 OR (last_updated_ms = $9 \
-        AND (id < $10 OR (id = $10 AND version_id < $11)))) \
-    ORDER BY last_updated_ms DESC, id DESC, version_id DESC LIMIT $12";
+      FROM record_version v JOIN record r ON r.id = v.id) AS version WHERE ",
+    reached!("$1", "$2", "$3", "$4", "$5", "$6", "$7"),
+    " AND ($8 = '' OR bundle_type = $8) AND last_updated_ms >= $9 \
+      AND (last_updated_ms < $10 OR (last_updated_ms = $10 \
+        AND (id < $11 OR (id = $11 AND version_id < $12)))) \
+    ORDER BY last_updated_ms DESC, id DESC, version_id DESC LIMIT $13"
+);
 const KEEP: &str = "INSERT INTO record_version (id, version_id, interaction, last_updated_ms, \
     body_format, key_id, body_length, body_sha256, body) \
     SELECT id, version_id, interaction, last_updated_ms, body_format, key_id, body_length, body_sha256, body \

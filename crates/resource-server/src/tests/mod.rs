@@ -8,6 +8,7 @@ mod cors;
 mod create;
 mod every_route;
 mod issuers;
+mod narrow;
 mod read;
 mod real_records;
 mod sealed;

@@ -274,7 +274,7 @@ async fn compositions_are_found_by_the_identifier_of_their_document() {
 }
 
 /// A report with a child in it, under a number of its own.
-fn named(number: u32, family: &str, given: &str) -> String {
+pub(super) fn named(number: u32, family: &str, given: &str) -> String {
     let report = birth(number);
     let subject = r#""subject":{"reference":"Patient/p"},"date""#;
     let patient = format!(
