@@ -142,6 +142,8 @@ pub struct Limits {
     pub form_bytes: usize,
     /// Body of a FHIR request, bytes.
     pub record_bytes: usize,
+    /// Entries of a batch or transaction, number.
+    pub batch_entries: usize,
     /// Requests that the authorization server works on at once; introspection has as many again for itself.
     pub authorization_server_requests: usize,
     /// Requests that the resource server works on at once.
@@ -456,6 +458,7 @@ impl Default for Limits {
             form_bytes: 64 * 1024,
             // The NVSS FHIR API's own limit.
             record_bytes: 10_000_000,
+            batch_entries: 100,
             authorization_server_requests: 512,
             resource_server_requests: 256,
         }

@@ -171,6 +171,7 @@ impl Found<'_> {
             ("header_count", number(limits.header_count)),
             ("form_bytes", number(limits.form_bytes)),
             ("record_bytes", number(limits.record_bytes)),
+            ("batch_entries", number(limits.batch_entries)),
             (
                 "authorization_server_requests",
                 number(limits.authorization_server_requests),

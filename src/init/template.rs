@@ -85,6 +85,7 @@ header_bytes = 16384
 header_count = 100
 form_bytes = 65536
 record_bytes = 10000000
+batch_entries = 100
 authorization_server_requests = 512
 resource_server_requests = 256
 

@@ -271,8 +271,7 @@ fn limits(running: &[RunningParty]) -> BTreeMap<&'static str, u64> {
         ("header_count", number(limits.header_count)),
         ("form_bytes", number(limits.form_bytes)),
         ("record_bytes", number(limits.record_bytes)),
-        // A batch Bundle is stored as one record; no interaction takes several records at once yet.
-        ("records_per_batch", 1),
+        ("records_per_batch", number(limits.batch_entries)),
     ]);
     if let Some(section) = &loaded.config.authorization_server {
         all.insert(

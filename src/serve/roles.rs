@@ -283,6 +283,7 @@ fn resource_server(
     settings.validation = section.validation;
     settings.require_if_match = section.require_if_match;
     settings.withholding = withholding(section);
+    settings.max_batch_entries = config.limits.batch_entries;
     settings.max_body_bytes = config.limits.record_bytes;
     settings.introspection_cache_max_age =
         Duration::from_secs(u64::from(section.introspection_cache_max_age_s));

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::ResourceType;
 use crate::search::Definition;
+use crate::{PartType, ResourceType};
 
 /// What differs from server to server. Endpoints that are not known are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,8 @@ pub fn statement(input: &CapabilityInput) -> Value {
         "rest": [{
             "mode": "server",
             "security": security(input),
-            "resource": [bundle(), composition()],
+            "resource": resources(),
+            "interaction": codes(&["batch", "transaction"]),
         }],
     })
 }
@@ -85,6 +86,22 @@ fn security(input: &CapabilityInput) -> Value {
         members.insert("extension".to_owned(), extension);
     }
     security
+}
+
+fn resources() -> Value {
+    let parts = PartType::ALL.into_iter().map(part);
+    [bundle(), composition()].into_iter().chain(parts).collect()
+}
+
+/// A part of a document has no address but its id, and no life but its document's.
+fn part(part: PartType) -> Value {
+    json!({
+        "type": part.as_str(),
+        "documentation": "An entry of a document: {Bundle.id}-{n}, n its number from 0.",
+        "interaction": codes(&["read"]),
+        "versioning": "versioned",
+        "conditionalRead": "full-support",
+    })
 }
 
 fn bundle() -> Value {

@@ -8,6 +8,7 @@
 //! | [`record`], [`jurisdiction`], [`natural_key`] | what a vital record is, whose, and its key |
 //! | [`json`] | whether bytes are JSON that every reader reads alike |
 //! | [`bundle`] | the index of a document, message or batch Bundle |
+//! | [`batch`] | the requests of a batch or transaction |
 //! | [`searchable`] | what a record can be found by |
 //! | [`splice`] | `id` and `meta` of a stored resource, all other bytes as received |
 //! | [`validate`] | structural checks of a record, all problems at once |
@@ -18,6 +19,7 @@
 //! | [`audit_event`] | AuditEvent out of an audit row, and its search |
 
 pub mod audit_event;
+pub mod batch;
 pub mod bundle;
 pub mod capability;
 pub mod interaction;

@@ -131,6 +131,14 @@ impl Failure {
         self
     }
 
+    /// The same, of an entry of a transaction.
+    pub(crate) fn in_entry(mut self, number: usize) -> Self {
+        for issue in std::iter::once(&mut *self.issue).chain(&mut self.others) {
+            issue.expression = vec![format!("Bundle.entry[{number}]")];
+        }
+        self
+    }
+
     /// Whether it says that there is no such record.
     pub(crate) fn is_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND
@@ -285,7 +293,7 @@ pub(crate) fn with_version(mut response: Response, head: &RecordHead) -> Respons
 }
 
 /// RFC 9110 section 5.6.7.
-fn http_date(at: jiff::Timestamp) -> String {
+pub(crate) fn http_date(at: jiff::Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 

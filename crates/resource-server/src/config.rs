@@ -37,6 +37,8 @@ pub struct Config {
     pub require_if_match: bool,
     /// Which parts of records are withheld from whom.
     pub withholding: Withholding,
+    /// The most entries of a batch or transaction; more are answered 413.
+    pub max_batch_entries: usize,
     /// The largest request body, in bytes; larger ones are answered 413.
     pub max_body_bytes: usize,
     /// How long an active introspection answer may be used again. Zero (the default) asks every
@@ -195,6 +197,7 @@ impl Config {
             validation: Validation::default(),
             require_if_match: true,
             withholding: Withholding::default(),
+            max_batch_entries: DEFAULT_MAX_BATCH_ENTRIES,
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             introspection_cache_max_age: Duration::ZERO,
             introspection_deadline: DEFAULT_INTROSPECTION_DEADLINE,
@@ -276,6 +279,9 @@ fn check_prefixes(issuers: &[TrustedIssuer]) -> Result<(), ConfigError> {
     }
     Ok(())
 }
+
+/// Each is audited and committed for itself: a thousand would hold up others.
+const DEFAULT_MAX_BATCH_ENTRIES: usize = 100;
 
 /// As large as the NVSS API takes; a batch of a hundred ordinary reports fits.
 const DEFAULT_MAX_BODY_BYTES: usize = 10_000_000;

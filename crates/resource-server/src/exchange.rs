@@ -43,6 +43,17 @@ impl Exchange {
         }
     }
 
+    /// An entry of this request, as an exchange of its own: the same caller, another name in the audit.
+    pub(crate) fn entry(&self, parts: Parts, action: &'static str) -> Self {
+        Self {
+            server: self.server.clone(),
+            parts,
+            action,
+            token: self.token.clone(),
+            presented_token_id: self.presented_token_id.clone(),
+        }
+    }
+
     /// From here on the audit names the token that was presented.
     pub(crate) fn presented(&mut self, token_id: String) {
         self.presented_token_id = Some(token_id);
@@ -92,6 +103,12 @@ impl Exchange {
         let each = records.map(|head| self.allowed(Some(head)));
         let rows = std::iter::once(self.allowed(None)).chain(each).collect();
         self.server.db().write(AuditRows(rows)).await?;
+        Ok(())
+    }
+
+    /// Commits the row of a refusal.
+    pub(crate) async fn audit_denied(&self, failure: &Failure) -> Result<(), Failure> {
+        self.server.db().audit(self.denied(failure)).await?;
         Ok(())
     }
 

@@ -18,8 +18,8 @@ use crate::answer::Failure;
 use crate::config::IssuerLimits;
 use crate::exchange::{Exchange, Permitted};
 use crate::interactions::{
-    audit_event, composition, create, delete, document, history, metadata, original, read, search,
-    update, validate,
+    audit_event, batch, composition, create, delete, document, history, metadata, original, part,
+    read, search, update, validate,
 };
 use crate::introspect::VerifiedToken;
 use crate::{bearer, cors, interactions, protected_resource, smart_configuration, withholding};
@@ -87,6 +87,13 @@ async fn authenticate<'a>(
     Ok((verified, limits))
 }
 
+/// Who asks: a verified token, and the most that its issuer's tokens may do here.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) token: &'a VerifiedToken,
+    pub(crate) limits: &'a IssuerLimits,
+}
+
 /// From a verified token to the answer.
 pub(crate) async fn proceed(
     exchange: &Exchange,
@@ -95,21 +102,59 @@ pub(crate) async fn proceed(
     interaction: Interaction,
     body: Body,
 ) -> Result<Response, Failure> {
+    let caller = Caller { token, limits };
+    // Each of its entries comes by here for itself.
+    if interaction == Interaction::Batch {
+        return batch::answer(exchange, caller, body).await;
+    }
+    one(exchange, caller, &interaction, body).await
+}
+
+/// One interaction, decided, done, and without what is withheld from the caller.
+async fn one(
+    exchange: &Exchange,
+    caller: Caller<'_>,
+    interaction: &Interaction,
+    body: Body,
+) -> Result<Response, Failure> {
+    let permitted = permit(exchange, caller, interaction)?;
+    let response = dispatch(permitted, interaction, body).await?;
+    withholding::apply(response, exchange.withheld()).await
+}
+
+/// One entry of a batch, on the way of a single request: its answer, or its refusal with the audit row.
+pub(crate) async fn entry(
+    exchange: &Exchange,
+    caller: Caller<'_>,
+    interaction: Interaction,
+    body: Body,
+) -> Response {
+    let response = match one(exchange, caller, &interaction, body).await {
+        Ok(response) => response,
+        Err(failure) => refuse(exchange, failure).await,
+    };
+    count(exchange, &response);
+    response
+}
+
+/// The decision.
+pub(crate) fn permit<'a>(
+    exchange: &'a Exchange,
+    caller: Caller<'_>,
+    interaction: &'a Interaction,
+) -> Result<Permitted<'a>, Failure> {
     let asked = Asked {
         resource_type: interaction.resource_type(),
-        permission: interactions::permission(&interaction),
+        permission: interactions::permission(interaction),
     };
-    let permit = access_decision::decide(token.rights(), limits, asked)
+    let permit = access_decision::decide(caller.token.rights(), caller.limits, asked)
         .map_err(|denial| Failure::forbidden(denial, asked))?;
-    let withheld = exchange.server.config().withholding.of(token.rights());
-    withholding::check(&interaction, withheld)?;
-    let permitted = Permitted {
+    withholding::check(interaction, exchange.withheld())?;
+    Ok(Permitted {
         exchange,
         permit,
         asked,
-    };
-    let response = dispatch(permitted, &interaction, body).await?;
-    withholding::apply(response, withheld).await
+    })
 }
 
 async fn dispatch(
@@ -127,6 +172,10 @@ async fn dispatch(
             resource_type: ResourceType::Composition,
             id,
         } => composition::answer(permitted, id).await,
+        Interaction::Read {
+            resource_type: ResourceType::Part(part),
+            id,
+        } => part::answer(permitted, (*part, id)).await,
         Interaction::VersionRead {
             resource_type: ResourceType::Bundle,
             id,

@@ -9,9 +9,9 @@ use crate::ResourceServer;
 use crate::access_decision::{Admitted, Denial, Permit};
 use crate::store::body::{Body, Stored};
 use crate::store::reach::Reach;
-use crate::store::record::{self, Change, Create, CreateOutcome, Criteria, Record, RecordHead};
+use crate::store::record::{self, Change, Create, Criteria, Record, RecordHead};
 use crate::store::search::Entry;
-use crate::store::version::{self, Replace, ReplaceOutcome, Stretch};
+use crate::store::version::{self, Replace, Stretch};
 
 /// What a read by id finds.
 pub(crate) enum Found<T> {
@@ -150,51 +150,43 @@ pub(crate) fn next_time(before: &RecordHead, now: Timestamp) -> Timestamp {
     storage::from_ms(at).unwrap_or(now)
 }
 
-/// Puts a new version in the place of the one before, with its audit row.
-pub(crate) async fn update(
+/// A new version in the place of the one before, with its audit row; to be written.
+pub(crate) fn update(
     server: &ResourceServer,
     _admitted: Admitted,
     (record, entry, audit): (Record, Entry, AuditEvent),
-) -> Result<ReplaceOutcome, Error> {
-    let replace = Replace {
+) -> Result<Replace, Error> {
+    Ok(Replace {
         record: record.seal(&server.config().record_keys, server.random())?,
         entry: Some(entry),
         audit,
-    };
-    server.db().write(replace).await
+    })
 }
 
-/// Puts a version without body in the place of the one before, with its audit row.
-pub(crate) async fn delete(
-    server: &ResourceServer,
-    _admitted: Admitted,
-    head: RecordHead,
-    audit: AuditEvent,
-) -> Result<ReplaceOutcome, Error> {
+/// A version without body in the place of the one before, with its audit row; to be written.
+pub(crate) fn delete(_admitted: Admitted, head: RecordHead, audit: AuditEvent) -> Replace {
     let body = Body::none();
-    let replace = Replace {
+    Replace {
         record: Stored { head, body },
         entry: None,
         audit,
-    };
-    server.db().write(replace).await
+    }
 }
 
-/// Writes a record with its audit row, unless `condition` finds what is there already.
-pub(crate) async fn create(
+/// A record with its audit row, unless `condition` finds what is there already; to be written.
+pub(crate) fn create(
     server: &ResourceServer,
     permit: &Permit,
     _admitted: Admitted,
     (record, entry, audit): (Record, Entry, AuditEvent),
     condition: Option<Criteria>,
-) -> Result<CreateOutcome, Error> {
-    let create = Create {
+) -> Result<Create, Error> {
+    Ok(Create {
         record: record.seal(&server.config().record_keys, server.random())?,
         entry,
         condition: condition.map(|criteria| (criteria, Reach::of(permit))),
         audit,
-    };
-    server.db().write(create).await
+    })
 }
 
 /// A page ends before it is larger than this, but holds one record at least.

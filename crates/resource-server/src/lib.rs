@@ -8,6 +8,7 @@
 //! | `GET .well-known/smart-configuration` | where applications get tokens; needs no token | |
 //! | `POST Bundle` | create, `If-None-Exist: identifier=…[&composition.type=…]` | `Bundle.c` |
 //! | `POST Bundle/$validate` | what would be found wrong with a record, and nothing stored | `Bundle.c` |
+//! | `POST [base]` | batch, transaction: each entry as if it came alone | of each |
 //! | `GET Bundle/{id}` | read: the received bytes with `id` and `meta` spliced in | `Bundle.r` |
 //! | `GET Bundle/{id}/_history/{vid}`, `…/_history` | one version, all versions | `Bundle.r` |
 //! | `GET Bundle/_history` | all versions of all records that the token reaches | `Bundle.s` |
@@ -17,6 +18,7 @@
 //! | `GET Bundle?…`, `POST Bundle/_search` | search, by the parameters of `fhir::search::Definition` | `Bundle.s` |
 //! | `GET Composition/{id}`, `…/_history/{vid}`, `…/_history` | the Composition of the document with that id | `Composition.r` |
 //! | `GET Composition?…`, `POST Composition/_search` | search | `Composition.s` |
+//! | `GET Patient/{id}-{n}`, … | the resource in entry `n` of a document | of its type, `r` |
 //! | `GET Composition/{id}/$document`, `…/$document?id=…` | the document | `Composition.r` |
 //! | `GET Composition/$document?…`, `POST Composition/$document` | the documents | `Composition.s` |
 //!

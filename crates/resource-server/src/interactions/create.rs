@@ -7,54 +7,43 @@ use fhir::prefer::{Preferences, Return};
 use fhir::search::IfNoneExist;
 use fhir::{CompositionType, Issue, IssueCode, Jurisdiction, OperationOutcome};
 
+use super::change::{Answer, Prepared, Ready};
 use super::intake::{self, Taken};
 use super::{lines, read};
 use crate::access_decision::{Admitted, RecordFacts};
-use crate::answer::{Failure, empty, fhir_json, with_location, with_version};
+use crate::answer::Failure;
 use crate::exchange::Permitted;
 use crate::hosted;
 use crate::received::Received;
-use crate::store::record::{CreateOutcome, Criteria, Record, RecordHead};
+use crate::store::record::{Criteria, Record};
+use crate::store::transaction::Step;
 use crate::validation::Problems;
 
 /// Stores the Bundle of the request. 2xx only once it is durable, with its audit row.
 pub(crate) async fn answer(permitted: Permitted<'_>, content: Body) -> Result<Response, Failure> {
-    let headers = &permitted.exchange.parts.headers;
-    let server = &permitted.exchange.server;
-    let Taken { received, problems } = intake::take(&permitted, content).await?;
-    let condition = condition(headers, &received)?;
-    let (facts, admitted) = admit(&permitted, &received)?;
-    let entry = received.entry(&server.config().record_keys);
-    let record = received.into_record(facts, server.clock().now(), server.random());
-    let created = record.head.clone();
-    let copy = copy(headers, &record, ("created", problems))?;
-    let audit = permitted.exchange.allowed(Some(&created));
-    let permit = &permitted.permit;
-    let parts = (record, entry, audit);
-    match hosted::create(server, permit, admitted, parts, condition).await? {
-        CreateOutcome::Created => Ok(located(StatusCode::CREATED, &permitted, &created, copy)),
-        // The representation is the existing record's business: whoever wants it reads it.
-        CreateOutcome::Existing(head) => Ok(located(StatusCode::OK, &permitted, &head, None)),
-        CreateOutcome::Several => Err(Failure::new(
-            StatusCode::PRECONDITION_FAILED,
-            IssueCode::MultipleMatches,
-            "If-None-Exist matches several records",
-        )),
-    }
+    let prepared = prepare(&permitted, content).await?;
+    prepared.write(&permitted.exchange.server).await
 }
 
-pub(super) fn located(
-    status: StatusCode,
-    permitted: &Permitted<'_>,
-    head: &RecordHead,
-    copy: Option<Vec<u8>>,
-) -> Response {
-    let response = match copy {
-        Some(copy) => fhir_json(status, copy),
-        None => empty(status),
-    };
-    let base = permitted.exchange.server.config().base();
-    with_location(with_version(response, head), base, head)
+/// Everything before the writing.
+pub(super) async fn prepare(permitted: &Permitted<'_>, content: Body) -> Result<Prepared, Failure> {
+    let headers = &permitted.exchange.parts.headers;
+    let server = &permitted.exchange.server;
+    let Taken { received, problems } = intake::take(permitted, content).await?;
+    let condition = condition(headers, &received)?;
+    let (facts, admitted) = admit(permitted, &received)?;
+    let entry = received.entry(&server.config().record_keys);
+    let record = received.into_record(facts, server.clock().now(), server.random());
+    let head = record.head.clone();
+    let copy = copy(headers, &record, ("created", problems))?;
+    let audit = permitted.exchange.allowed(Some(&head));
+    let permit = &permitted.permit;
+    let parts = (record, entry, audit);
+    let create = hosted::create(server, permit, admitted, parts, condition)?;
+    Ok(Prepared::Ready(Box::new(Ready {
+        step: Step::Create(Box::new(create)),
+        answer: Answer::Created { head, copy },
+    })))
 }
 
 /// `If-None-Exist`, narrowed to the composition type of what is being created unless it says one: a

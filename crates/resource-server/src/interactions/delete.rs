@@ -4,23 +4,31 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::change::{Answer, Prepared, Ready};
 use super::precondition::Expected;
 use crate::answer::{Failure, empty, with_version};
 use crate::exchange::Permitted;
 use crate::hosted::{self, Found};
 use crate::store::record::{Change, RecordHead};
-use crate::store::version::ReplaceOutcome;
+use crate::store::transaction::Step;
 
 /// Answers 204 once the version that deletes is durable, and for a record that is gone already. One that is not
 /// there for this token is 404: whoever has mistaken an id shall not believe that something was deleted.
 pub(crate) async fn answer(permitted: Permitted<'_>, id: &str) -> Result<Response, Failure> {
+    let prepared = prepare(&permitted, id).await?;
+    prepared.write(&permitted.exchange.server).await
+}
+
+/// Everything before the writing.
+pub(super) async fn prepare(permitted: &Permitted<'_>, id: &str) -> Result<Prepared, Failure> {
     let exchange = permitted.exchange;
     let server = &exchange.server;
     let expected = Expected::parse(&exchange.parts.headers)?;
     let before = match hosted::find_head(server, &permitted.permit, id).await? {
         Found::Gone(head) => {
             exchange.audit_allowed(Some(&head)).await?;
-            return Ok(with_version(empty(StatusCode::NO_CONTENT), &head));
+            let response = with_version(empty(StatusCode::NO_CONTENT), &head);
+            return Ok(Prepared::Answered(response));
         }
         found => crate::exchange::existing(found)?,
     };
@@ -31,10 +39,11 @@ pub(crate) async fn answer(permitted: Permitted<'_>, id: &str) -> Result<Respons
         .map_err(|denial| Failure::not_found(denial.text()))?;
     let head = deleted(&before, hosted::next_time(&before, server.clock().now()));
     let audit = exchange.allowed(Some(&head));
-    match hosted::delete(server, admitted, head.clone(), audit).await? {
-        ReplaceOutcome::Replaced => Ok(with_version(empty(StatusCode::NO_CONTENT), &head)),
-        ReplaceOutcome::Conflict => Err(expected.lost().about(*before)),
-    }
+    let replace = hosted::delete(admitted, head.clone(), audit);
+    Ok(Prepared::Ready(Box::new(Ready {
+        step: Step::Replace(Box::new(replace)),
+        answer: Answer::Deleted { head, expected },
+    })))
 }
 
 /// The version that deletes.

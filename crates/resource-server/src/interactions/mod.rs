@@ -2,7 +2,9 @@
 //! without a decision.
 
 pub(crate) mod audit_event;
+pub(crate) mod batch;
 mod body;
+pub(crate) mod change;
 pub(crate) mod composition;
 pub(crate) mod create;
 pub(crate) mod delete;
@@ -11,6 +13,7 @@ pub(crate) mod history;
 mod intake;
 pub(crate) mod metadata;
 pub(crate) mod original;
+pub(crate) mod part;
 mod precondition;
 pub(crate) mod read;
 pub(crate) mod search;

@@ -12,7 +12,7 @@ use crate::withholding;
 
 /// The version that an interaction changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expected {
+pub(crate) enum Expected {
     /// Whichever is current.
     Any,
     /// This one only.

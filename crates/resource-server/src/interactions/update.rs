@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use fhir::IssueCode;
 
+use super::change::{Answer, Prepared, Ready};
 use super::create;
 use super::intake::{self, Taken};
 use super::precondition::Expected;
@@ -14,7 +15,7 @@ use crate::exchange::Permitted;
 use crate::hosted;
 use crate::received::Received;
 use crate::store::record::RecordHead;
-use crate::store::version::ReplaceOutcome;
+use crate::store::transaction::Step;
 use crate::withholding;
 
 /// Stores the Bundle of the request as the next version. 2xx only once it is durable, with its audit row.
@@ -23,24 +24,39 @@ pub(crate) async fn answer(
     id: &str,
     content: Body,
 ) -> Result<Response, Failure> {
+    let prepared = prepare(&permitted, id, content).await?;
+    prepared.write(&permitted.exchange.server).await
+}
+
+/// Everything before the writing.
+pub(super) async fn prepare(
+    permitted: &Permitted<'_>,
+    id: &str,
+    content: Body,
+) -> Result<Prepared, Failure> {
     let headers = &permitted.exchange.parts.headers;
     let server = &permitted.exchange.server;
     let expected = Expected::required(headers, server.config().require_if_match)?;
-    let before = current(&permitted, id).await?;
+    let before = current(permitted, id).await?;
     expected.check(&before)?;
-    let Taken { received, problems } = intake::take(&permitted, content).await?;
+    let Taken { received, problems } = intake::take(permitted, content).await?;
     withholding::check_update(&received)?;
-    let (facts, admitted) = admit(&permitted, &received, &before)?;
+    let (facts, admitted) = admit(permitted, &received, &before)?;
     let at = hosted::next_time(&before, server.clock().now());
     let entry = received.entry(&server.config().record_keys);
     let record = received.into_next(facts, &before, at);
     let head = record.head.clone();
     let copy = create::copy(headers, &record, ("updated", problems))?;
     let audit = permitted.exchange.allowed(Some(&head));
-    match hosted::update(server, admitted, (record, entry, audit)).await? {
-        ReplaceOutcome::Replaced => Ok(create::located(StatusCode::OK, &permitted, &head, copy)),
-        ReplaceOutcome::Conflict => Err(expected.lost().about(before)),
-    }
+    let replace = hosted::update(server, admitted, (record, entry, audit))?;
+    Ok(Prepared::Ready(Box::new(Ready {
+        step: Step::Replace(Box::new(replace)),
+        answer: Answer::Updated {
+            head,
+            copy,
+            expected,
+        },
+    })))
 }
 
 /// The version that the update follows. Where there is none for this token the answer is 405: the server mints

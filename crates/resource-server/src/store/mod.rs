@@ -5,6 +5,7 @@ pub(crate) mod reach;
 pub(crate) mod record;
 pub(crate) mod rotation;
 pub(crate) mod search;
+pub(crate) mod transaction;
 pub(crate) mod version;
 
 use storage::{Migration, Migrations};

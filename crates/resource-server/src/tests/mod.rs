@@ -4,11 +4,13 @@
 
 mod audit;
 mod audit_event;
+mod batch;
 mod cors;
 mod create;
 mod every_route;
 mod issuers;
 mod narrow;
+mod part;
 mod read;
 mod real_records;
 mod sealed;
