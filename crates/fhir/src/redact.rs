@@ -102,7 +102,11 @@ pub fn is_redacted(text: &[u8]) -> bool {
         .get("meta")
         .and_then(|meta| meta.get("security"));
     let mut labels = labels.into_iter().flat_map(Node::elements);
-    labels.any(|label| label.text_of("code").as_deref() == Some(REDACTED))
+    labels.any(is_label)
+}
+
+fn is_label(coding: Node<'_>) -> bool {
+    coding.text_of("code").as_deref() == Some(REDACTED)
 }
 
 impl Group {
@@ -297,6 +301,9 @@ impl Redactor {
         let meta = resource.get("meta").filter(stays);
         let security = meta.and_then(|meta| meta.get("security"));
         let security = security.filter(|security| security.kind() == Kind::Array);
+        if security.is_some_and(|security| security.elements().any(is_label)) {
+            return;
+        }
         let comma = |empty: bool| if empty { "" } else { "," };
         let (at, new) = match (meta, security) {
             (_, Some(security)) => {

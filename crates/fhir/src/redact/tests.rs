@@ -247,6 +247,11 @@ fn real_records_are_redacted_and_stay_records() {
         for group in Group::ALL.map(only).into_iter().chain([Groups::all()]) {
             let redacted = redact(text.as_bytes(), group).unwrap();
             crate::json::check(&redacted.bytes).unwrap();
+            assert_eq!(
+                redact(&redacted.bytes, group).unwrap().bytes,
+                redacted.bytes,
+                "{name}"
+            );
             let errors = |bytes: &[u8]| {
                 let findings = crate::validate::validate(bytes).unwrap();
                 let errors = findings
