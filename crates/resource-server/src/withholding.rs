@@ -92,11 +92,16 @@ pub(crate) async fn apply(response: Response, withheld: Groups) -> Result<Respon
     if bytes.is_empty() {
         return Ok(Response::from_parts(parts, Body::empty()));
     }
-    let task = tokio::task::spawn_blocking(move || redact::redact(&bytes, withheld));
+    let task = tokio::task::spawn_blocking(move || {
+        let Redacted { bytes, withheld } = redact::redact(&bytes, withheld)?;
+        // Out of a part something may have gone already when the whole was looked at.
+        let gaps = withheld || redact::is_redacted(&bytes);
+        Ok::<_, redact::RedactError>((bytes, gaps))
+    });
     let redacted = task.await.map_err(|_| unreadable())?;
-    let Redacted { bytes, withheld } = redacted.map_err(|_| unreadable())?;
+    let (bytes, gaps) = redacted.map_err(|_| unreadable())?;
     let mut response = Response::from_parts(parts, Body::from(bytes));
-    if withheld {
+    if gaps {
         mark(&mut response);
     }
     Ok(response)

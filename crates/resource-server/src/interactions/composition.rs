@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use fhir::Bundle;
+use fhir::redact::{self, Groups};
 
 use super::{document, read};
 use crate::answer::Failure;
@@ -11,7 +12,7 @@ use crate::store::record::Record;
 /// Answers the document's first entry. A record that is no document has no Composition.
 pub(crate) async fn answer(permitted: Permitted<'_>, id: &str) -> Result<Response, Failure> {
     let record = document::find(&permitted, id).await?;
-    let body = spliced(&record)?;
+    let body = spliced(&record, permitted.exchange.withheld())?;
     read::handed_out(&permitted, &record, body).await
 }
 
@@ -21,13 +22,15 @@ pub(crate) async fn answer_version(
     (id, version_id): (&str, &str),
 ) -> Result<Response, Failure> {
     let record = document::is_one(permitted.read_version(id, version_id).await?)?;
-    let body = spliced(&record)?;
+    let body = spliced(&record, permitted.exchange.withheld())?;
     read::handed_out(&permitted, &record, body).await
 }
 
-/// The Composition as FHIR clients see it.
-pub(crate) fn spliced(record: &Record) -> Result<Vec<u8>, Failure> {
+/// The Composition as FHIR clients see it, out of what the token may see of the document: what is withheld of
+/// another entry may be repeated in this one.
+pub(crate) fn spliced(record: &Record, withheld: Groups) -> Result<Vec<u8>, Failure> {
     let unreadable = || Failure::unavailable("the stored record cannot be read");
-    let bundle = Bundle::parse(&record.body).map_err(|_| unreadable())?;
+    let seen = redact::redact(&record.body, withheld).map_err(|_| unreadable())?;
+    let bundle = Bundle::parse(&seen.bytes).map_err(|_| unreadable())?;
     read::splice(bundle.composition().ok_or_else(unreadable)?, record)
 }

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use fhir::ResourceType;
 use fhir::interaction::{HistoryCursor, HistoryParameters};
+use fhir::redact::Groups;
 use serde_json::json;
 
 use super::{composition, read};
@@ -43,6 +44,7 @@ pub(crate) async fn answer(
         base: server.config().base(),
         resource_type,
         id,
+        withheld: exchange.withheld(),
     };
     let body = history.write(&page, parameters, count)?;
     let heads = page.versions.iter().map(|(head, _)| head);
@@ -71,6 +73,7 @@ struct History<'a> {
     base: &'a str,
     resource_type: ResourceType,
     id: Option<&'a str>,
+    withheld: Groups,
 }
 
 impl History<'_> {
@@ -119,7 +122,7 @@ impl History<'_> {
         if let Some(record) = record {
             entry.extend_from_slice(b",\"resource\":");
             entry.extend_from_slice(&match self.resource_type {
-                ResourceType::Composition => composition::spliced(record)?,
+                ResourceType::Composition => composition::spliced(record, self.withheld)?,
                 _ => read::spliced(record)?,
             });
         }

@@ -76,6 +76,7 @@ pub(crate) async fn answer(
         own,
         next: next(&permitted, asked, count, &page, &binding)?,
         ignored,
+        withheld: exchange.withheld(),
     };
     let body = set.write(&page)?;
     exchange.audit_search(&page.records).await?;

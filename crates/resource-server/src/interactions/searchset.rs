@@ -1,5 +1,6 @@
 //! A searchset Bundle (FHIR R4 bundle; http, section 3.1.1.3), put together from the records' own bytes.
 
+use fhir::redact::Groups;
 use fhir::search::Parameters;
 use fhir::{Issue, OperationOutcome, ResourceType};
 use serde_json::{Value, json};
@@ -20,6 +21,8 @@ pub(super) struct Searchset<'a> {
     pub(super) next: Option<String>,
     /// What was ignored.
     pub(super) ignored: Option<Issue>,
+    /// What is withheld from the caller.
+    pub(super) withheld: Groups,
 }
 
 impl Searchset<'_> {
@@ -62,7 +65,7 @@ impl Searchset<'_> {
     fn entry(&self, record: &Record) -> Result<Vec<u8>, Failure> {
         let resource_type = self.parameters.resource_type;
         let resource = match resource_type {
-            ResourceType::Composition => composition::spliced(record)?,
+            ResourceType::Composition => composition::spliced(record, self.withheld)?,
             _ => read::spliced(record)?,
         };
         let (base, name, id) = (self.base, resource_type.as_str(), &record.head.id);

@@ -11,7 +11,9 @@ fn report() -> String {
     let mother = r#"{"fullUrl":"urn:uuid:5b1f0a4e-6a4e-4f3c-8f0e-000000000002",
         "resource":{"resourceType":"Patient","id":"m","text":{"status":"generated","div":"<div>900-11-2222</div>"},
         "identifier":[{"type":{"coding":[{"code":"SS"}]},"value":"900112222"}],"name":[{"family":"Quetzal 900.11.2222"}]}}"#;
-    birth(1).replacen("}}]}", &format!("}}}},{mother}]}}"), 1)
+    birth(1)
+        .replacen("}}]}", &format!("}}}},{mother}]}}"), 1)
+        .replacen(r#""title":"Report""#, r#""title":"Report of 900112222""#, 1)
 }
 
 fn withholding(from_roles: Option<&str>, unless_scope: Option<&str>) -> Withholding {
@@ -74,6 +76,12 @@ async fn every_answer_is_without_what_is_withheld() {
             format!("Bundle/{id}/_history/1"),
             format!("Bundle/{id}/_history"),
             "Bundle/_history".to_owned(),
+            format!("Patient/{id}-1"),
+            // Here only the number that another entry names tells that it is one.
+            format!("Composition/{id}"),
+            format!("Composition/{id}/_history/1"),
+            format!("Composition/{id}/_history"),
+            format!("Composition?_id={id}"),
         ] {
             assert!(!shows(&send(&server, HOSPITAL, get(&path)).await), "{path}");
             assert!(shows(&send(&server, &full, get(&path)).await), "{path}");
@@ -85,13 +93,32 @@ async fn every_answer_is_without_what_is_withheld() {
             .assert_refused(403, "suppressed");
         let original = send(&server, &full, get(&format!("Bundle/{id}/$original"))).await;
         assert_eq!(String::from_utf8(original.body).unwrap(), report());
+        // Nor does a batch give more than its entries would alone.
+        let entry = |path: &str| format!(r#"{{"request":{{"method":"GET","url":"{path}"}}}}"#);
+        let paths = [
+            "Bundle/ID",
+            "Bundle/ID/$original",
+            "Patient/ID-1",
+            "Bundle?_id=ID",
+        ];
+        let entries = paths.map(|path| entry(&path.replace("ID", &id))).join(",");
+        let batch = || {
+            let body = format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{entries}]}}"#);
+            Request::post("/fhir")
+                .header(header::CONTENT_TYPE, "application/fhir+json")
+                .body(Body::from(body))
+                .unwrap()
+        };
+        let answer = send(&server, HOSPITAL, batch()).await;
+        assert!(!shows(&answer));
+        let status = &answer.json()["entry"][1]["response"]["status"];
+        assert!(!status.as_str().unwrap().starts_with("200"), "{status}");
+        assert!(shows(&send(&server, &full, batch()).await));
         // What nothing is withheld from is the record.
-        let composition = send(&server, HOSPITAL, get(&format!("Composition/{id}"))).await;
-        assert_eq!(composition.header("etag"), "W/\"1\"");
-        assert_eq!(
-            composition.json()["meta"]["security"],
-            serde_json::Value::Null
-        );
+        let other = stored(&server, HOSPITAL, &birth(2)).await;
+        let read = send(&server, HOSPITAL, get(&format!("Bundle/{other}"))).await;
+        assert_eq!(read.header("etag"), "W/\"1\"");
+        assert_eq!(read.json()["meta"]["security"], serde_json::Value::Null);
     })
     .await;
 }
