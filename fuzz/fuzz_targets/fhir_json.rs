@@ -21,6 +21,8 @@ fuzz_target!(|data: &[u8]| {
             assert!(serde_json::from_slice::<Value>(resource).is_ok());
         }
         let _ = bundle.index().natural_key();
+        let terms = bundle.searchable().terms();
+        assert!(terms.len() <= fhir::searchable::MAX_TERMS);
     }
 });
 

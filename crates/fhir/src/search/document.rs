@@ -76,7 +76,7 @@ fn read(given: Vec<(String, String)>) -> Result<Document, Refusal> {
                         .ok_or_else(|| unreadable("the report number"))?
                         .to_string(),
                 );
-                parameters.use_as_given("report-number", value);
+                parameters.use_as_given("report-number", value)?;
             }
             "_count" | CURSOR => {
                 parameters.add_result_parameter(&name, &value)?;
@@ -127,8 +127,7 @@ fn narrow(
         _ => escaped(&value),
     };
     parameters.add_criterion(known, &criterion)?;
-    parameters.use_as_given(known, value);
-    Ok(())
+    parameters.use_as_given(known, value)
 }
 
 fn choose(id: Option<String>, parameters: Parameters) -> Result<Document, Refusal> {

@@ -118,7 +118,7 @@ impl Parameters {
             return Ok(());
         }
         if self.add_result_parameter(name, &value)? || self.add_criterion(name, &value)? {
-            self.use_as_given(name, value);
+            self.use_as_given(name, value)?;
         } else {
             self.unsupported.push(shown(name));
         }
@@ -126,10 +126,17 @@ impl Parameters {
     }
 
     /// Notes a parameter for the links to this search.
-    pub(super) fn use_as_given(&mut self, name: &str, value: String) {
+    ///
+    /// # Errors
+    /// 400 `too-costly` for a search that fits into no link: nobody could follow it to its second page.
+    pub(super) fn use_as_given(&mut self, name: &str, value: String) -> Result<(), Refusal> {
         if !matches!(name, "_count" | CURSOR) {
             self.used.push((name.to_owned(), value));
         }
+        if self.to_query(0).len() > MAX_LENGTH {
+            return Err(refused(IssueCode::TooCostly, "the search is too long"));
+        }
+        Ok(())
     }
 
     /// A parameter of the answer's form (FHIR R4 search, section 3.1.1.5). Answers whether it is one of ours.
@@ -300,20 +307,16 @@ impl TypeCriterion {
 
 /// The decoded names and values of a query.
 pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Refusal> {
-    let pairs: Vec<&str> = query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .take(MAX_PARAMETERS + 1)
-        .collect();
-    if pairs.len() > MAX_PARAMETERS {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    // Our own links say the count of a page, whether or not the client did.
+    let counted = |pair: &&str| !pair.starts_with("_count=");
+    if pairs.clone().filter(counted).count() > MAX_PARAMETERS {
         return Err(refused(
             IssueCode::TooCostly,
             "the search has too many parameters",
         ));
     }
-    let pairs = pairs
-        .into_iter()
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs
         .map(|(name, value)| Ok((decoded(name)?, decoded(value)?)))
         .collect()
@@ -361,3 +364,6 @@ pub(super) fn refused(code: IssueCode, text: impl Into<std::borrow::Cow<'static,
 }
 
 const MAX_PARAMETERS: usize = 64;
+
+/// Encrypted and encoded, it still fits into a request line of 8,000 bytes (RFC 9110 section 4.1).
+const MAX_LENGTH: usize = 4_000;

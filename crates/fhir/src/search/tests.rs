@@ -229,6 +229,7 @@ fn what_cannot_be_followed_is_400() {
     for many in [
         vec!["x=1"; 65].join("&"),
         format!("_id={}", vec!["1"; 21].join(",")),
+        format!("identifier={}", "1".repeat(4_001)),
     ] {
         let refusal = Parameters::parse(ResourceType::Bundle, &many).unwrap_err();
         assert_eq!(
@@ -299,6 +300,14 @@ fn links_repeat_what_was_understood() {
     };
     assert_eq!(bundle(&query), expected);
     assert_eq!(bundle("").to_query(7), "_count=7");
+}
+
+/// A next link adds the count of its page.
+#[test]
+fn the_longest_search_is_still_its_own_link() {
+    let query = vec!["identifier=a"; 64].join("&");
+    let link = bundle(&query).to_query(20);
+    assert_eq!(bundle(&link).criteria, bundle(&query).criteria);
 }
 
 #[test]
