@@ -90,7 +90,10 @@ fn security(input: &CapabilityInput) -> Value {
 
 fn resources() -> Value {
     let parts = PartType::ALL.into_iter().map(part);
-    [bundle(), composition()].into_iter().chain(parts).collect()
+    [bundle(), composition(), audit_event()]
+        .into_iter()
+        .chain(parts)
+        .collect()
 }
 
 /// A part of a document has no address but its id, and no life but its document's.
@@ -163,6 +166,26 @@ fn composition() -> Value {
                 patient.family, patient.given and birth-location, compared as in a search. Documents are stored \
                 anyway: persist changes nothing.",
         }],
+    })
+}
+
+fn audit_event() -> Value {
+    let parameters = [
+        ("_id", "token"),
+        ("date", "date"),
+        ("action", "token"),
+        ("outcome", "token"),
+        ("agent", "reference"),
+        ("address", "string"),
+        ("entity", "reference"),
+    ];
+    let parameters = parameters.map(|(name, kind)| json!({ "name": name, "type": kind }));
+    json!({
+        "type": "AuditEvent",
+        "documentation": "A row of the audit, for auditors: newest first, without content of records.",
+        "interaction": codes(&["read", "search-type"]),
+        "versioning": "no-version",
+        "searchParam": parameters,
     })
 }
 

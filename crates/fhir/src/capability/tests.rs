@@ -1,6 +1,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::*;
+use crate::audit_event::AuditParameters;
+use crate::prefer::Handling;
 use crate::{Interaction, search};
 
 fn input() -> CapabilityInput {
@@ -75,6 +77,13 @@ fn every_search_parameter_said_is_understood() {
                 _ => "a",
             };
             let query = format!("{}={value}", parameter["name"].as_str().unwrap());
+            if resource_type == ResourceType::AuditEvent {
+                // A value may be refused, a name may not be unknown.
+                let known = AuditParameters::parse(&query);
+                let ignored = known.map(|it| it.ignored(Handling::Strict));
+                assert!(!matches!(ignored, Ok(Err(_))), "{name} {query}");
+                continue;
+            }
             let parameters = search::Parameters::parse(resource_type, &query).unwrap();
             assert!(parameters.unsupported.is_empty(), "{name} {query}");
         }
