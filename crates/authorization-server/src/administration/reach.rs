@@ -79,3 +79,35 @@ impl Reach {
 fn is_within(items: &[String], all: &[String]) -> bool {
     items.iter().all(|item| all.contains(item))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(facilities: Option<&[&str]>) -> Rights {
+        Rights {
+            organization: Some("a hospital".to_owned()),
+            facilities: facilities.map(|list| list.iter().map(|it| (*it).to_owned()).collect()),
+            ..Rights::default()
+        }
+    }
+
+    /// Whoever is limited to facilities can neither give more nor reach who has more.
+    #[test]
+    fn facilities_bound_what_is_given() {
+        let rows: &[(Option<&[&str]>, Option<&[&str]>, bool)] = &[
+            (None, None, true),
+            (None, Some(&["1"]), true),
+            (Some(&["1", "2"]), Some(&["1"]), true),
+            (Some(&["1", "2"]), Some(&[]), true),
+            (Some(&["1", "2"]), Some(&["1", "3"]), false),
+            (Some(&["1", "2"]), None, false),
+            (Some(&[]), Some(&["1"]), false),
+            (Some(&[]), Some(&[]), true),
+        ];
+        for (own, given, covered) in rows {
+            let reach = Reach::of(&of(*own));
+            assert_eq!(reach.covers(&of(*given)), *covered, "{own:?} {given:?}");
+        }
+    }
+}

@@ -360,3 +360,73 @@ fn shown(answer: &Answer, names: &str) -> String {
     }
     text
 }
+
+/// A batch of one interaction, as that interaction's route would ask for it.
+fn batch_of(method: &str, path: &str, token: &str) -> Request<Body> {
+    let resource = match method {
+        "PUT" | "POST" => format!(r#""resource":{},"#, birth(7)),
+        _ => String::new(),
+    };
+    let entry = format!(r#"{{{resource}"request":{{"method":"{method}","url":"{path}"}}}}"#);
+    let body = format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{entry}]}}"#);
+    let mut request = request("POST", "", Some(token));
+    *request.body_mut() = Body::from(body);
+    request
+}
+
+/// The status of the only entry.
+fn entry_status(answer: &Answer) -> String {
+    assert_eq!(answer.status, 200, "{}", shown(answer, ""));
+    let status = &answer.json()["entry"][0]["response"]["status"];
+    status
+        .as_str()
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+/// What comes in a batch is decided entry by entry, as if it had come alone.
+#[tokio::test]
+async fn a_batch_is_no_way_around() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let (server, _issuer, id) = world(db).await;
+        let single = |(method, path, _): &(&str, &str, Needs)| {
+            *method != "HEAD" && !path.contains("_search") && !path.contains("$validate")
+        };
+        for (method, path, needs) in every_route().filter(single) {
+            let Scope(word) = needs else { continue };
+            if method == "POST" && path.contains("$document") {
+                continue;
+            }
+            let lacking = format!("lacking-{word}");
+            let answer = batch_of(method, &at(path, &id, HOSTED), &lacking);
+            // What is not offered in a batch is not offered to anybody.
+            let absent = batch_of(method, &at(path, ABSENT.0, ABSENT.1), "organization");
+            let offered = entry_status(&ask(&server, absent).await) != "405";
+            let expected = if offered || method == "PUT" {
+                "403"
+            } else {
+                "405"
+            };
+            let status = entry_status(&ask(&server, answer).await);
+            assert_eq!(status, expected, "{method} {path}");
+            if !path.contains("ID") && !path.contains("VALUE") {
+                continue;
+            }
+            for stranger in ["organization", "jurisdiction", "type"] {
+                let there = batch_of(method, &at(path, &id, HOSTED), stranger);
+                let there = ask(&server, there).await;
+                let absent = batch_of(method, &at(path, ABSENT.0, ABSENT.1), stranger);
+                let absent = ask(&server, absent).await;
+                let there = shown(&there, &format!("{id} {HOSTED}"));
+                let absent = shown(&absent, &format!("{} {}", ABSENT.0, ABSENT.1));
+                assert_eq!(there, absent, "{stranger} {method} {path}");
+            }
+        }
+        let own = batch_of("GET", &at("Bundle/ID", &id, HOSTED), "hospital");
+        assert_eq!(entry_status(&ask(&server, own).await), "200");
+    })
+    .await;
+}
