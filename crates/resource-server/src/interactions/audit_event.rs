@@ -10,14 +10,13 @@ use serde_json::{Value, json};
 use storage::audit::{self, AuditRow, Filter, Reach};
 
 use super::{body, lines};
-use crate::access_decision::Denial;
 use crate::answer::{Failure, fhir_json};
 use crate::audit_search;
 use crate::exchange::Permitted;
 
 /// One row.
 pub(crate) async fn read(permitted: Permitted<'_>, id: &str) -> Result<Response, Failure> {
-    let reach = reach(&permitted)?;
+    let reach = reach(&permitted);
     let server = &permitted.exchange.server;
     let filter = Filter {
         id: Some(id.to_owned()),
@@ -40,7 +39,7 @@ pub(crate) async fn search(permitted: Permitted<'_>, query: &str) -> Result<Resp
     let headers = &permitted.exchange.parts.headers;
     let preferences = Preferences::parse(lines(headers, "prefer"));
     let ignored = parameters.ignored(preferences.handling)?;
-    let reach = reach(&permitted)?;
+    let reach = reach(&permitted);
     let count = parameters.count.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT);
     let server = &permitted.exchange.server;
     // One more than the page holds tells whether there is another.
@@ -107,16 +106,10 @@ fn entry(row: &AuditRow, base: &str) -> Value {
     })
 }
 
-/// A scope that names particular resources names none of the audit: its conditions are records'.
-fn reach(permitted: &Permitted<'_>) -> Result<Reach, Failure> {
-    if !permitted.permit.is_unconditional() {
-        return Err(Failure::forbidden(
-            Denial::InsufficientScope,
-            permitted.asked,
-        ));
-    }
+/// What the permit reaches. The decision has refused scopes that name particular resources: their conditions are records'.
+fn reach(permitted: &Permitted<'_>) -> Reach {
     let party = &permitted.exchange.server.config().party;
-    Ok(audit_search::reach(&permitted.permit, party))
+    audit_search::reach(&permitted.permit, party)
 }
 
 /// A search has few and short parameters.
