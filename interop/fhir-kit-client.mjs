@@ -75,6 +75,15 @@ async function readAndWrite(dataflow, record) {
   const history = valid(await fhir.history({ resourceType, id }), "the history");
   check(history.total === 2, `two versions: ${history.total}`);
 
+  const kind = first.entry[1].resource.resourceType;
+  const part = await fhir.read({ resourceType: kind, id: `${id}-1` });
+  check(valid(part, "a part of the document").id === `${id}-1`, "the part has its own id");
+  const batch = { resourceType: "Bundle", type: "batch", entry: [`Bundle/${id}`, `Bundle?_id=${id}`, "Bundle/none"]
+    .map((url) => ({ request: { method: "GET", url } })) };
+  const answers = valid(await fhir.batch({ body: batch }), "a batch-response").entry;
+  const statuses = answers.map(({ response }) => response.status.slice(0, 3)).join();
+  check(statuses === "200,200,404", `each entry is answered: ${statuses}`);
+
   const right = await fhir.operation({ name: "validate", resourceType, input: record });
   check(valid(right, "$validate").issue[0].severity === "information", "the sample has no fault");
   const { status, ...rest } = record.entry[0].resource;
