@@ -217,7 +217,8 @@ async fn dispatch(
         Interaction::SmartConfiguration => {
             Ok(smart_configuration::answer(&permitted.exchange.server).await)
         }
-        _ => Err(interactions::not_offered()),
+        // Parts and audit rows have one version, and a batch has come apart before.
+        Interaction::VersionRead { .. } | Interaction::Batch => Err(interactions::not_offered()),
     }
 }
 
