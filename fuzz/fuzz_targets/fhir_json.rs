@@ -1,4 +1,4 @@
-//! Records as they arrive: the JSON scanner, the splice of id and meta, the envelope of a Bundle.
+//! Records as they arrive: the JSON scanner, the splice of id and meta, the envelope of a Bundle, of a batch too.
 #![no_main]
 
 use jiff::Timestamp;
@@ -23,6 +23,13 @@ fuzz_target!(|data: &[u8]| {
         let _ = bundle.index().natural_key();
         let terms = bundle.searchable().terms();
         assert!(terms.len() <= fhir::searchable::MAX_TERMS);
+    }
+    if let Ok(batch) = fhir::batch::Batch::parse(data) {
+        for entry in &batch.entries {
+            if let Ok(target) = entry.request.target() {
+                assert!(!target.contains(['#', ' ', '\r', '\n']) && !target.starts_with('/'));
+            }
+        }
     }
 });
 

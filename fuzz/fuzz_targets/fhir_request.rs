@@ -3,7 +3,9 @@
 #![no_main]
 
 use fhir::audit_event::AuditParameters;
-use fhir::interaction::{Document, Interaction, ResourceType, is_id};
+use fhir::interaction::{
+    Document, HistoryParameters, Interaction, ResourceType, is_id, part_id, part_of,
+};
 use fhir::search::{Criterion, IfNoneExist, Parameters, Period, Token};
 use libfuzzer_sys::fuzz_target;
 
@@ -37,6 +39,14 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!((again.since, again.until), (search.since, search.until));
         assert_eq!((again.agent, again.after), (search.agent, search.after));
     }
+    if let Ok(history) = HistoryParameters::parse(query) {
+        let again = HistoryParameters::parse(&history.to_query(10, history.after.as_ref()));
+        let again = again.expect("our own link is refused");
+        assert_eq!((again.since, again.after), (history.since, history.after));
+    }
+    if let Some((record, entry)) = part_of(path) {
+        assert_eq!(part_id(record, entry), path, "one part has one id");
+    }
     if let Ok(condition) = IfNoneExist::parse(query) {
         assert!(
             condition.identifier.value.is_some(),
@@ -57,7 +67,12 @@ fuzz_target!(|data: &[u8]| {
 
 /// An id is never a path of its own.
 fn reaches_no_other_place(interaction: &Interaction) {
-    if let Interaction::Read { id, .. } | Interaction::Original { id } = interaction {
+    if let Interaction::Read { id, .. }
+    | Interaction::VersionRead { id, .. }
+    | Interaction::Update { id }
+    | Interaction::Delete { id }
+    | Interaction::Original { id } = interaction
+    {
         assert!(is_id(id) && !id.contains(['/', '%', '\\']) && id != "." && id != "..");
     }
 }
