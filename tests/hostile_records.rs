@@ -1,0 +1,211 @@
+//! Hostile requests to the FHIR endpoints, as tables: a name, the request, the exact status and issue code. None of them
+//! may cost more than a refusal: no 5xx, no memory, no record that is not the asker's, and nothing of what was sent in a
+//! body, the log, the database or the audit.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "hostile/ask.rs"]
+mod ask;
+#[path = "hostile_records/batches.rs"]
+mod batches;
+#[path = "hostile_records/bodies.rs"]
+mod bodies;
+#[path = "hostile_records/bundles.rs"]
+mod bundles;
+#[path = "hostile_records/media.rs"]
+mod media;
+#[path = "hostile_records/oracles.rs"]
+mod oracles;
+#[path = "hostile_records/paths.rs"]
+mod paths;
+#[path = "hostile_records/row.rs"]
+mod row;
+#[path = "hostile_records/searches.rs"]
+mod searches;
+mod support;
+#[path = "hostile_records/tokens.rs"]
+mod tokens;
+
+use row::Row;
+use support::deliveries::id;
+use support::http::token;
+use support::party::Party;
+use vitalgate::sample::{self, Form, Kind};
+
+/// An office with one record of a hospital in Massachusetts, and who would like to have it.
+struct Stage {
+    office: Party,
+    /// The record's id.
+    record: String,
+    /// Of the hospital that sent it.
+    own: String,
+    /// Of another hospital in the same jurisdiction.
+    other: String,
+    /// Of the same hospital, for another jurisdiction.
+    elsewhere: String,
+    /// Of the same hospital, for fetal deaths.
+    deaths: String,
+    /// Of the same hospital, which may search and nothing else.
+    searcher: String,
+}
+
+impl Stage {
+    fn start() -> Self {
+        let mut office = Party::init("vro");
+        // Of the party and of its own issuer.
+        let text = std::fs::read_to_string(office.config()).unwrap();
+        let both = text.replace(
+            "jurisdictions = [\"MA\"]",
+            "jurisdictions = [\"MA\", \"NH\"]",
+        );
+        std::fs::write(office.config(), both).unwrap();
+        office.start();
+        let all = "system/Bundle.cruds system/Composition.rs system/Patient.r";
+        let own = register(&office, "own", "A Hospital", "MA", "birth", all);
+        let stage = Self {
+            record: create(&office, &own, 1),
+            other: register(&office, "other", "B Hospital", "MA", "birth", all),
+            elsewhere: register(&office, "elsewhere", "A Hospital", "NH", "birth", all),
+            deaths: register(&office, "deaths", "A Hospital", "MA", "fetal-death", all),
+            searcher: register(
+                &office,
+                "searcher",
+                "A Hospital",
+                "MA",
+                "birth",
+                "system/Bundle.s",
+            ),
+            own,
+            office,
+        };
+        let path = format!("/fhir/Bundle/{}", stage.record);
+        assert_eq!(
+            ask::Ask::get(&path)
+                .bearer(&stage.own)
+                .send(&stage.office)
+                .status,
+            200
+        );
+        stage
+    }
+}
+
+/// A client with these rights, and a token of it.
+fn register(
+    office: &Party,
+    name: &str,
+    organization: &str,
+    place: &str,
+    kinds: &str,
+    scope: &str,
+) -> String {
+    let fhir = office.fhir();
+    let added = office.json(&[
+        "client",
+        "add",
+        name,
+        "--client-id",
+        name,
+        "--scope",
+        scope,
+        "--audience",
+        &fhir,
+        "--organization",
+        organization,
+        "--jurisdictions",
+        place,
+        "--record-types",
+        kinds,
+    ]);
+    let answer = token(office, name, added["client_secret"].as_str().unwrap());
+    answer.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+fn create(office: &Party, token: &str, number: u32) -> String {
+    let ask = ask::Ask::new("POST", "/fhir/Bundle")
+        .bearer(token)
+        .header("Content-Type", "application/fhir+json");
+    let answer = ask.body(birth(number)).send(office);
+    assert_eq!(answer.status, 201, "{answer:?}");
+    id(&answer)
+}
+
+/// An office's report of a birth in Massachusetts, with the identifier [`IDENTIFIER`] of number 1.
+fn birth(number: u32) -> String {
+    let request = sample::Request {
+        kind: Kind::Birth,
+        form: Form::Jurisdiction,
+        jurisdiction: "MA".to_owned(),
+        seed: 5,
+    };
+    String::from_utf8(sample::write(&request, number).unwrap().json).unwrap()
+}
+
+#[test]
+fn hostile_requests_get_a_refusal_and_nothing_else() {
+    let stage = Stage::start();
+    let tables: [fn(&Stage) -> Vec<Row>; 10] = [
+        bodies::json,
+        bodies::lengths,
+        bundles::envelopes,
+        bundles::records,
+        media::types,
+        paths::paths,
+        tokens::tokens,
+        searches::searches,
+        oracles::oracles,
+        batches::batches,
+    ];
+    let before = stage.office.resident_kib();
+    let rows: Vec<Row> = tables.iter().flat_map(|table| table(&stage)).collect();
+    let failed: Vec<String> = rows
+        .iter()
+        .filter_map(|row| row.run(&stage.office).err())
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} rows:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
+    assert!(rows.len() >= 150, "{} rows", rows.len());
+    println!("{} rows", rows.len());
+    nothing_stayed(&stage.office);
+    let after = stage.office.resident_kib();
+    println!("resident: {before} KiB before, {after} KiB after");
+    assert!(after < before + 96 * 1024, "{before} KiB, then {after} KiB");
+}
+
+/// What was refused stands in no file that the server writes, and not in the audit.
+fn nothing_stayed(office: &Party) {
+    let mut searched = 0;
+    let mut directories = vec![office.directory()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(
+                !text.contains(row::CANARY),
+                "it stayed in {}",
+                path.display()
+            );
+            searched += 1;
+        }
+    }
+    assert!(searched >= 5, "{searched} files");
+    let audit = office.command(&["audit", "list", "--output", "json"]);
+    assert!(
+        !String::from_utf8_lossy(&audit.stdout).contains(row::CANARY),
+        "it stayed in the audit"
+    );
+}
