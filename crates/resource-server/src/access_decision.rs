@@ -21,7 +21,7 @@ pub(crate) use self::facts::RecordFacts;
 pub use self::facts::is_facility;
 pub(crate) use self::permit::{Admitted, Permit};
 pub(crate) use self::role::Role;
-use crate::config::IssuerLimits;
+use crate::config::{Allowed, IssuerLimits};
 
 /// What the issuer says that a token may do; part of every [`crate::introspect::VerifiedToken`].
 #[derive(Debug, Clone)]
@@ -104,8 +104,17 @@ pub(crate) fn decide(
         record_types,
         facilities,
         conditions,
-        organization_access: rights.organization_access,
+        organization_access: within_organizations(rights, limits),
     })
+}
+
+/// An issuer that speaks for some organisations only has no readers of all: its `all` would reach the records of
+/// those that it does not speak for. Such a token reaches what its own organisation's tokens reach.
+fn within_organizations(rights: &Rights, limits: &IssuerLimits) -> OrganizationAccess {
+    match &limits.organizations {
+        Allowed::Any => rights.organization_access,
+        Allowed::Only(_) => OrganizationAccess::Own,
+    }
 }
 
 /// The records that the scope of the token and the widest one of its issuer permit together.
@@ -154,7 +163,7 @@ fn within_role(acting: Acting, limits: &IssuerLimits, asked: Asked<'_>) -> Resul
 fn may_lack_organization(rights: &Rights, limits: &IssuerLimits, asked: Asked<'_>) -> bool {
     rights.organization.is_none()
         && rights.organization_access == OrganizationAccess::All
-        && limits.organizations == crate::config::Allowed::Any
+        && limits.organizations == Allowed::Any
         && matches!(asked.permission, Permission::Read | Permission::Search)
 }
 

@@ -25,24 +25,51 @@ pub(crate) enum Found<T> {
     Absent,
 }
 
+impl<T> Found<T> {
+    /// The same of something else, if it was found.
+    fn and_then<U, E>(self, then: impl FnOnce(T) -> Result<U, E>) -> Result<Found<U>, E> {
+        Ok(match self {
+            Self::Record(found) => Found::Record(then(found)?),
+            Self::Gone(head) => Found::Gone(head),
+            Self::Hidden(head, denial) => Found::Hidden(head, denial),
+            Self::Absent => Found::Absent,
+        })
+    }
+}
+
 /// Reads one record, if the permit reaches it.
+///
+/// # Errors
+/// The database fails, or the record does not open.
 pub(crate) async fn read(
     server: &ResourceServer,
     permit: &Permit,
     id: &str,
 ) -> Result<Found<Box<Record>>, Error> {
-    let Some(stored) = record::find(server.db(), id).await? else {
-        return Ok(Found::Absent);
-    };
-    match judge(permit, stored.head.clone()) {
-        Found::Record(_) => {
-            let record = stored.open(&server.config().record_keys)?;
-            Ok(Found::Record(Box::new(record)))
-        }
-        Found::Gone(head) => Ok(Found::Gone(head)),
-        Found::Hidden(head, denial) => Ok(Found::Hidden(head, denial)),
-        Found::Absent => Ok(Found::Absent),
+    let keys = &server.config().record_keys;
+    let found = find_sealed(server, permit, id).await?;
+    found.and_then(|stored| Ok(Box::new(stored.open(keys)?)))
+}
+
+/// The record as it lies there. Decided on the head, before the body is loaded: how long an answer takes must not
+/// tell a hidden record from an absent one.
+async fn find_sealed(
+    server: &ResourceServer,
+    permit: &Permit,
+    id: &str,
+) -> Result<Found<Box<Stored>>, Error> {
+    let found = find_head(server, permit, id).await?;
+    if !matches!(found, Found::Record(_)) {
+        return found.and_then(|_| Err(vanished()));
     }
+    let stored = record::find(server.db(), id).await?.ok_or_else(vanished)?;
+    // It may have become another version since.
+    judge(permit, stored.head.clone()).and_then(|_| Ok(Box::new(stored)))
+}
+
+/// Rows are never removed.
+fn vanished() -> Error {
+    Error::Failed("a record vanished".to_owned())
 }
 
 /// The head of one record, if the permit reaches it.
@@ -71,21 +98,35 @@ pub(crate) async fn read_version(
     permit: &Permit,
     (id, version_id): (&str, i64),
 ) -> Result<Found<Box<Record>>, Error> {
-    let Some(stored) = record::find(server.db(), id).await? else {
+    let keys = &server.config().record_keys;
+    let found = find_sealed_version(server, permit, (id, version_id)).await?;
+    found.and_then(|stored| Ok(Box::new(stored.open(keys)?)))
+}
+
+async fn find_sealed_version(
+    server: &ResourceServer,
+    permit: &Permit,
+    (id, version_id): (&str, i64),
+) -> Result<Found<Box<Stored>>, Error> {
+    let Some(head) = record::find_head(server.db(), id).await? else {
         return Ok(Found::Absent);
     };
-    if let Err(denial) = permit.admit(&stored.head.facts) {
-        return Ok(Found::Hidden(Box::new(stored.head), denial));
+    if let Err(denial) = permit.admit(&head.facts) {
+        return Ok(Found::Hidden(Box::new(head), denial));
     }
-    let stored = if stored.head.version_id == version_id {
-        Some(stored)
-    } else {
-        version::find(server.db(), &stored.head, version_id).await?
+    let current = match head.version_id == version_id {
+        true => record::find(server.db(), id).await?,
+        false => None,
+    };
+    let stored = match current.filter(|stored| stored.head.version_id == version_id) {
+        Some(stored) => Some(stored),
+        // It was an earlier one before, or has become one since.
+        None => version::find(server.db(), &head, version_id).await?,
     };
     Ok(match stored {
         None => Found::Absent,
         Some(stored) if stored.head.change == Change::Delete => Found::Gone(Box::new(stored.head)),
-        Some(stored) => Found::Record(Box::new(stored.open(&server.config().record_keys)?)),
+        Some(stored) => Found::Record(Box::new(stored)),
     })
 }
 

@@ -109,7 +109,7 @@ pub(crate) async fn apply(response: Response, withheld: Groups) -> Result<Respon
 
 /// A copy with gaps is another representation: its entity tag must not pass where the record's own is asked
 /// for (`If-Match`), or an update would write the gaps into the record.
-fn mark(response: &mut Response) {
+pub(crate) fn mark(response: &mut Response) {
     let tag = response
         .headers()
         .get(ETAG)
@@ -121,6 +121,24 @@ fn mark(response: &mut Response) {
     for digest in DIGESTS {
         response.headers_mut().remove(digest);
     }
+}
+
+/// The tag of the record whose copy with gaps has this one.
+pub(crate) fn without_gaps_mark(tag: &str) -> Option<String> {
+    tag.strip_suffix(COPY).map(|tag| format!("{tag}\""))
+}
+
+/// Whether an answer with this body will have gaps.
+///
+/// # Errors
+/// 503 if it cannot be redacted.
+pub(crate) fn has_gaps(body: &[u8], withheld: Groups) -> Result<bool, Failure> {
+    if withheld.is_empty() {
+        return Ok(false);
+    }
+    let redacted = redact::redact(body, withheld)
+        .map_err(|_| Failure::unavailable("an answer could not be redacted"))?;
+    Ok(redacted.withheld || redact::is_redacted(&redacted.bytes))
 }
 
 /// Whether an entity tag is that of a copy with gaps.

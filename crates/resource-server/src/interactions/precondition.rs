@@ -82,14 +82,21 @@ impl Expected {
 }
 
 /// Whether the client has this version already. `If-None-Match` has precedence (RFC 9110 section 13.2.2); what
-/// cannot be read is as good as absent: the answer is the resource then.
-pub(super) fn not_modified(headers: &HeaderMap, current: &RecordHead) -> bool {
+/// cannot be read is as good as absent: the answer is the resource then. A copy with gaps has a tag of its own, and
+/// only that says that the client has it (`has_gaps`).
+pub(super) fn not_modified(headers: &HeaderMap, current: &RecordHead, has_gaps: bool) -> bool {
     let mut tags = lines(headers, "if-none-match")
         .flat_map(|line| line.split(','))
         .map(str::trim)
         .peekable();
     if tags.peek().is_some() {
-        return tags.any(|tag| tag == "*" || version(tag) == Some(current.version_id));
+        let known = |tag| match has_gaps {
+            true => withholding::without_gaps_mark(tag)
+                .as_deref()
+                .and_then(version),
+            false => version(tag),
+        };
+        return tags.any(|tag| tag == "*" || known(tag) == Some(current.version_id));
     }
     let since = lines(headers, "if-modified-since").next();
     let since = since.and_then(|date| rfc2822::parse(date).ok());

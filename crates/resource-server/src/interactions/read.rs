@@ -1,12 +1,14 @@
 //! `GET Bundle/{id}` and `GET Bundle/{id}/_history/{vid}` (FHIR R4 http, sections 3.1.0.2 and 3.1.0.3).
 
 use axum::http::StatusCode;
+use axum::http::header::IF_NONE_MATCH;
 use axum::response::Response;
 
 use super::precondition;
 use crate::answer::{Failure, empty, fhir_json, with_version};
 use crate::exchange::Permitted;
 use crate::store::record::Record;
+use crate::withholding;
 
 /// Answers the received bytes with only the server's id, version and time spliced in.
 pub(crate) async fn answer(permitted: Permitted<'_>, id: &str) -> Result<Response, Failure> {
@@ -33,14 +35,21 @@ pub(super) async fn handed_out(
     body: Vec<u8>,
 ) -> Result<Response, Failure> {
     let exchange = permitted.exchange;
-    let known = precondition::not_modified(&exchange.parts.headers, &record.head);
-    exchange.audit_allowed(Some(&record.head)).await?;
-    let response = if known {
-        empty(StatusCode::NOT_MODIFIED)
-    } else {
-        fhir_json(StatusCode::OK, body)
+    let headers = &exchange.parts.headers;
+    let has_gaps = match headers.contains_key(IF_NONE_MATCH) {
+        true => withholding::has_gaps(&body, exchange.withheld())?,
+        false => false,
     };
-    Ok(with_version(response, &record.head))
+    let known = precondition::not_modified(headers, &record.head, has_gaps);
+    exchange.audit_allowed(Some(&record.head)).await?;
+    if !known {
+        return Ok(with_version(fhir_json(StatusCode::OK, body), &record.head));
+    }
+    let mut response = with_version(empty(StatusCode::NOT_MODIFIED), &record.head);
+    if has_gaps {
+        withholding::mark(&mut response);
+    }
+    Ok(response)
 }
 
 /// The record as FHIR clients see it.

@@ -95,6 +95,30 @@ async fn a_plain_row_is_still_read() {
     .await;
 }
 
+/// Whoever does not reach a record is answered without its body being loaded: neither the time that takes nor what
+/// may be wrong with it tells that it is there.
+#[tokio::test]
+async fn a_hidden_body_is_not_loaded() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async move {
+        let server = server(db.clone());
+        let id = stored(&server, HOSPITAL, &birth(1)).await;
+        // SQLite takes a text there, which is no body; PostgreSQL does not.
+        let sql = "UPDATE record SET body = $1 WHERE id = $2";
+        let values = vec![Value::from("no body"), Value::from(&id)];
+        if db.write(Statement(sql, values)).await.is_err() {
+            return;
+        }
+        let neighbour = token(&[("Hospital A", "Hospital B")]);
+        for tail in ["", "/$original", "/_history/1"] {
+            let answer = send(&server, &neighbour, get(&format!("Bundle/{id}{tail}"))).await;
+            answer.assert_refused(404, "not-found");
+        }
+        let answer = send(&server, HOSPITAL, get(&format!("Bundle/{id}"))).await;
+        assert_eq!(answer.status, 503);
+    })
+    .await;
+}
+
 fn keys(bytes: &[u8]) -> RecordKeys {
     let encode =
         |byte: &u8| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [*byte; 32]);

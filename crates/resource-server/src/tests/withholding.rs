@@ -41,6 +41,34 @@ fn shows(answer: &Answer) -> bool {
     digits.contains("900112222")
 }
 
+/// A copy with gaps has a tag of its own: only that tells that the client has it, and not the record's.
+#[tokio::test]
+async fn only_its_own_tag_spares_a_copy_with_gaps() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server_with(db, |config| {
+            config.withholding = withholding(None, Some("sensitive/ssn"));
+        });
+        let id = stored(&server, HOSPITAL, &report()).await;
+        let full = token(&[("system/*.cruds", "system/*.cruds sensitive/ssn")]);
+        let (own, gaps) = ("W/\"1\"", "W/\"1-redacted\"");
+        for (token, tag, status) in [
+            (HOSPITAL, gaps, 304),
+            (HOSPITAL, own, 200),
+            (&full, gaps, 200),
+            (&full, own, 304),
+        ] {
+            let mut request = get(&format!("Bundle/{id}"));
+            let headers = request.headers_mut();
+            headers.insert("if-none-match", tag.parse().unwrap());
+            let answer = send(&server, token, request).await;
+            assert_eq!(answer.status, status, "{tag}");
+            let expected = if token == HOSPITAL { gaps } else { own };
+            assert_eq!(answer.header("etag"), expected, "{tag}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn every_answer_is_without_what_is_withheld() {
     each_engine(&[ResourceServer::MIGRATIONS], |db| async {

@@ -136,6 +136,42 @@ fn every_combination_is_decided_as_its_parts_say() {
     assert!(rows >= 500, "{rows}");
 }
 
+/// An issuer's limit of organisations against whose records the token reaches: `all` is all of them only where there
+/// is no limit.
+#[test]
+fn organizations_of_issuer_and_token_meet() {
+    for (limit, token_s, record, expected) in [
+        ("-", "A all", "B -", Ok(())),
+        ("-", "- all", "B -", Ok(())),
+        ("B", "B all", "A -", Err(Denial::RecordOrganization)),
+        ("B", "B all", "B -", Ok(())),
+        ("B", "B all", "A B", Ok(())),
+        ("B", "B all", "A C", Err(Denial::RecordOrganization)),
+        ("B", "B own", "A -", Err(Denial::RecordOrganization)),
+        ("B", "B own", "B -", Ok(())),
+        ("A,B", "B all", "C -", Err(Denial::RecordOrganization)),
+        ("A,B", "B all", "C A", Err(Denial::RecordOrganization)),
+        ("B", "A all", "A -", Err(Denial::Organization)),
+        ("B", "- all", "B -", Err(Denial::Organization)),
+        ("0", "B all", "B -", Err(Denial::Organization)),
+    ] {
+        let mut limits = IssuerLimits::none();
+        if let Some(list) = facilities(limit) {
+            limits.organizations = Allowed::Only(list);
+        }
+        let rights = token(
+            "client",
+            "system/Bundle.rs",
+            &format!("{token_s} MA birth -"),
+        );
+        let record = read_record(&format!("{record} MA birth -"));
+        for permission in [READ, SEARCH] {
+            let answer = answer(&rights, &limits, ("Bundle", permission), &record);
+            assert_eq!(answer, expected, "{limit} {token_s} {record:?}");
+        }
+    }
+}
+
 /// The audit is for those who read it, and only for reading.
 #[test]
 fn every_role_s_part_in_the_audit() {

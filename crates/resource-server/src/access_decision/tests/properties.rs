@@ -240,6 +240,10 @@ proptest! {
         let own = |name: &String| *name == record.organization || record.addressee.as_ref() == Some(name);
         prop_assert!(rights.organization_access == ALL || rights.organization.as_ref().is_some_and(own));
         prop_assert!(rights.organization.as_ref().is_none_or(|it| limits.organizations.allows(it)));
+        if let Allowed::Only(list) = &limits.organizations {
+            prop_assert!(list.contains(&record.organization)
+                || record.addressee.as_ref().is_some_and(|it| list.contains(it)));
+        }
         prop_assert!(rights.jurisdictions.contains(&record.jurisdiction));
         prop_assert!(limits.jurisdictions.allows(&record.jurisdiction));
         for kind in RecordType::ALL.iter().filter(|it| record.record_type.is_none_or(|one| one == **it)) {
