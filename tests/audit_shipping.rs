@@ -1,5 +1,5 @@
 //! Shipping the audit to a syslog receiver over TLS that is down, killed and started again: nothing is missing.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -40,9 +40,12 @@ fn codes(value: &Value, list: &str) -> Vec<String> {
     items.iter().map(code).collect()
 }
 
+/// Action of the row; profile, `AuditEvent.action`, subtypes and the agents' types of the event.
+type Pattern<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], [&'a str; 2]);
+
 #[test]
 fn balp_patterns_of_successes() {
-    let rows: [(&str, &str, &str, &[&str], [&str; 2]); 12] = [
+    let rows: [Pattern<'_>; 12] = [
         ("bundle.read", "Read", "R", &["read"], ["110152", "110153"]),
         (
             "composition.read",

@@ -11,9 +11,19 @@ fn auditor() -> String {
     token(&[("system/*.cruds", "system/AuditEvent.rs")])
 }
 
+/// Second, action, organization, jurisdiction, record type, outcome.
+type Filled<'a> = (
+    i64,
+    &'a str,
+    &'a str,
+    Option<&'a str>,
+    Option<&'a str>,
+    Outcome,
+);
+
 /// Rows of two organisations, of a party beside this one, and about records elsewhere.
 async fn fill(server: &ResourceServer) {
-    let rows: [(i64, &str, &str, Option<&str>, Option<&str>, Outcome); 7] = [
+    let rows: [Filled<'_>; 7] = [
         (
             1,
             "bundle.read",
