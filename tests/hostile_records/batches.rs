@@ -12,7 +12,7 @@ fn post(token: &str, body: &Value) -> Ask {
         .body(body.to_string())
 }
 
-fn batch(kind: &str, entry: Value) -> Value {
+fn batch(kind: &str, entry: &Value) -> Value {
     json!({"resourceType": "Bundle", "type": kind, "entry": entry})
 }
 
@@ -28,7 +28,7 @@ pub fn batches(stage: &Stage) -> Vec<Row> {
     let mut rows = vec![
         row(
             "batch: a document",
-            own(&batch("document", json!([create]))),
+            own(&batch("document", &json!([create]))),
             422,
             "value",
         ),
@@ -46,7 +46,7 @@ pub fn batches(stage: &Stage) -> Vec<Row> {
         ),
         row(
             "batch: entries that are an object",
-            own(&batch("batch", json!({}))),
+            own(&batch("batch", &json!({}))),
             422,
             "structure",
         ),
@@ -54,20 +54,20 @@ pub fn batches(stage: &Stage) -> Vec<Row> {
             "batch: an entry without a request",
             own(&batch(
                 "batch",
-                json!([get("Bundle/1"), {"resource": {"resourceType": "Bundle"}}]),
+                &json!([get("Bundle/1"), {"resource": {"resourceType": "Bundle"}}]),
             )),
             422,
             "required",
         ),
         row(
             "batch: an empty entry",
-            own(&batch("batch", json!([{}]))),
+            own(&batch("batch", &json!([{}]))),
             422,
             "required",
         ),
         row(
             "batch: ten thousand entries",
-            own(&batch("batch", json!(vec![get("Bundle/1"); 10_000]))),
+            own(&batch("batch", &json!(vec![get("Bundle/1"); 10_000]))),
             413,
             "too-costly",
         ),
@@ -81,7 +81,7 @@ pub fn batches(stage: &Stage) -> Vec<Row> {
             "transaction: one entry is not offered",
             own(&batch(
                 "transaction",
-                json!([create, {"request": {"method": "PATCH", "url": "Bundle/1"}}]),
+                &json!([create, {"request": {"method": "PATCH", "url": "Bundle/1"}}]),
             )),
             405,
             "not-supported",
@@ -148,7 +148,7 @@ pub fn batches(stage: &Stage) -> Vec<Row> {
     for (name, entry, expected) in refused {
         rows.push(entries(
             format!("batch: {name}"),
-            own(&batch("batch", json!([entry, get("Bundle/1")]))),
+            own(&batch("batch", &json!([entry, get("Bundle/1")]))),
             &[expected, ("404", "not-found")],
         ));
     }
@@ -159,7 +159,7 @@ pub fn batches(stage: &Stage) -> Vec<Row> {
     ] {
         let body = batch(
             "batch",
-            json!([
+            &json!([
                 get(&format!("Bundle/{id}")),
                 get(&format!("Bundle/{id}/_history/1")),
                 get(&format!("Composition/{id}")),
@@ -173,7 +173,7 @@ pub fn batches(stage: &Stage) -> Vec<Row> {
             &[hidden; 4],
         ));
     }
-    let theirs = post(&stage.elsewhere, &batch("batch", json!([create])));
+    let theirs = post(&stage.elsewhere, &batch("batch", &json!([create])));
     rows.push(entries(
         "batch: another jurisdiction's record",
         theirs,
@@ -181,7 +181,7 @@ pub fn batches(stage: &Stage) -> Vec<Row> {
     ));
     let small = post(
         &stage.searcher,
-        &batch("batch", json!([create, get(&format!("Bundle/{id}"))])),
+        &batch("batch", &json!([create, get(&format!("Bundle/{id}"))])),
     );
     rows.push(entries(
         "batch: a token that may only search",

@@ -201,7 +201,7 @@ pub fn records(stage: &Stage) -> Vec<Row> {
                         .as_object_mut()
                         .unwrap()
                         .remove("type"),
-                )
+                );
             },
             422,
             "required",
