@@ -76,7 +76,7 @@ fn security(input: &CapabilityInput) -> Value {
             }],
             "text": "OAuth 2.0 (RFC 6749) with SMART scopes; every token is introspected (RFC 7662)",
         }],
-        "description": "Every request but this one needs a bearer token (RFC 6750).",
+        "description": "Every request but this one and .well-known/smart-configuration needs a bearer token (RFC 6750).",
     });
     // FHIR has no empty arrays.
     if !endpoints.is_empty()
@@ -111,7 +111,7 @@ fn bundle() -> Value {
     json!({
         "type": "Bundle",
         "documentation": "A record, handed out as it was received but for id and meta. Updates say with If-Match \
-            which version they change. A create may be conditional on identifier, alone or with composition.type.",
+            which version they change. A history takes _since and _count. A create may be conditional on identifier, alone or with composition.type.",
         "interaction": codes(&[
             "read",
             "vread",
@@ -146,7 +146,7 @@ fn bundle() -> Value {
 fn composition() -> Value {
     json!({
         "type": "Composition",
-        "documentation": "The Composition of a document; its id is the Bundle's.",
+        "documentation": "The Composition of a document; its id is the Bundle's. A history takes _since and _count.",
         "interaction": codes(&[
             "read",
             "vread",
@@ -179,10 +179,16 @@ fn audit_event() -> Value {
         ("address", "string"),
         ("entity", "reference"),
     ];
-    let parameters = parameters.map(|(name, kind)| json!({ "name": name, "type": kind }));
+    let parameters = parameters
+        .into_iter()
+        .chain([("_count", "number"), ("_sort", "string")]);
+    let parameters: Vec<Value> = parameters
+        .map(|(name, kind)| json!({ "name": name, "type": kind }))
+        .collect();
     json!({
         "type": "AuditEvent",
-        "documentation": "A row of the audit, for auditors: newest first, without content of records.",
+        "documentation": "A row of the audit, for auditors: newest first (_sort is -date), \
+            without content of records. _count is 500 at most.",
         "interaction": codes(&["read", "search-type"]),
         "versioning": "no-version",
         "searchParam": parameters,
@@ -201,8 +207,27 @@ fn search_parameters(resource_type: ResourceType) -> Value {
             "documentation": known.documentation,
         })
     });
-    parameters.collect()
+    let result = RESULT_PARAMETERS.map(|(name, kind, documentation)| {
+        json!({ "name": name, "type": kind, "documentation": documentation })
+    });
+    parameters.chain(result).collect()
 }
+
+/// What shapes the answer of a search. FHIR has no type for them; these are the nearest.
+const RESULT_PARAMETERS: [(&str, &str, &str); 4] = [
+    (
+        "_count",
+        "number",
+        "Resources on a page: 20, and 100 at most.",
+    ),
+    (
+        "_sort",
+        "string",
+        "One of _lastUpdated, date and _id; the other way round with a minus before it.",
+    ),
+    ("_summary", "token", "count: the total alone."),
+    ("_total", "token", "none, estimate, accurate."),
+];
 
 const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
 

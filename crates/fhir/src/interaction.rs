@@ -143,6 +143,7 @@ impl Interaction {
         match self {
             Self::Metadata | Self::SmartConfiguration => "CapabilityStatement",
             Self::Original { .. }
+            | Self::PostedDocument { .. }
             | Self::Update { .. }
             | Self::Delete { .. }
             | Self::Batch
@@ -154,15 +155,14 @@ impl Interaction {
             | Self::PostedSearch { resource_type, .. } => resource_type.as_str(),
             Self::Search { parameters } => parameters.resource_type.as_str(),
             Self::AuditSearch { .. } => ResourceType::AuditEvent.as_str(),
-            Self::Document { .. } | Self::PostedDocument { .. } => {
-                ResourceType::Composition.as_str()
-            }
+            Self::Document { .. } => ResourceType::Composition.as_str(),
         }
     }
 
     /// What a scope must permit (SMART App Launch 2.2, section 3.0.2.2): the history of an instance is a
-    /// read, that of a type a search; `$document` by id is a read, by identifier a search; `$validate` is for
-    /// those who may create.
+    /// read, that of a type a search; `$document` by id is a read of the Composition, by identifier a search, and
+    /// [`Self::hands_out_bundle`] besides; `$validate` is for those who may create. What `POST $document` asks for
+    /// stands in its body: once that is read, it is the [`Self::Document`] that the same `GET` is.
     #[must_use]
     pub fn permission(&self) -> Permission {
         match self {
@@ -172,6 +172,7 @@ impl Interaction {
             | Self::VersionRead { .. }
             | Self::History { id: Some(_), .. }
             | Self::Original { .. }
+            | Self::PostedDocument { .. }
             | Self::Document {
                 which: Document::Id(_),
             } => Permission::Read,
@@ -182,10 +183,51 @@ impl Interaction {
             | Self::AuditSearch { .. }
             | Self::PostedSearch { .. }
             | Self::History { id: None, .. }
-            | Self::PostedDocument { .. }
             | Self::Document {
                 which: Document::Search(_),
             } => Permission::Search,
+        }
+    }
+
+    /// Whether whole Bundles are the answer to what is asked of another type: a scope must permit to read them too.
+    #[must_use]
+    pub fn hands_out_bundle(&self) -> bool {
+        matches!(self, Self::Document { .. })
+    }
+
+    /// The id in the path, of the record or of a part of it; `None` where none is, and for audit rows.
+    #[must_use]
+    pub fn record_id(&self) -> Option<&str> {
+        match self {
+            Self::Read {
+                resource_type: ResourceType::AuditEvent,
+                ..
+            } => None,
+            Self::Read {
+                resource_type: ResourceType::Part(_),
+                id,
+            } => Some(part_of(id).map_or(id.as_str(), |(record, _)| record)),
+            Self::Read { id, .. }
+            | Self::VersionRead { id, .. }
+            | Self::Update { id }
+            | Self::Delete { id }
+            | Self::Original { id }
+            | Self::Document {
+                which: Document::Id(id),
+            } => Some(id),
+            Self::History { id, .. } => id.as_deref(),
+            Self::Metadata
+            | Self::SmartConfiguration
+            | Self::Batch
+            | Self::Validate
+            | Self::Create { .. }
+            | Self::Search { .. }
+            | Self::AuditSearch { .. }
+            | Self::PostedSearch { .. }
+            | Self::PostedDocument { .. }
+            | Self::Document {
+                which: Document::Search(_),
+            } => None,
         }
     }
 }

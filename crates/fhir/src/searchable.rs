@@ -23,7 +23,7 @@ pub struct Searchable {
     /// `Composition.date`.
     pub date: Option<Period>,
     /// Identifiers of the facility of the birth or delivery: of the Location that is marked as the place of
-    /// birth, and of the Organization that provides the Composition's encounter.
+    /// birth, of that at which the Composition's encounter was, and of the Organization that provides it.
     pub facilities: Vec<Identifier>,
     /// Of the Bundle, and of the Composition.
     pub(crate) identifiers: Vec<Identifier>,

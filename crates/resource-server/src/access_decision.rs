@@ -117,6 +117,32 @@ fn within_organizations(rights: &Rights, limits: &IssuerLimits) -> OrganizationA
     }
 }
 
+/// The same of a request that hands out whole Bundles though it asks for another type (`Composition/$document`):
+/// without the right to read Bundles it would be a way around it. Only what both reach is reached.
+///
+/// # Errors
+/// A [`Denial`], with what it is that was denied.
+pub(crate) fn decide_with_bundle<'a>(
+    rights: &Rights,
+    limits: &IssuerLimits,
+    asked: Asked<'a>,
+) -> Result<Permit, (Denial, Asked<'a>)> {
+    let permit = decide(rights, limits, asked).map_err(|denial| (denial, asked))?;
+    let whole = Asked {
+        resource_type: "Bundle",
+        permission: Permission::Read,
+    };
+    let bundle = decide(rights, limits, whole).map_err(|denial| (denial, whole))?;
+    let conditions = condition::both(&permit.conditions, &bundle.conditions);
+    if conditions.is_empty() {
+        return Err((Denial::InsufficientScope, whole));
+    }
+    Ok(Permit {
+        conditions,
+        ..permit
+    })
+}
+
 /// The records that the scope of the token and the widest one of its issuer permit together.
 fn within_scope(
     rights: &Rights,

@@ -28,6 +28,8 @@ pub(crate) struct Failure {
     pub(crate) reason: &'static str,
     /// The record that was in the way, for the audit only: the answer may not betray it.
     pub(crate) about: Option<Box<RecordHead>>,
+    /// The id that was asked for, where it was not looked up; for the audit.
+    pub(crate) asked_id: Option<Box<str>>,
 }
 
 impl Failure {
@@ -46,6 +48,7 @@ impl Failure {
             allow: None,
             reason,
             about: None,
+            asked_id: None,
         }
     }
 
@@ -151,6 +154,12 @@ impl Failure {
             about: self.about,
             ..answer
         }
+    }
+
+    /// The id of the request, which the audit names though nobody has looked whether there is such a record.
+    pub(crate) fn asked_of(mut self, id: Option<&str>) -> Self {
+        self.asked_id = id.map(Box::from);
+        self
     }
 
     /// The record that the failure is about.

@@ -114,11 +114,14 @@ impl Exchange {
 
     /// The audit row of a failure.
     pub(crate) fn denied(&self, failure: &Failure) -> AuditEvent {
-        self.event(
-            Outcome::Denied,
-            Some(failure.reason),
-            failure.about.as_deref(),
-        )
+        let about = failure.about.as_deref();
+        let event = self.event(Outcome::Denied, Some(failure.reason), about);
+        AuditEvent {
+            record_id: event
+                .record_id
+                .or_else(|| failure.asked_id.as_deref().map(str::to_owned)),
+            ..event
+        }
     }
 
     fn event(

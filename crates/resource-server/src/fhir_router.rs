@@ -46,12 +46,19 @@ pub(crate) fn router(server: ResourceServer) -> Router {
 
 async fn serve(State(server): State<ResourceServer>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let interaction = interactions::parse(&server, &parts);
-    match &interaction {
+    let addressed = interactions::addressed(&server, &parts);
+    let is_public = matches!(
+        addressed,
+        Ok(Interaction::Metadata | Interaction::SmartConfiguration)
+    );
+    let accepted = interactions::check_accept(&parts);
+    let interaction = match addressed.and_then(|interaction| accepted.map(|()| interaction)) {
         Ok(Interaction::Metadata) => return metadata::answer(&server).await,
         Ok(Interaction::SmartConfiguration) => return smart_configuration::answer(&server).await,
-        _ => {}
-    }
+        // What may be asked without a token is also refused without one.
+        Err(failure) if is_public => return failure.into_response(),
+        interaction => interaction,
+    };
     let action = interaction.as_ref().map_or("unknown", interactions::action);
     let mut exchange = Exchange::new(server, parts, action);
     let response = match walk(&mut exchange, interaction, body).await {
@@ -118,7 +125,16 @@ async fn one(
     body: Body,
 ) -> Result<Response, Failure> {
     let permitted = permit(exchange, caller, interaction)?;
-    let response = dispatch(permitted, interaction, body).await?;
+    let response = match interaction {
+        // Its body says what it asks for, and that is decided as if it had come by GET.
+        Interaction::PostedDocument { query } => {
+            let which = document::posted(exchange, query, body).await?;
+            let interaction = Interaction::Document { which };
+            let permitted = permit(exchange, caller, &interaction)?;
+            dispatch(permitted, &interaction, Body::empty()).await?
+        }
+        _ => dispatch(permitted, interaction, body).await?,
+    };
     withholding::apply(response, exchange.withheld()).await
 }
 
@@ -147,8 +163,14 @@ pub(crate) fn permit<'a>(
         resource_type: interaction.resource_type(),
         permission: interactions::permission(interaction),
     };
-    let permit = access_decision::decide(caller.token.rights(), caller.limits, asked)
-        .map_err(|denial| Failure::forbidden(denial, asked))?;
+    let (rights, limits) = (caller.token.rights(), caller.limits);
+    let decided = match interaction.hands_out_bundle() {
+        true => access_decision::decide_with_bundle(rights, limits, asked),
+        false => access_decision::decide(rights, limits, asked).map_err(|denial| (denial, asked)),
+    };
+    let permit = decided.map_err(|(denial, asked)| {
+        Failure::forbidden(denial, asked).asked_of(interaction.record_id())
+    })?;
     withholding::check(interaction, exchange.withheld())?;
     Ok(Permitted {
         exchange,
@@ -210,15 +232,15 @@ async fn dispatch(
         } => search::answer_posted(permitted, (*resource_type, query), body).await,
         Interaction::Document { which } => document::answer(permitted, which).await,
         Interaction::Validate => validate::answer(permitted, body).await,
-        Interaction::PostedDocument { query } => {
-            document::answer_posted(permitted, query, body).await
-        }
         Interaction::Metadata => Ok(metadata::answer(&permitted.exchange.server).await),
         Interaction::SmartConfiguration => {
             Ok(smart_configuration::answer(&permitted.exchange.server).await)
         }
-        // Parts and audit rows have one version, and a batch has come apart before.
-        Interaction::VersionRead { .. } | Interaction::Batch => Err(interactions::not_offered()),
+        // Parts and audit rows have one version, a batch has come apart before, and a posted `$document` has
+        // been read.
+        Interaction::VersionRead { .. }
+        | Interaction::Batch
+        | Interaction::PostedDocument { .. } => Err(interactions::not_offered()),
     }
 }
 

@@ -19,8 +19,9 @@
 //! | `GET Composition/{id}`, `…/_history/{vid}`, `…/_history` | the Composition of the document with that id | `Composition.r` |
 //! | `GET Composition?…`, `POST Composition/_search` | search | `Composition.s` |
 //! | `GET Patient/{id}-{n}`, … | the resource in entry `n` of a document | of its type, `r` |
-//! | `GET Composition/{id}/$document`, `…/$document?id=…` | the document | `Composition.r` |
-//! | `GET Composition/$document?…`, `POST Composition/$document` | the documents | `Composition.s` |
+//! | `GET Composition/{id}/$document`, `…/$document?id=…` | the document | `Composition.r` and `Bundle.r` |
+//! | `GET Composition/$document?…` | the documents | `Composition.s` and `Bundle.r` |
+//! | `POST Composition/$document` | the same, by what the body asks for | as the same `GET` |
 //!
 //! Beside the base, `GET /.well-known/oauth-protected-resource/…` says whose tokens count (RFC 9728).
 //!

@@ -64,6 +64,33 @@ fn it_says_where_tokens_come_from() {
     assert!(security.is_object() && security.get("extension").is_none());
 }
 
+#[test]
+fn searches_say_how_their_answers_are_shaped() {
+    let statement = statement(&input());
+    let resources = statement["rest"][0]["resource"].as_array().unwrap();
+    let searched = resources
+        .iter()
+        .filter(|it| it["searchParam"].is_array())
+        .map(|resource| {
+            let parameters = resource["searchParam"].as_array().unwrap();
+            let names: Vec<&str> = parameters
+                .iter()
+                .filter_map(|it| it["name"].as_str())
+                .collect();
+            for name in ["_id", "_count", "_sort"] {
+                assert!(names.contains(&name), "{} {name}", resource["type"]);
+            }
+            let mut unique = names.clone();
+            unique.sort_unstable();
+            unique.dedup();
+            // cpb-12.
+            assert_eq!(unique.len(), names.len(), "{}", resource["type"]);
+            resource["type"].as_str().unwrap()
+        });
+    let searched: Vec<&str> = searched.collect();
+    assert_eq!(searched, ["Bundle", "Composition", "AuditEvent"]);
+}
+
 /// What is said is what the requests of this crate can do.
 #[test]
 fn every_search_parameter_said_is_understood() {
@@ -72,11 +99,15 @@ fn every_search_parameter_said_is_understood() {
         let name = resource["type"].as_str().unwrap();
         let resource_type = ResourceType::parse(name).unwrap();
         for parameter in resource["searchParam"].as_array().into_iter().flatten() {
-            let value = match parameter["type"].as_str().unwrap() {
-                "date" | "number" => "2026",
+            let parameter_name = parameter["name"].as_str().unwrap();
+            let value = match (parameter_name, parameter["type"].as_str().unwrap()) {
+                ("_sort", _) => "_id",
+                ("_summary", _) => "count",
+                ("_total", _) => "none",
+                (_, "date" | "number") => "2026",
                 _ => "a",
             };
-            let query = format!("{}={value}", parameter["name"].as_str().unwrap());
+            let query = format!("{parameter_name}={value}");
             if resource_type == ResourceType::AuditEvent {
                 // A value may be refused, a name may not be unknown.
                 let known = AuditParameters::parse(&query);

@@ -193,8 +193,8 @@ fn what_is_offered_is_recognised() {
             Interaction::PostedDocument {
                 query: String::new(),
             },
-            "Composition",
-            Search,
+            "Bundle",
+            Read,
         ),
     ];
     for (method, path, expected, resource_type, permission) in rows {

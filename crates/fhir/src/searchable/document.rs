@@ -1,7 +1,7 @@
 //! Finds the resources of a document that matter, by the references of its Composition.
 
 use super::resource::{
-    Address, CodeableConcept, Extension, HumanName, RawIdentifier, Reference, Resource,
+    Address, CodeableConcept, Extension, HumanName, Place, RawIdentifier, Reference, Resource,
     is_searchable, list, one, text, texts,
 };
 use super::{Identifier, Searchable};
@@ -26,11 +26,14 @@ pub(crate) fn read(parts: &[Part<'_>], into: &mut Searchable) {
             into.author_identifiers.extend(identifiers(&author));
         }
     }
-    for location in document.birth_locations() {
+    let encounters = document.encounters(&composition);
+    for location in document.birth_locations(&encounters) {
         into.read_birth_location(&location);
     }
-    for facility in document.service_providers(&composition) {
-        into.facilities.extend(identifiers(&facility));
+    for encounter in &encounters {
+        if let Some(facility) = document.target(one(encounter.service_provider)) {
+            into.facilities.extend(identifiers(&facility));
+        }
     }
 }
 
@@ -59,22 +62,26 @@ impl<'a> Document<'a, '_> {
         resources.find(|resource: &Resource<'_>| text(resource.id).as_deref() == Some(id))
     }
 
-    /// The Locations that are marked as the place of birth or delivery; a hospital to which somebody was transferred
-    /// is none.
-    fn birth_locations(&self) -> impl Iterator<Item = Resource<'a>> {
+    /// The Locations that are marked as the place of birth or delivery, and those at which the encounters were; a
+    /// hospital to or from which somebody was transferred is none.
+    fn birth_locations(&self, encounters: &[Resource<'a>]) -> Vec<Resource<'a>> {
         let locations = self
             .0
             .iter()
             .filter(|part| part.resource_type() == Some("Location"));
         let read = locations.take(MAX_CANDIDATES).filter_map(Part::read);
-        read.filter(|location: &Resource<'_>| {
-            let kinds = list::<CodeableConcept>(location.r#type);
-            kinds.iter().any(|kind| kind.has("loc_birth"))
-        })
+        let marked = read.filter(|location| is_location(location, |code| code == "loc_birth"));
+        let places = encounters
+            .iter()
+            .flat_map(|encounter| list::<Place<'_>>(encounter.location));
+        let named = places.filter_map(|place| self.target(one(place.location)));
+        let transfer = |code: &str| code.starts_with("loc_transfer");
+        let named = named.filter(|location| !is_location(location, transfer));
+        marked.chain(named).collect()
     }
 
-    /// The Organizations that provide the Composition's encounter and the maternity encounter that it names.
-    fn service_providers(&self, composition: &Resource<'_>) -> Vec<Resource<'a>> {
+    /// The Composition's encounter, and before it the maternity encounter that it names.
+    fn encounters(&self, composition: &Resource<'_>) -> Vec<Resource<'a>> {
         let Some(encounter) = one::<Reference<'_>>(composition.encounter) else {
             return Vec::new();
         };
@@ -84,11 +91,9 @@ impl<'a> Document<'a, '_> {
             .filter_map(|extension| one(extension.value_reference))
             .collect();
         encounters.push(encounter);
-        let encounters = encounters
-            .into_iter()
-            .filter_map(|it| self.target(Some(it)));
         encounters
-            .filter_map(|encounter| self.target(one(encounter.service_provider)))
+            .into_iter()
+            .filter_map(|it| self.target(Some(it)))
             .collect()
     }
 }
@@ -182,6 +187,12 @@ impl Searchable {
         let padded: Vec<Identifier> = padded.flatten().collect();
         self.report_numbers.extend(padded);
     }
+}
+
+/// Whether one of the Location's types has such a code.
+fn is_location(location: &Resource<'_>, is: impl Fn(&str) -> bool + Copy) -> bool {
+    let kinds = list::<CodeableConcept>(location.r#type);
+    kinds.iter().any(|kind| kind.has_code(is))
 }
 
 fn identifiers(resource: &Resource<'_>) -> Vec<Identifier> {

@@ -35,6 +35,15 @@ pub(super) struct Resource<'a> {
     pub(super) address: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) service_provider: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) location: Option<&'a RawValue>,
+}
+
+/// `Encounter.location`.
+#[derive(Deserialize)]
+pub(super) struct Place<'a> {
+    #[serde(borrow)]
+    pub(super) location: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -114,9 +123,13 @@ impl Reference<'_> {
 
 impl CodeableConcept {
     pub(super) fn has(&self, code: &str) -> bool {
+        self.has_code(|own| own == code)
+    }
+
+    pub(super) fn has_code(&self, is: impl Fn(&str) -> bool) -> bool {
         self.coding
             .iter()
-            .any(|coding| coding.code.as_deref() == Some(code))
+            .any(|coding| coding.code.as_deref().is_some_and(&is))
     }
 }
 

@@ -114,6 +114,32 @@ fn a_report_is_found_by_each_of_its_fields() {
     assert_eq!(record.facility().map(|it| it.value.as_str()), Some("1164"));
 }
 
+/// The Location of an encounter counts, whatever its type says, unless it says that somebody was transferred.
+#[test]
+fn the_place_of_the_birth_is_where_its_encounter_was() {
+    let mut bundle = report();
+    let entries = bundle["entry"].as_array_mut().unwrap();
+    let mut birth = entries.pop().unwrap();
+    birth["fullUrl"] = json!("urn:uuid:l");
+    birth["resource"]["type"] = json!([{"coding": [{"code": "HOSP"}]}]);
+    entries.push(birth);
+    assert!(!finds(&searchable(&bundle), "birth-location=south"));
+    bundle["entry"][3]["resource"]["location"] =
+        json!([{"location": {"reference": "urn:uuid:l"}}, {"location": 5}, 5]);
+    let record = searchable(&bundle);
+    assert!(finds(
+        &record,
+        "birth-location=south&birth-location=salt lake"
+    ));
+    assert!(!finds(&record, "birth-location=east"));
+    assert_eq!(record.facility().map(|it| it.value.as_str()), Some("1164"));
+    bundle["entry"][8]["resource"]["type"] = json!([{"coding": [{"code": "loc_transfer-from"}]}]);
+    let record = searchable(&bundle);
+    assert!(!finds(&record, "birth-location=south"));
+    let provider = record.facility().map(|it| it.value.as_str());
+    assert_eq!(provider, Some("5555512"));
+}
+
 /// Each element in turn becomes something else; the others are still found.
 #[test]
 fn what_is_odd_is_not_indexed_and_costs_nothing_else() {

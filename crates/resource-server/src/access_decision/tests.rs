@@ -3,6 +3,7 @@
 mod combinations;
 mod properties;
 mod queries;
+mod whole_document;
 
 use std::collections::BTreeMap;
 

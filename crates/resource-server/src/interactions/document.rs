@@ -9,7 +9,7 @@ use fhir::{Issue, search as words};
 
 use super::{body, lines, read, search};
 use crate::answer::{Failure, fhir_json, with_version};
-use crate::exchange::Permitted;
+use crate::exchange::{Exchange, Permitted};
 use crate::store::record::Record;
 
 /// Answers the one document, or those that the parameters find.
@@ -27,21 +27,20 @@ pub(crate) async fn answer(
     Ok(with_version(fhir_json(StatusCode::OK, body), &record.head))
 }
 
-/// The same with its parameters in the body.
-pub(crate) async fn answer_posted(
-    permitted: Permitted<'_>,
+/// What a `POST` asks for, by the parameters in its body.
+pub(crate) async fn posted(
+    exchange: &Exchange,
     query: &str,
     content: Body,
-) -> Result<Response, Failure> {
-    let headers = &permitted.exchange.parts.headers;
+) -> Result<Document, Failure> {
+    let headers = &exchange.parts.headers;
     fhir::media::check_content_type(lines(headers, "content-type").next())?;
     let bytes = body::collect(headers, content, MAX_PARAMETERS_BYTES).await?;
     fhir::json::check(&bytes).map_err(|error| {
         let text = "the body is not well-formed JSON";
         Failure::detailed(StatusCode::BAD_REQUEST, Issue::from(error), text)
     })?;
-    let which = words::parse_posted(query, &bytes)?;
-    answer(permitted, &which).await
+    Ok(words::parse_posted(query, &bytes)?)
 }
 
 /// A record that is a document; any other (a message, a batch) is as good as absent.

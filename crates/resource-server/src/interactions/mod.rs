@@ -29,15 +29,29 @@ use oauth::Permission;
 use crate::ResourceServer;
 use crate::answer::Failure;
 
-/// What the request asks for, by its method and its path below the FHIR base.
+/// What the request asks for, and whether its answer may be JSON.
 pub(crate) fn parse(server: &ResourceServer, parts: &Parts) -> Result<Interaction, Failure> {
+    let interaction = addressed(server, parts)?;
+    check_accept(parts)?;
+    Ok(interaction)
+}
+
+/// What the request asks for, by its method and its path below the FHIR base.
+pub(crate) fn addressed(server: &ResourceServer, parts: &Parts) -> Result<Interaction, Failure> {
     let base = server.config().fhir_base.path().trim_end_matches('/');
     let path = parts.uri.path();
     let below = path.strip_prefix(base).unwrap_or(path);
     let query = parts.uri.query();
-    let interaction = Interaction::parse(parts.method.as_str(), below, query)?;
-    fhir::media::check_accept(query, lines(&parts.headers, "accept"))?;
-    Ok(interaction)
+    Ok(Interaction::parse(parts.method.as_str(), below, query)?)
+}
+
+/// Whether the answer may be JSON.
+///
+/// # Errors
+/// 406, and as of [`fhir::media::check_accept`].
+pub(crate) fn check_accept(parts: &Parts) -> Result<(), Failure> {
+    let accept = lines(&parts.headers, "accept");
+    Ok(fhir::media::check_accept(parts.uri.query(), accept)?)
 }
 
 /// What audit and metrics call it.

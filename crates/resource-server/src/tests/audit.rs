@@ -151,3 +151,45 @@ async fn a_refused_create_leaves_a_row_without_content() {
     })
     .await;
 }
+
+/// Nobody has looked whether there is such a record: the id is what the caller has said.
+#[tokio::test]
+async fn a_denied_request_is_recorded_with_the_id_that_it_named() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server(db);
+        let id = stored(&server, HOSPITAL, &birth(1)).await;
+        let narrow = HOSPITAL.replace("system/*.cruds", "system/Coverage.r");
+        let absent = "01900000-0000-7000-8000-000000000000";
+        for id in [&id, absent] {
+            for path in [
+                format!("Bundle/{id}"),
+                format!("Bundle/{id}/$original"),
+                format!("Bundle/{id}/_history/1"),
+                format!("Composition/{id}/_history"),
+                format!("Composition/{id}/$document"),
+                format!("Composition/$document?id={id}"),
+                format!("Patient/{id}-1"),
+            ] {
+                let answer = send(&server, &narrow, get(&path)).await;
+                answer.assert_refused(403, "forbidden");
+            }
+        }
+        let search = get("Bundle?identifier=2026MA000001");
+        send(&server, &narrow, search)
+            .await
+            .assert_refused(403, "forbidden");
+        let filter = Filter {
+            outcome: Some(storage::Outcome::Denied),
+            limit: 100,
+            ..Filter::default()
+        };
+        let rows = audit::list(server.db(), &filter).await.unwrap();
+        let of = |id: Option<&str>| {
+            let same = |row: &&audit::AuditRow| row.event.record_id.as_deref() == id;
+            rows.iter().filter(same).count()
+        };
+        assert_eq!((of(Some(&id)), of(Some(absent)), of(None)), (7, 7, 1));
+        assert!(rows.iter().all(|row| row.event.jurisdiction.is_none()));
+    })
+    .await;
+}

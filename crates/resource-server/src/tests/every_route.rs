@@ -45,10 +45,25 @@ enum Needs {
     Nothing,
     /// This permission on this type.
     Scope(&'static str),
+    /// This permission on this type, and to read the Bundles that are handed out.
+    WithBundle(&'static str),
+    /// To read Bundles; what the body asks for needs what this word says as well.
+    Posted(&'static str),
     /// Each entry what it needs itself.
     Entries,
 }
-use Needs::{Entries, Nothing, Scope};
+use Needs::{Entries, Nothing, Posted, Scope, WithBundle};
+
+impl Needs {
+    /// Every word without any one of which the answer is 403.
+    fn words(self) -> Vec<&'static str> {
+        match self {
+            Nothing | Entries => Vec::new(),
+            Scope(word) => vec![word],
+            WithBundle(word) | Posted(word) => vec![word, "Bundle.r"],
+        }
+    }
+}
 
 /// Method, path with `ID` and `VALUE` of a record, the permission in SMART's words.
 const ROUTES: [&[(&str, &str, Needs)]; 18] = [
@@ -113,19 +128,34 @@ const ROUTES: [&[(&str, &str, Needs)]; 18] = [
         ("POST", "AuditEvent/_search?_count=1", Scope("AuditEvent.s")),
     ],
     &[
-        ("GET", "Composition/ID/$document", Scope("Composition.r")),
-        ("GET", "Composition/$document?id=ID", Scope("Composition.r")),
+        (
+            "GET",
+            "Composition/ID/$document",
+            WithBundle("Composition.r"),
+        ),
+        (
+            "GET",
+            "Composition/$document?id=ID",
+            WithBundle("Composition.r"),
+        ),
     ],
     &[(
         "GET",
         "Composition/$document?identifier=VALUE",
-        Scope("Composition.s"),
+        WithBundle("Composition.s"),
     )],
-    &[(
-        "POST",
-        "Composition/$document?identifier=VALUE",
-        Scope("Composition.s"),
-    )],
+    &[
+        (
+            "POST",
+            "Composition/$document?identifier=VALUE",
+            Posted("Composition.s"),
+        ),
+        (
+            "POST",
+            "Composition/$document?id=ID",
+            Posted("Composition.r"),
+        ),
+    ],
 ];
 
 /// The record of the hospital, and one that nobody has.
@@ -184,13 +214,14 @@ fn issuer(asked: &outbound::testing::Recorded) -> Told {
 }
 
 fn request(method: &str, path: &str, token: Option<&str>) -> Request<Body> {
-    let form = path.contains("_search") || (method == "POST" && path.contains("$document"));
+    let form = path.contains("_search");
     let media_type = if form {
         "application/x-www-form-urlencoded"
     } else {
         "application/fhir+json"
     };
     let body = match (method, path) {
+        ("POST", _) if path.contains("$document") => r#"{"resourceType":"Parameters"}"#.to_owned(),
         ("PUT" | "POST", _) if !form => birth(7),
         _ => String::new(),
     };
@@ -247,11 +278,16 @@ fn every_interaction_has_its_line() {
             let (path, query) = path.split_once('?').unwrap_or((&path, ""));
             let interaction = Interaction::parse(method, path, Some(query)).unwrap();
             assert_eq!(place(&interaction), number, "{method} {path}");
-            if let Scope(expected) = needs {
-                let letter = interaction.permission().letter();
-                let word = format!("{}.{letter}", interaction.resource_type());
-                assert_eq!(word, *expected, "{method} {path}");
-            }
+            let expected = match needs {
+                Scope(word) | WithBundle(word) => *word,
+                Posted(_) => "Bundle.r",
+                Nothing | Entries => continue,
+            };
+            let letter = interaction.permission().letter();
+            let word = format!("{}.{letter}", interaction.resource_type());
+            assert_eq!(word, expected, "{method} {path}");
+            let whole = matches!(needs, WithBundle(_));
+            assert_eq!(interaction.hands_out_bundle(), whole, "{method} {path}");
         }
     }
 }
@@ -275,8 +311,11 @@ async fn without_a_token_nothing_is_told() {
 async fn a_token_that_lacks_the_permission_is_403_whatever_is_there() {
     each_engine(&[ResourceServer::MIGRATIONS], |db| async {
         let (server, _issuer, id) = world(db).await;
-        for (method, path, needs) in every_route() {
-            let Scope(word) = needs else { continue };
+        let each = |(method, path, needs): (&'static str, &'static str, Needs)| {
+            let words = needs.words().into_iter();
+            words.map(move |word| (method, path, word))
+        };
+        for (method, path, word) in every_route().flat_map(each) {
             let token = format!("lacking-{word}");
             let there = request(method, &at(path, &id, HOSTED), Some(&token));
             let there = ask(&server, there).await;
@@ -396,10 +435,9 @@ async fn a_batch_is_no_way_around() {
             *method != "HEAD" && !path.contains("_search") && !path.contains("$validate")
         };
         for (method, path, needs) in every_route().filter(single) {
-            let Scope(word) = needs else { continue };
-            if method == "POST" && path.contains("$document") {
+            let (Scope(word) | WithBundle(word)) = needs else {
                 continue;
-            }
+            };
             let lacking = format!("lacking-{word}");
             let answer = batch_of(method, &at(path, &id, HOSTED), &lacking);
             // What is not offered in a batch is not offered to anybody.
@@ -427,6 +465,31 @@ async fn a_batch_is_no_way_around() {
         }
         let own = batch_of("GET", &at("Bundle/ID", &id, HOSTED), "hospital");
         assert_eq!(entry_status(&ask(&server, own).await), "200");
+    })
+    .await;
+}
+
+/// What needs no token is refused without one: 401 would say that a token helps.
+#[tokio::test]
+async fn public_documents_are_json_with_or_without_a_token() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let (server, _issuer, _) = world(db).await;
+        let asked = |path: &str, accept: &'static str| {
+            let mut request = request("GET", path, None);
+            let accept = header::HeaderValue::from_static(accept);
+            request.headers_mut().insert(header::ACCEPT, accept);
+            request
+        };
+        for path in ["metadata", ".well-known/smart-configuration"] {
+            let answer = ask(&server, asked(path, "application/fhir+xml")).await;
+            answer.assert_refused(406, "not-supported");
+            let answer = asked(&format!("{path}?_format=xml"), "*/*");
+            ask(&server, answer)
+                .await
+                .assert_refused(406, "not-supported");
+        }
+        let records = ask(&server, asked("Bundle/1", "application/fhir+xml")).await;
+        assert_eq!(records.status, 401);
     })
     .await;
 }
