@@ -303,6 +303,10 @@ pub struct ResourceServer {
     /// Keys of 32 bytes in base64, one a line, that records are sealed under in the database: the first seals, all
     /// open. Absent means that they stand in the environment, in `VITALGATE_RECORD_KEY`, separated by spaces.
     pub record_key_file: Option<Spanned<PathBuf>>,
+    /// Whether records that lie there plain, from before there were keys, are read and sealed by `rotate-key`. Whoever
+    /// can write to the database could put such a record in the place of a sealed one.
+    #[serde(default)]
+    pub accept_unsealed_records: bool,
     /// Origins whose scripts may read answers: those of registered applications that run in browsers.
     #[serde(default)]
     pub cors_allowed_origins: Vec<Origin>,

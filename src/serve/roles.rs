@@ -328,10 +328,11 @@ pub fn record_keys(
     loaded: &Loaded,
     section: &config::ResourceServer,
 ) -> anyhow::Result<RecordKeys> {
-    match &section.record_key_file {
-        Some(file) => files::read_record_keys(&loaded.path(file.get_ref())),
-        None => record_keys_from_environment(),
-    }
+    let keys = match &section.record_key_file {
+        Some(file) => files::read_record_keys(&loaded.path(file.get_ref()))?,
+        None => record_keys_from_environment()?,
+    };
+    Ok(keys.accepting_unsealed(section.accept_unsealed_records))
 }
 
 /// Reads `VITALGATE_RECORD_KEY`.

@@ -7,6 +7,7 @@ use storage::{AuditEvent, Error};
 
 use crate::ResourceServer;
 use crate::access_decision::{Admitted, Denial, Permit};
+use crate::sealing::RecordKeys;
 use crate::store::body::{Body, Stored};
 use crate::store::reach::Reach;
 use crate::store::record::{self, Change, Create, Criteria, Record, RecordHead};
@@ -134,7 +135,7 @@ async fn find_sealed_version(
 pub(crate) struct Versions {
     /// How many there are on all pages, where that is cheap to tell.
     pub(crate) total: Option<i64>,
-    /// Each with its body, unless it deletes.
+    /// Each with its body, unless it deletes or does not open.
     pub(crate) versions: Vec<(RecordHead, Option<Record>)>,
     /// Whether there are more.
     pub(crate) more: bool,
@@ -167,7 +168,7 @@ pub(crate) async fn history(
         versions: Vec::new(),
         more: false,
     };
-    let mut bytes = 0;
+    let (mut bytes, keys) = (0, &server.config().record_keys);
     for (number, head) in heads.into_iter().enumerate() {
         bytes += head.body_length;
         if number == count || (bytes > MAX_PAGE_BYTES && !page.versions.is_empty()) {
@@ -175,13 +176,20 @@ pub(crate) async fn history(
             break;
         }
         // Asked again, so that the pure decision has the last word over the SQL.
-        match read_version(server, permit, (&head.id, head.version_id)).await? {
-            Found::Record(record) => page.versions.push((head, Some(*record))),
+        match find_sealed_version(server, permit, (&head.id, head.version_id)).await? {
+            // One that does not open is no reason to hold up all others.
+            Found::Record(stored) => page.versions.push((head, opened(*stored, keys))),
             Found::Gone(_) => page.versions.push((head, None)),
             Found::Hidden(..) | Found::Absent => {}
         }
     }
     Ok(page)
+}
+
+/// A record of a page. One that does not open is told in the log.
+fn opened(stored: Stored, keys: &RecordKeys) -> Option<Record> {
+    let opened = stored.open(keys);
+    opened.inspect_err(|error| tracing::error!("{error}")).ok()
 }
 
 /// When a version that follows `before` is of: later than that, also where the clock has gone back.

@@ -6,6 +6,7 @@ use storage::{Error, Transaction, Work};
 
 use crate::ResourceServer;
 use crate::received::facility;
+use crate::store::identifier;
 use crate::store::record::{self, RecordHead};
 use crate::store::search::{self, Entry};
 
@@ -48,12 +49,14 @@ impl ResourceServer {
             );
             return Ok(false);
         };
+        let keys = &self.config().record_keys;
         let searchable = bundle.searchable();
-        let index = Index {
-            entry: Entry::of(&searchable, &self.config().record_keys),
-            facility: facility(&searchable),
-            head: record.head.clone(),
-        };
+        let mut head = record.head.clone();
+        head.facts.facility = facility(&searchable);
+        let identifier = bundle.into_index().identifier;
+        head.identifier_value = identifier.map(|(_, value)| identifier::stored(keys, &value));
+        let entry = Entry::of(&searchable, keys);
+        let index = Index { head, entry };
         self.db().write(index).await
     }
 }
@@ -62,13 +65,12 @@ impl ResourceServer {
 struct Index {
     head: RecordHead,
     entry: Entry,
-    facility: Option<String>,
 }
 
 impl Work for Index {
     type Output = bool;
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
-        record::reindex(tx, &self.head, (&self.entry, self.facility.as_deref())).await
+        record::reindex(tx, &self.head, &self.entry).await
     }
 }

@@ -22,7 +22,6 @@ pub(crate) struct Received {
     pub(crate) jurisdiction: Option<Jurisdiction>,
     /// Of the document that it is or holds.
     pub(crate) composition_type: Option<CompositionType>,
-    composition_id: Option<String>,
     event_year: Option<i64>,
     certificate_number: Option<String>,
     identifier: Option<(Option<String>, String)>,
@@ -63,7 +62,7 @@ impl Received {
         }
         // JSON may hold NUL, a database text may not.
         let (system, value) = index.identifier.clone().unzip();
-        let texts = [system.flatten(), value, index.composition_id.clone()];
+        let texts = [system.flatten(), value];
         if texts.iter().flatten().any(|text| text.contains('\0')) {
             let text = "an identifier holds the character NUL";
             return Err(Unacceptable::Content(Issue::error(
@@ -76,7 +75,6 @@ impl Received {
             record_type: index.record_type,
             jurisdiction: index.jurisdiction,
             composition_type: index.composition_type,
-            composition_id: index.composition_id,
             event_year: index.event_year.map(i64::from),
             certificate_number: index.certificate_number,
             identifier: index.identifier,
@@ -166,7 +164,6 @@ impl Received {
             facts,
             bundle_type: self.bundle_type,
             composition_type: self.composition_type.map(|kind| kind.code().to_owned()),
-            composition_id: self.composition_id,
             event_year: self.event_year,
             certificate_number: self.certificate_number,
             identifier_system,

@@ -33,6 +33,8 @@ impl ResourceServer {
         &self,
         mut progress: impl FnMut(Rotated),
     ) -> Result<Rotated, storage::Error> {
+        // A seal binds the facility: rows from before it was known get it first.
+        self.index_records().await?;
         let mut rotated = Rotated::default();
         for table in [BodyTable::Current, BodyTable::Earlier] {
             let mut after = (String::new(), 0);

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 pub struct RecordKeys {
     first: RecordKey,
     others: Vec<RecordKey>,
+    accept_unsealed: bool,
 }
 
 /// One key, in the three that are derived from it: no key is used for two purposes.
@@ -35,6 +36,14 @@ pub(crate) struct Place<'a> {
     pub(crate) version_id: i64,
     /// The record's jurisdiction.
     pub(crate) jurisdiction: &'a str,
+    /// Whose it is.
+    pub(crate) organization: &'a str,
+    /// Whom it is addressed to.
+    pub(crate) addressee: Option<&'a str>,
+    /// Birth or fetal death.
+    pub(crate) record_type: Option<&'a str>,
+    /// Where the birth or delivery was.
+    pub(crate) facility: Option<&'a str>,
 }
 
 /// A body as it is stored.
@@ -97,7 +106,23 @@ impl RecordKeys {
         let mut keys = keys.into_iter();
         let first = keys.next().ok_or(RecordKeysError::None)?;
         let others = keys.collect();
-        Ok(Self { first, others })
+        Ok(Self {
+            first,
+            others,
+            accept_unsealed: false,
+        })
+    }
+
+    /// Whether bodies that lie there plain, from before there were keys, are read and rotated. Nothing tells them from
+    /// what somebody without a key wrote into the database: they are refused unless the party says so.
+    #[must_use]
+    pub fn accepting_unsealed(mut self, accept: bool) -> Self {
+        self.accept_unsealed = accept;
+        self
+    }
+
+    pub(crate) fn accept_unsealed(&self) -> bool {
+        self.accept_unsealed
     }
 
     /// One key that everybody knows.
@@ -107,6 +132,7 @@ impl RecordKeys {
         Self {
             first: key,
             others: Vec::new(),
+            accept_unsealed: false,
         }
     }
 
@@ -214,12 +240,21 @@ impl RecordKey {
 }
 
 impl Place<'_> {
-    /// Authenticated with the body. None of the parts holds a NUL.
+    /// Authenticated with the body. As JSON, so that no two places have the same bytes.
     fn bytes(self, key_id: &str) -> Vec<u8> {
-        let version = self.version_id.to_string();
-        [self.table, self.id, &version, self.jurisdiction, key_id]
-            .join("\0")
-            .into_bytes()
+        serde_json::json!([
+            self.table,
+            self.id,
+            self.version_id,
+            self.jurisdiction,
+            self.organization,
+            self.addressee,
+            self.record_type,
+            self.facility,
+            key_id,
+        ])
+        .to_string()
+        .into_bytes()
     }
 }
 
@@ -249,6 +284,10 @@ mod tests {
         id: "0198",
         version_id: 1,
         jurisdiction: "MA",
+        organization: "Hospital A",
+        addressee: None,
+        record_type: Some("birth"),
+        facility: None,
     };
 
     #[test]
@@ -276,6 +315,26 @@ mod tests {
             },
             Place {
                 jurisdiction: "NJ",
+                ..PLACE
+            },
+            Place {
+                organization: "Hospital B",
+                ..PLACE
+            },
+            Place {
+                addressee: Some("Hospital B"),
+                ..PLACE
+            },
+            Place {
+                addressee: Some(""),
+                ..PLACE
+            },
+            Place {
+                record_type: None,
+                ..PLACE
+            },
+            Place {
+                facility: Some("F1"),
                 ..PLACE
             },
         ];

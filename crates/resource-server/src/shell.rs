@@ -7,6 +7,7 @@ use storage::{AuditEvent, Outcome};
 use crate::ResourceServer;
 use crate::access_decision::Acting;
 use crate::received::{Received, Unacceptable};
+use crate::store::identifier;
 use crate::store::record::{self, Host, RecordHead};
 
 /// A record that this server hosts, without its content.
@@ -20,7 +21,7 @@ pub struct HostedRecord {
     pub jurisdiction: Jurisdiction,
     /// The code of its composition type, if it is or holds a document.
     pub composition_type: Option<String>,
-    /// System and value of the Bundle's identifier.
+    /// System and value of the Bundle's identifier; `(sealed)` unless the value is the number of a certificate.
     pub identifier: Option<(Option<String>, String)>,
     /// Year of the event.
     pub event_year: Option<i64>,
@@ -157,6 +158,14 @@ impl ResourceServer {
     }
 }
 
+/// Only the number of a certificate lies in the clear.
+fn shown(identifier: String) -> String {
+    match identifier::is_clear(&identifier) {
+        true => identifier,
+        false => "(sealed)".to_owned(),
+    }
+}
+
 impl From<RecordHead> for HostedRecord {
     fn from(head: RecordHead) -> Self {
         let RecordHead {
@@ -173,7 +182,7 @@ impl From<RecordHead> for HostedRecord {
             record_type: facts.record_type,
             jurisdiction: facts.jurisdiction,
             composition_type,
-            identifier: head.identifier_value.map(|value| (system, value)),
+            identifier: head.identifier_value.map(|value| (system, shown(value))),
             event_year,
             certificate_number,
             organization: facts.organization,

@@ -3,7 +3,7 @@
 use fhir::search::{Criterion, Sort};
 use storage::Error;
 
-use super::{Found, read};
+use super::{Found, find_sealed, opened};
 use crate::ResourceServer;
 use crate::access_decision::Permit;
 use crate::store::record::Record;
@@ -26,6 +26,8 @@ pub(crate) struct Page {
     /// How many records match, on all pages; `None` if they were not counted to the last.
     pub(crate) total: Option<i64>,
     pub(crate) records: Vec<Record>,
+    /// Whether a record of the page does not open and is left out.
+    pub(crate) unreadable: bool,
     /// Where the next page begins, if there is more.
     pub(crate) next: Option<Position>,
 }
@@ -53,6 +55,7 @@ pub(crate) async fn page(
     let mut page = Page {
         total,
         records: Vec::new(),
+        unreadable: false,
         next: None,
     };
     let count = i64::from(query.count);
@@ -68,9 +71,14 @@ pub(crate) async fn page(
         }
         last = Some(hit.position);
         // Asked again, so that the pure decision has the last word over the SQL.
-        if let Found::Record(record) = read(server, permit, &hit.id).await? {
-            bytes += record.head.body_length;
-            page.records.push(*record);
+        if let Found::Record(stored) = find_sealed(server, permit, &hit.id).await? {
+            match opened(*stored, search.keys) {
+                Some(record) => {
+                    bytes += record.head.body_length;
+                    page.records.push(record);
+                }
+                None => page.unreadable = true,
+            }
         }
     }
     Ok(page)

@@ -15,6 +15,7 @@ use crate::answer::Failure;
 use crate::exchange::Permitted;
 use crate::hosted;
 use crate::received::Received;
+use crate::sealing::RecordKeys;
 use crate::store::record::{Criteria, Record};
 use crate::store::transaction::Step;
 use crate::validation::Problems;
@@ -30,7 +31,7 @@ pub(super) async fn prepare(permitted: &Permitted<'_>, content: Body) -> Result<
     let headers = &permitted.exchange.parts.headers;
     let server = &permitted.exchange.server;
     let Taken { received, problems } = intake::take(permitted, content).await?;
-    let condition = condition(headers, &received)?;
+    let condition = condition(headers, &received, &server.config().record_keys)?;
     let (facts, admitted) = admit(permitted, &received)?;
     let entry = received.entry(&server.config().record_keys);
     let record = received.into_record(facts, server.clock().now(), server.random());
@@ -49,7 +50,11 @@ pub(super) async fn prepare(permitted: &Permitted<'_>, content: Body) -> Result<
 /// `If-None-Exist`, narrowed to the composition type of what is being created unless it says one: a
 /// provider's report, a jurisdiction's and the coded documents share one identifier, and answering
 /// one as if it were the other would lose a record.
-fn condition(headers: &HeaderMap, received: &Received) -> Result<Option<Criteria>, Failure> {
+fn condition(
+    headers: &HeaderMap,
+    received: &Received,
+    keys: &RecordKeys,
+) -> Result<Option<Criteria>, Failure> {
     let mut values = headers.get_all("if-none-exist").iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -60,13 +65,12 @@ fn condition(headers: &HeaderMap, received: &Received) -> Result<Option<Criteria
         Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text)
     })?;
     let condition = IfNoneExist::parse(text)?;
-    Ok(Some(Criteria {
-        identifier: Some(condition.identifier),
-        composition_type: condition
-            .composition_type
-            .or(received.composition_type)
-            .map(code),
-    }))
+    let composition_type = condition.composition_type.or(received.composition_type);
+    Ok(Some(Criteria::new(
+        condition.identifier,
+        composition_type.map(code),
+        keys,
+    )))
 }
 
 fn code(kind: CompositionType) -> &'static str {

@@ -2,12 +2,12 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use fhir::ResourceType;
 use fhir::interaction::{HistoryCursor, HistoryParameters};
 use fhir::redact::Groups;
+use fhir::{OperationOutcome, ResourceType};
 use serde_json::json;
 
-use super::{composition, read};
+use super::{composition, read, searchset};
 use crate::answer::{Failure, fhir_json};
 use crate::exchange::{Permitted, existing};
 use crate::hosted::{self, Found, Versions};
@@ -127,11 +127,16 @@ impl History<'_> {
             });
         }
         let request = json!({"method": method, "url": url});
-        let response = json!({
+        let mut response = json!({
             "status": status,
             "etag": format!("W/\"{}\"", head.version_id),
             "lastModified": format!("{:.3}", head.last_updated),
         });
+        let unreadable = record.is_none() && head.change != Change::Delete;
+        if let (true, Some(members)) = (unreadable, response.as_object_mut()) {
+            let outcome = OperationOutcome::from(searchset::unreadable());
+            members.insert("outcome".to_owned(), outcome.to_value());
+        }
         entry.extend_from_slice(
             format!(",\"request\":{request},\"response\":{response}}}").as_bytes(),
         );

@@ -2,13 +2,20 @@
 
 use fhir::redact::Groups;
 use fhir::search::Parameters;
-use fhir::{Issue, OperationOutcome, ResourceType};
+use fhir::{Issue, IssueCode, OperationOutcome, ResourceType};
 use serde_json::{Value, json};
 
 use super::{composition, read};
 use crate::answer::Failure;
 use crate::hosted::search::Page;
 use crate::store::record::Record;
+
+/// A record is left out of a page. Which one, the log says.
+pub(super) fn unreadable() -> Issue {
+    let text =
+        "a record cannot be read now and is left out; the operator of this server can tell why";
+    Issue::error(IssueCode::Exception, text)
+}
 
 /// What a page says beside its records.
 pub(super) struct Searchset<'a> {
@@ -31,7 +38,8 @@ impl Searchset<'_> {
         for record in &page.records {
             entries.push(self.entry(record)?);
         }
-        if let Some(issue) = &self.ignored {
+        let unreadable = page.unreadable.then(unreadable);
+        for issue in self.ignored.iter().chain(&unreadable) {
             let outcome = OperationOutcome::from(issue.clone()).to_value();
             let entry = json!({"resource": outcome, "search": {"mode": "outcome"}});
             entries.push(entry.to_string().into_bytes());

@@ -1,9 +1,11 @@
 //! A record as it lies in the table: its body sealed under a record key, or plain from before there were keys.
 
+use fhir::RecordType;
 use oauth::Random;
 use storage::{Error, Row, Value};
 
-use super::record::{Record, RecordHead, unreadable};
+use super::identifier;
+use super::record::{Record, RecordHead};
 use crate::sealing::{Place, RecordKeys, Sealed};
 
 /// A version of a record as it is written and read: what is in it, only the keys tell.
@@ -11,6 +13,21 @@ use crate::sealing::{Place, RecordKeys, Sealed};
 pub(crate) struct Stored {
     pub(crate) head: RecordHead,
     pub(crate) body: Body,
+}
+
+/// A body that does not open. Says which record it is of, and nothing that is in it.
+#[derive(Debug, thiserror::Error)]
+#[error("record {id}, version {version_id}, {why}")]
+pub(crate) struct Unreadable {
+    id: String,
+    version_id: i64,
+    why: String,
+}
+
+impl From<Unreadable> for Error {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Failed(unreadable.to_string())
+    }
 }
 
 /// The three columns of a body.
@@ -22,13 +39,16 @@ pub(crate) struct Body {
 }
 
 impl Record {
-    /// Seals the body for its row.
+    /// Seals the body for its row, and the identifier, if that could be a person's.
     ///
     /// # Errors
     /// The cipher refuses; then nothing may be written.
     pub(crate) fn seal(self, keys: &RecordKeys, random: &Random) -> Result<Stored, Error> {
         let body = Body::seal(&self.head, &self.body, keys, random)?;
-        let head = self.head;
+        let mut head = self.head;
+        head.identifier_value = head
+            .identifier_value
+            .map(|value| identifier::stored(keys, &value));
         Ok(Stored { head, body })
     }
 }
@@ -37,11 +57,17 @@ impl Stored {
     /// The record, if its body opens under one of the keys and in this row.
     ///
     /// # Errors
-    /// The row is of an unknown form, was changed or moved, or its key is not configured.
-    pub(crate) fn open(self, keys: &RecordKeys) -> Result<Record, Error> {
-        let body = self.body.open(&self.head, keys)?;
+    /// The row is of an unknown form, was changed or moved, lies there plain, or its key is not configured.
+    pub(crate) fn open(self, keys: &RecordKeys) -> Result<Record, Unreadable> {
         let head = self.head;
-        Ok(Record { head, body })
+        match self.body.open(&head, keys) {
+            Ok(body) => Ok(Record { head, body }),
+            Err(why) => Err(Unreadable {
+                id: head.id,
+                version_id: head.version_id,
+                why,
+            }),
+        }
     }
 }
 
@@ -90,20 +116,26 @@ impl Body {
         })
     }
 
-    /// The bytes as received.
-    pub(crate) fn open(self, head: &RecordHead, keys: &RecordKeys) -> Result<Vec<u8>, Error> {
-        match (self.format, self.key_id) {
-            (PLAIN, None) => Ok(self.bytes),
+    /// The bytes as received, or why they cannot be had.
+    fn open(self, head: &RecordHead, keys: &RecordKeys) -> Result<Vec<u8>, String> {
+        let bytes = match (self.format, self.key_id) {
+            (PLAIN, None) if keys.accept_unsealed() => self.bytes,
+            (PLAIN, None) => {
+                return Err("is not sealed, and accept_unsealed_records is not set".to_owned());
+            }
             (SEALED, Some(key_id)) => {
                 let opened = keys.open(place(head), &key_id, &self.bytes);
                 opened.ok_or_else(|| {
-                    let id = &head.id;
-                    let text = format!("record {id} does not open: it was changed, or the record key {key_id} is not configured");
-                    Error::Failed(text)
-                })
+                    format!("does not open: it was changed or moved, or the record key {key_id} is not configured")
+                })?
             }
             // Bytes in a form that this program does not know must not be handed out as if they were plain.
-            _ => Err(unreadable("body_format")),
+            _ => return Err("is of an unknown form".to_owned()),
+        };
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes);
+        match digest.as_ref() == head.body_sha256 {
+            true => Ok(bytes),
+            false => Err("has another digest than its body".to_owned()),
         }
     }
 }
@@ -115,6 +147,10 @@ fn place(head: &RecordHead) -> Place<'_> {
         id: &head.id,
         version_id: head.version_id,
         jurisdiction: head.facts.jurisdiction.as_str(),
+        organization: &head.facts.organization,
+        addressee: head.facts.addressee.as_deref(),
+        record_type: head.facts.record_type.map(RecordType::as_str),
+        facility: head.facts.facility.as_deref(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The SQL of the resource server, one module per table.
 
 pub(crate) mod body;
+pub(crate) mod identifier;
 pub(crate) mod reach;
 pub(crate) mod record;
 pub(crate) mod rotation;

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use storage::{AuditEvent, Db, Error, Row, Transaction, Value, Work};
 
 use super::body::{Body, Stored};
+use super::identifier;
 use super::reach::{Reach, reached};
 use crate::access_decision::RecordFacts;
+use crate::sealing::RecordKeys;
 use crate::store::search::{self, Entry};
 
 /// A record without its bytes.
@@ -17,10 +19,10 @@ pub(crate) struct RecordHead {
     pub(crate) facts: RecordFacts,
     pub(crate) bundle_type: String,
     pub(crate) composition_type: Option<String>,
-    pub(crate) composition_id: Option<String>,
     pub(crate) event_year: Option<i64>,
     pub(crate) certificate_number: Option<String>,
     pub(crate) identifier_system: Option<String>,
+    /// As [`identifier::stored`] writes it.
     pub(crate) identifier_value: Option<String>,
     pub(crate) version_id: i64,
     /// What made this version.
@@ -69,11 +71,26 @@ pub(crate) struct Record {
 pub(crate) struct Criteria {
     /// The Bundle's identifier; without one nothing is found.
     pub(crate) identifier: Option<Token>,
+    /// What its value may lie there as: [`identifier::candidates`].
+    pub(crate) stored_values: Vec<String>,
     /// Only documents of this composition type; `None` for any.
     pub(crate) composition_type: Option<&'static str>,
 }
 
 impl Criteria {
+    pub(crate) fn new(
+        identifier: Token,
+        composition_type: Option<&'static str>,
+        keys: &RecordKeys,
+    ) -> Self {
+        let value = identifier.value.as_deref().unwrap_or_default();
+        Self {
+            stored_values: identifier::candidates(keys, value),
+            identifier: Some(identifier),
+            composition_type,
+        }
+    }
+
     fn value(&self) -> &str {
         self.identifier
             .as_ref()
@@ -128,9 +145,13 @@ impl Work for Create {
                 // All that could match the same condition queue up here, on every node.
                 tx.lock(&format!("record.identifier:{}", criteria.value()))
                     .await?;
-                let mut parameters = parameters(criteria, reach);
-                parameters.push(Value::from(2));
-                tx.select(SELECT, &parameters, read_head).await?
+                let mut found = Vec::new();
+                for value in &criteria.stored_values {
+                    let mut parameters = parameters(criteria, value, reach);
+                    parameters.push(Value::from(2));
+                    found.extend(tx.select(SELECT, &parameters, read_head).await?);
+                }
+                found
             }
         };
         let mut audit = self.audit.clone();
@@ -191,7 +212,6 @@ async fn insert(tx: &mut Transaction<'_>, record: &Stored, entry: &Entry) -> Res
         Value::from(head.bundle_type.as_str()),
         Value::from(head.facts.record_type.map(RecordType::as_str)),
         Value::from(head.composition_type.clone()),
-        Value::from(head.composition_id.clone()),
         Value::from(head.facts.jurisdiction.as_str()),
         Value::from(head.event_year),
         Value::from(head.certificate_number.clone()),
@@ -214,20 +234,21 @@ async fn insert(tx: &mut Transaction<'_>, record: &Stored, entry: &Entry) -> Res
 }
 
 /// Writes anew what finds a record, unless another version has come between. A record from before facilities were
-/// known gets the one that it names.
+/// known gets the one that it names, and one from before identifiers were sealed a sealed one.
 pub(crate) async fn reindex(
     tx: &mut Transaction<'_>,
     head: &RecordHead,
-    (entry, facility): (&Entry, Option<&str>),
+    entry: &Entry,
 ) -> Result<bool, Error> {
     // Touches the row, so that no update can come between here and the end of the unit.
     let values = [
-        Value::from(facility),
+        Value::from(head.facts.facility.as_deref()),
+        Value::from(head.identifier_value.as_deref()),
         Value::from(head.id.as_str()),
         Value::from(head.version_id),
     ];
     let current = tx
-        .find(SET_FACILITY, &values, |row| row.optional_text(0))
+        .find(REINDEX, &values, |row| row.optional_text(0))
         .await?;
     let Some(facility) = current else {
         return Ok(false);
@@ -239,14 +260,14 @@ pub(crate) async fn reindex(
 }
 
 /// `$1` to `$11` of [`SELECT`].
-fn parameters(criteria: &Criteria, reach: &Reach) -> Vec<Value> {
+fn parameters(criteria: &Criteria, value: &str, reach: &Reach) -> Vec<Value> {
     let (mode, system) = match criteria.identifier.as_ref().map(|token| &token.system) {
         None | Some(SystemCriterion::Any) => ("any", ""),
         Some(SystemCriterion::Absent) => ("absent", ""),
         Some(SystemCriterion::Is(system)) => ("is", system.as_str()),
     };
     let mut parameters = vec![
-        Value::from(criteria.value()),
+        Value::from(value),
         Value::from(mode),
         Value::from(system),
         Value::from(criteria.composition_type.unwrap_or_default()),
@@ -257,7 +278,7 @@ fn parameters(criteria: &Criteria, reach: &Reach) -> Vec<Value> {
 
 pub(crate) fn read_head(row: &Row<'_>) -> Result<RecordHead, Error> {
     let jurisdiction =
-        Jurisdiction::parse(&row.text(5)?).ok_or_else(|| unreadable("jurisdiction"))?;
+        Jurisdiction::parse(&row.text(4)?).ok_or_else(|| unreadable("jurisdiction"))?;
     let record_type = match row.optional_text(2)? {
         None => None,
         Some(name) => Some(RecordType::parse(&name).ok_or_else(|| unreadable("record_type"))?),
@@ -266,32 +287,31 @@ pub(crate) fn read_head(row: &Row<'_>) -> Result<RecordHead, Error> {
         id: row.text(0)?,
         bundle_type: row.text(1)?,
         composition_type: row.optional_text(3)?,
-        composition_id: row.optional_text(4)?,
-        event_year: row.optional_integer(6)?,
-        certificate_number: row.optional_text(7)?,
-        identifier_system: row.optional_text(8)?,
-        identifier_value: row.optional_text(9)?,
+        event_year: row.optional_integer(5)?,
+        certificate_number: row.optional_text(6)?,
+        identifier_system: row.optional_text(7)?,
+        identifier_value: row.optional_text(8)?,
         facts: RecordFacts {
-            organization: row.text(10)?,
-            addressee: row.optional_text(11)?,
+            organization: row.text(9)?,
+            addressee: row.optional_text(10)?,
             jurisdiction,
             record_type,
-            facility: row.optional_text(17)?,
+            facility: row.optional_text(16)?,
             composition_type: row.optional_text(3)?,
-            event_year: row.optional_integer(6)?,
+            event_year: row.optional_integer(5)?,
         },
-        version_id: row.integer(12)?,
-        last_updated: row.timestamp(13)?,
-        body_length: row.integer(14)?,
-        body_sha256: row.bytes(15)?,
-        change: Change::read(&row.text(16)?)?,
+        version_id: row.integer(11)?,
+        last_updated: row.timestamp(12)?,
+        body_length: row.integer(13)?,
+        body_sha256: row.bytes(14)?,
+        change: Change::read(&row.text(15)?)?,
     })
 }
 
 fn read_stored(row: &Row<'_>) -> Result<Stored, Error> {
     Ok(Stored {
         head: read_head(row)?,
-        body: Body::read(row, 18)?,
+        body: Body::read(row, 17)?,
     })
 }
 
@@ -309,18 +329,21 @@ const DELETE: &str = "delete";
 /// Reason in the audit of a create that found its record there already.
 const EXISTING: &str = "If-None-Exist: existing record";
 
-const SET_FACILITY: &str = "UPDATE record SET facility = COALESCE(facility, $1) \
-    WHERE id = $2 AND version_id = $3 RETURNING facility";
+/// A seal binds the facility, so that only a row without one may get another.
+const REINDEX: &str = "UPDATE record SET \
+    facility = CASE WHEN body_format = 0 THEN COALESCE(facility, $1) ELSE facility END, \
+    identifier_value = $2, composition_id = NULL \
+    WHERE id = $3 AND version_id = $4 RETURNING facility";
 const INSERT: &str = "INSERT INTO record (id, resource_type, bundle_type, record_type, \
-    composition_type, composition_id, jurisdiction, event_year, certificate_number, \
+    composition_type, jurisdiction, event_year, certificate_number, \
     identifier_system, identifier_value, organization, addressee, version_id, last_updated_ms, \
     body_length, body_sha256, interaction, body_format, key_id, body, facility) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
 
 /// The columns of [`read_head`].
 macro_rules! head {
     () => {
-        "SELECT id, bundle_type, record_type, composition_type, composition_id, jurisdiction, \
+        "SELECT id, bundle_type, record_type, composition_type, jurisdiction, \
          event_year, certificate_number, identifier_system, identifier_value, organization, \
          addressee, version_id, last_updated_ms, body_length, body_sha256, interaction, facility"
     };

@@ -52,7 +52,7 @@ pub(crate) async fn next(
 fn read_stored(row: &Row<'_>) -> Result<Stored, Error> {
     Ok(Stored {
         head: read_head(row)?,
-        body: Body::read(row, 18)?,
+        body: Body::read(row, 17)?,
     })
 }
 
@@ -94,7 +94,7 @@ macro_rules! other_key {
 /// In the order of [`read_head`] and [`Body::read`].
 macro_rules! stored {
     () => {
-        "SELECT r.id, r.bundle_type, r.record_type, r.composition_type, r.composition_id, r.jurisdiction, \
+        "SELECT r.id, r.bundle_type, r.record_type, r.composition_type, r.jurisdiction, \
          r.event_year, r.certificate_number, r.identifier_system, r.identifier_value, r.organization, \
          r.addressee, v.version_id, v.last_updated_ms, v.body_length, v.body_sha256, v.interaction, \
          r.facility, v.body_format, v.key_id, v.body"

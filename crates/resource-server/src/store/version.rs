@@ -146,7 +146,6 @@ impl Work for Replace {
         }
         let [format, key_id, body] = self.record.body.values();
         let values = [
-            Value::from(head.composition_id.clone()),
             Value::from(head.event_year),
             Value::from(head.certificate_number.clone()),
             Value::from(head.identifier_system.clone()),
@@ -224,14 +223,14 @@ const COUNT: &str = concat!(
 );
 /// In the order of [`read_head`].
 const OF_ALL: &str = concat!(
-    "SELECT id, bundle_type, record_type, composition_type, composition_id, jurisdiction, \
+    "SELECT id, bundle_type, record_type, composition_type, jurisdiction, \
     event_year, certificate_number, identifier_system, identifier_value, organization, addressee, \
     version_id, last_updated_ms, body_length, body_sha256, interaction, facility FROM ( \
-      SELECT id, bundle_type, record_type, composition_type, composition_id, jurisdiction, \
+      SELECT id, bundle_type, record_type, composition_type, jurisdiction, \
       event_year, certificate_number, identifier_system, identifier_value, organization, addressee, \
       version_id, last_updated_ms, body_length, body_sha256, interaction, facility FROM record \
     UNION ALL \
-      SELECT r.id, r.bundle_type, r.record_type, r.composition_type, r.composition_id, r.jurisdiction, \
+      SELECT r.id, r.bundle_type, r.record_type, r.composition_type, r.jurisdiction, \
       r.event_year, r.certificate_number, r.identifier_system, r.identifier_value, r.organization, r.addressee, \
       v.version_id, v.last_updated_ms, v.body_length, v.body_sha256, v.interaction, r.facility \
       FROM record_version v JOIN record r ON r.id = v.id) AS version WHERE ",
@@ -245,7 +244,7 @@ const KEEP: &str = "INSERT INTO record_version (id, version_id, interaction, las
     body_format, key_id, body_length, body_sha256, body) \
     SELECT id, version_id, interaction, last_updated_ms, body_format, key_id, body_length, body_sha256, body \
     FROM record WHERE id = $1 AND version_id = $2";
-const REPLACE: &str = "UPDATE record SET composition_id = $1, event_year = $2, certificate_number = $3, \
-    identifier_system = $4, identifier_value = $5, version_id = $6, interaction = $7, last_updated_ms = $8, \
-    body_format = $9, key_id = $10, body_length = $11, body_sha256 = $12, body = $13 \
-    WHERE id = $14 AND version_id = $15";
+const REPLACE: &str = "UPDATE record SET event_year = $1, certificate_number = $2, \
+    identifier_system = $3, identifier_value = $4, version_id = $5, interaction = $6, last_updated_ms = $7, \
+    body_format = $8, key_id = $9, body_length = $10, body_sha256 = $11, body = $12 \
+    WHERE id = $13 AND version_id = $14";

@@ -82,15 +82,174 @@ async fn a_body_in_another_row_does_not_open() {
 
 /// From before there were keys; the rotation seals them.
 #[tokio::test]
-async fn a_plain_row_is_still_read() {
+async fn a_plain_row_is_read_where_the_setting_says_so() {
     each_engine(&[ResourceServer::MIGRATIONS], |db| async move {
-        let server = server(db.clone());
+        let server = server_with(db.clone(), |config| {
+            config.record_keys = RecordKeys::testing().accepting_unsealed(true);
+        });
         let id = stored(&server, HOSPITAL, &birth(1)).await;
         let sql = "UPDATE record SET body_format = 0, key_id = NULL, body = $1 WHERE id = $2";
         let plain = vec![Value::from(birth(1).into_bytes()), Value::from(&id)];
         db.write(Statement(sql, plain)).await.unwrap();
         let answer = send(&server, HOSPITAL, get(&format!("Bundle/{id}/$original"))).await;
         assert_eq!(answer.body, birth(1).as_bytes());
+        // Whoever wrote another one also has to write its digest.
+        let sql = "UPDATE record SET body = $1 WHERE id = $2";
+        let forged = vec![Value::from(birth(2).into_bytes()), Value::from(&id)];
+        db.write(Statement(sql, forged)).await.unwrap();
+        let answer = send(&server, HOSPITAL, get(&format!("Bundle/{id}"))).await;
+        answer.assert_refused(503, "transient");
+    })
+    .await;
+}
+
+/// Nothing tells a plain row from one that somebody without a key has written.
+#[tokio::test]
+async fn a_plain_row_in_place_of_a_sealed_one_is_refused() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async move {
+        let server = server(db.clone());
+        let id = stored(&server, HOSPITAL, &birth(1)).await;
+        let sql = "UPDATE record SET body_format = 0, key_id = NULL, body = $1 WHERE id = $2";
+        let plain = vec![Value::from(birth(1).into_bytes()), Value::from(&id)];
+        db.write(Statement(sql, plain)).await.unwrap();
+        for tail in ["", "/$original", "/_history/1"] {
+            let answer = send(&server, HOSPITAL, get(&format!("Bundle/{id}{tail}"))).await;
+            answer.assert_refused(503, "transient");
+        }
+        // Nor does a rotation put its seal on it.
+        let rotated = server.rotate_record_key(|_| ()).await.unwrap();
+        assert_eq!((rotated.sealed, rotated.unopened), (0, 1));
+    })
+    .await;
+}
+
+/// What decides who reaches a record is sealed with it.
+#[tokio::test]
+async fn a_record_that_is_moved_to_others_does_not_open() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async move {
+        let server = server(db.clone());
+        let id = stored(&server, HOSPITAL, &birth(1)).await;
+        let others = token(&[("Hospital A", "Hospital B")]);
+        let deaths = token(&[(r#"["birth"]"#, r#"["fetal-death"]"#)]);
+        let placed = token(&[(r#""exp""#, r#""facilities":["F1"],"exp""#)]);
+        for (to, back, token) in [
+            (
+                "organization = 'Hospital B'",
+                "organization = 'Hospital A'",
+                &others,
+            ),
+            (
+                "addressee = 'Hospital B'",
+                "addressee = 'State VRO'",
+                &others,
+            ),
+            (
+                "record_type = 'fetal-death'",
+                "record_type = 'birth'",
+                &deaths,
+            ),
+            ("facility = 'F1'", "facility = NULL", &placed),
+        ] {
+            let set = |what: &str| {
+                let sql = format!("UPDATE record SET {what} WHERE id = $1");
+                Statement(sql.leak(), vec![Value::from(&id)])
+            };
+            db.write(set(to)).await.unwrap();
+            for tail in ["", "/$original", "/_history/1"] {
+                let answer = send(&server, token, get(&format!("Bundle/{id}{tail}"))).await;
+                assert_eq!(answer.status, 503, "{to} {tail}");
+            }
+            db.write(set(back)).await.unwrap();
+            let answer = send(&server, HOSPITAL, get(&format!("Bundle/{id}"))).await;
+            assert_eq!(answer.status, 200, "{back}");
+        }
+    })
+    .await;
+}
+
+/// One record that does not open costs nobody the others of its page.
+#[tokio::test]
+async fn a_page_is_not_held_up_by_what_does_not_open() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async move {
+        let server = server(db.clone());
+        let good = stored(&server, HOSPITAL, &birth(1)).await;
+        let bad = stored(&server, HOSPITAL, &birth(2)).await;
+        let sql = "UPDATE record SET body = $1 WHERE id = $2";
+        let values = vec![Value::from(vec![0; 100]), Value::from(&bad)];
+        db.write(Statement(sql, values)).await.unwrap();
+        let page = send(&server, HOSPITAL, get("Bundle?_sort=_id")).await;
+        assert_eq!(page.status, 200);
+        let entries = page.json()["entry"].clone();
+        assert_eq!(entries[0]["resource"]["id"], good);
+        assert_eq!(entries[1]["search"]["mode"], "outcome");
+        assert_eq!(entries[1]["resource"]["issue"][0]["code"], "exception");
+        assert!(entries.get(2).is_none() && !entries[1].to_string().contains(&bad));
+        for (path, at) in [
+            ("Bundle/_history".to_owned(), 0),
+            (format!("Bundle/{bad}/_history"), 0),
+        ] {
+            let history = send(&server, HOSPITAL, get(&path)).await;
+            assert_eq!(history.status, 200, "{path}");
+            let entry = history.json()["entry"][at].clone();
+            assert!(entry.get("resource").is_none(), "{path}");
+            let outcome = &entry["response"]["outcome"];
+            assert_eq!(outcome["issue"][0]["code"], "exception", "{path}");
+        }
+        let history = send(&server, HOSPITAL, get("Bundle/_history")).await;
+        assert_eq!(history.json()["entry"][1]["resource"]["id"], good);
+        let answer = send(&server, HOSPITAL, get(&format!("Bundle/{bad}"))).await;
+        answer.assert_refused(503, "transient");
+    })
+    .await;
+}
+
+/// An identifier that is no certificate's number may be a person's: it lies there as a hash, and finds its record.
+#[tokio::test]
+async fn identifiers_of_people_lie_there_as_hashes_only() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async move {
+        let under = |bytes: &'static [u8]| {
+            server_with(db.clone(), move |config| config.record_keys = keys(bytes))
+        };
+        let server = under(&[1]);
+        let report = document("900-11-2222", "68998-4").replace("\"c1\"", "\"Quetzal\"");
+        let condition = format!("identifier={IJE}|900-11-2222");
+        let create = || conditional(&report, &condition);
+        let id = send(&server, HOSPITAL, create()).await.id();
+        let columns = || async {
+            let sql =
+                "SELECT COALESCE(identifier_value, ''), COALESCE(composition_id, '') FROM record";
+            let rows = db.select(sql, Vec::new(), |row| Ok((row.text(0)?, row.text(1)?)));
+            rows.await.unwrap()
+        };
+        let sealed = columns().await;
+        assert!(
+            sealed[0].0.starts_with("sealed:") && sealed[0].1.is_empty(),
+            "{sealed:?}"
+        );
+        // From before they were sealed.
+        let sql = "UPDATE record SET identifier_value = '900-11-2222', composition_id = 'Quetzal'";
+        db.write(Statement(sql, Vec::new())).await.unwrap();
+        db.write(Statement(
+            "UPDATE record_search SET indexed_as = '1:x'",
+            Vec::new(),
+        ))
+        .await
+        .unwrap();
+        assert_eq!(send(&server, HOSPITAL, create()).await.status, 200);
+        assert_eq!(server.index_records().await.unwrap(), 1);
+        assert_eq!(columns().await, sealed);
+        for server in [under(&[1]), under(&[2, 1])] {
+            let answer = send(&server, HOSPITAL, create()).await;
+            assert_eq!((answer.status.as_u16(), answer.id()), (200, id.clone()));
+            let found = send(&server, HOSPITAL, get(&format!("Bundle?{condition}"))).await;
+            assert_eq!(found.json()["total"], 1);
+        }
+        under(&[2, 1]).rotate_record_key(|_| ()).await.unwrap();
+        assert_ne!(columns().await[0].0, sealed[0].0);
+        let answer = send(&under(&[2]), HOSPITAL, create()).await;
+        assert_eq!((answer.status.as_u16(), answer.id()), (200, id));
+        let listed = server.list_records(1).await.unwrap().remove(0);
+        assert_eq!(listed.identifier.unwrap().1, "(sealed)");
     })
     .await;
 }
@@ -153,7 +312,9 @@ async fn a_rotation_puts_everything_under_the_first_key() {
         let values = vec![Value::from(birth(2).into_bytes()), Value::from(plain)];
         db.write(Statement(sql, values)).await.unwrap();
 
-        let both = under(&[2, 1]);
+        let both = server_with(db.clone(), |config| {
+            config.record_keys = keys(&[2, 1]).accepting_unsealed(true);
+        });
         assert_eq!(both.bodies_under_other_keys().await.unwrap(), 41);
         let mut told = Vec::new();
         let rotated = both

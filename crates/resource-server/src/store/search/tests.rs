@@ -55,7 +55,6 @@ fn head(number: u32, organization: &str) -> RecordHead {
         },
         bundle_type: "document".to_owned(),
         composition_type: Some("68998-4".to_owned()),
-        composition_id: None,
         event_year: Some(2026),
         certificate_number: None,
         identifier_system: None,
