@@ -188,7 +188,7 @@ mod tests {
         let ssn = [fhir::redact::Group::Ssn].into_iter().collect();
         let mut found = 0;
         for request in all() {
-            for number in 1..=20 {
+            for number in 1..=4 {
                 let sample = write(&request, number).unwrap();
                 let numbers = numbers(&serde_json::from_slice(&sample.json).unwrap());
                 let shown = fhir::redact::redact(&sample.json, ssn).unwrap().bytes;
@@ -202,7 +202,7 @@ mod tests {
                 found += numbers.len();
             }
         }
-        assert!(found > 40, "{found}");
+        assert!(found > 20, "{found}");
     }
 
     /// The values of identifiers of type SS.

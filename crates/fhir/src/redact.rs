@@ -292,34 +292,58 @@ impl Redactor {
     /// `meta.security` of a resource whose edits begin with number `first`.
     fn label(&mut self, resource: Node<'_>, first: usize) {
         let label = format!("{{\"system\":\"{OBSERVATION_VALUE}\",\"code\":\"{REDACTED}\"}}");
-        let behind = |node: Node<'_>| node.span().start + 1;
-        let stays = |meta: &Node<'_>| {
-            let start = meta.span().start;
-            let mut edits = self.edits.iter().skip(first);
-            meta.kind() == Kind::Object && !edits.any(|edit| edit.range.contains(&start))
+        let put = |node: Node<'_>| node.span().start + 1..node.span().start + 1;
+        let Some(meta) = self.kept(resource, "meta", first) else {
+            let meta = format!("\"meta\":{{\"security\":[{label}]}},");
+            return self.replace(put(resource), meta);
         };
-        let meta = resource.get("meta").filter(stays);
-        let security = meta.and_then(|meta| meta.get("security"));
-        let security = security.filter(|security| security.kind() == Kind::Array);
-        if security.is_some_and(|security| security.elements().any(is_label)) {
-            return;
+        // What is no `meta` of FHIR, or became something else, has no place for a label.
+        if meta.kind() != Kind::Object || self.is_replaced(meta, first) {
+            return self.exchange(meta, format!("{{\"security\":[{label}]}}"), first);
         }
-        let comma = |empty: bool| if empty { "" } else { "," };
-        let (at, new) = match (meta, security) {
-            (_, Some(security)) => {
-                let comma = comma(security.elements().next().is_none());
-                (behind(security), format!("{label}{comma}"))
-            }
-            (Some(meta), None) => {
-                let comma = comma(meta.members().next().is_none());
-                (behind(meta), format!("\"security\":[{label}]{comma}"))
-            }
-            (None, None) => (
-                behind(resource),
-                format!("\"meta\":{{\"security\":[{label}]}},"),
-            ),
+        let Some(security) = self.kept(meta, "security", first) else {
+            let comma = if meta.members().next().is_none() {
+                ""
+            } else {
+                ","
+            };
+            return self.replace(put(meta), format!("\"security\":[{label}]{comma}"));
         };
-        self.replace(at..at, new);
+        if security.kind() != Kind::Array {
+            return self.exchange(security, format!("[{label}]"), first);
+        }
+        if !security.elements().any(is_label) {
+            let comma = if security.elements().next().is_none() {
+                ""
+            } else {
+                ","
+            };
+            self.replace(put(security), format!("{label}{comma}"));
+        }
+    }
+
+    /// The value of a member that does not go.
+    fn kept<'t>(&self, object: Node<'t>, name: &str, first: usize) -> Option<Node<'t>> {
+        let member = object.members().find(|member| member.name == name)?;
+        let mut edits = self.edits.iter().skip(first);
+        let goes = edits.any(|edit| edit.range.contains(&member.start));
+        (!goes).then_some(member.value)
+    }
+
+    fn is_replaced(&self, node: Node<'_>, first: usize) -> bool {
+        let mut edits = self.edits.iter().skip(first);
+        edits.any(|edit| edit.range == node.span())
+    }
+
+    /// Puts a text in the place of a value, whatever was to be done within it.
+    fn exchange(&mut self, node: Node<'_>, new: String, first: usize) {
+        let span = node.span();
+        let mut number = 0;
+        self.edits.retain(|edit| {
+            number += 1;
+            number <= first || edit.range.start < span.start || edit.range.end > span.end
+        });
+        self.replace(span, new);
     }
 
     fn replace(&mut self, range: Range<usize>, new: String) {

@@ -86,6 +86,9 @@ pub(super) fn fate(
     groups: Groups,
 ) -> Fate {
     let name = member.name.strip_prefix('_').unwrap_or(&member.name);
+    if is_narrative(member.value) {
+        return Fate::Drop;
+    }
     if name == "resourceType" {
         return Fate::Keep;
     }
@@ -93,9 +96,6 @@ pub(super) fn fate(
         return of_finding(object, member, name);
     }
     if context.finding_meta && !META_STAYS.contains(&name) {
-        return Fate::Drop;
-    }
-    if is_narrative(member.value) {
         return Fate::Drop;
     }
     if withheld_identifier(object, groups) {
@@ -265,7 +265,7 @@ fn is_reference(object: Node<'_>) -> bool {
 }
 
 fn is_narrative(value: Node<'_>) -> bool {
-    value.get("div").is_some()
+    value.get("div").is_some() || value.elements().any(is_narrative)
 }
 
 const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";

@@ -294,18 +294,115 @@ proptest! {
     }
 
     #[test]
-    fn any_json_is_redacted_to_json(
-        pieces in prop::collection::vec(
-            prop::sample::select(&[
-                "{", "}", "[", "]", ",", ":", "\"resourceType\":\"Patient\"", "\"name\":", "\"birthDate\":", "\"a\"",
-                "\"text\":{\"div\":1}", "null", "\"value\":", "\"system\":\"http://hl7.org/fhir/sid/us-ssn\"", "\"meta\":", "\"123456789\"",
-            ][..]),
-            0..16,
-        )
-    ) {
-        let text = format!("{{{}}}", pieces.concat());
-        if let Ok(redacted) = redact(text.as_bytes(), Groups::all()) {
-            prop_assert!(serde_json::from_slice::<Value>(&redacted.bytes).is_ok());
+    fn any_resource_is_redacted_to_a_resource(members in members(), depth in 0..3_usize) {
+        let mut text = format!("{{\"resourceType\":\"Patient\"{members}}}");
+        for _ in 0..depth {
+            text = format!("{{\"resourceType\":\"Bundle\",\"entry\":[{{\"resource\":{text}}}]}}");
+        }
+        if crate::json::check(text.as_bytes()).is_ok() {
+            let redacted = redact(text.as_bytes(), Groups::all()).unwrap();
+            prop_assert_eq!(crate::json::check(&redacted.bytes), Ok(()), "{}", text);
+            let value = serde_json::from_slice(&redacted.bytes).unwrap();
+            prop_assert!(no_narrative(&value), "{}", text);
+            prop_assert!(redacted.withheld || redacted.bytes == text.as_bytes(), "{}", text);
+            prop_assert!(!redacted.withheld || is_redacted(&redacted.bytes), "{}", text);
         }
     }
+}
+
+fn no_narrative(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members
+            .values()
+            .all(|value| value.get("div").is_none() && no_narrative(value)),
+        Value::Array(items) => items
+            .iter()
+            .all(|item| item.get("div").is_none() && no_narrative(item)),
+        _ => true,
+    }
+}
+
+/// Members that mean something to redaction, in any order and any form.
+fn members() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(
+        &[
+            "1",
+            "null",
+            "\"a\"",
+            "\"900-11-2222\"",
+            "900112222",
+            "{}",
+            "[]",
+            "{\"div\":\"<div/>\"}",
+            "{\"a\":1}",
+            "{\"coding\":[{\"code\":\"SS\"}]}",
+            "{\"coding\":[{\"code\":\"64794-1\"}]}",
+            "\"http://hl7.org/fhir/sid/us-ssn\"",
+            "\"http://a/us-core-race\"",
+            "\"Observation\"",
+            "\"Coverage\"",
+            "\"mother-ssn\"",
+            "[{\"code\":\"REDACTED\"}]",
+        ][..],
+    )
+    .prop_map(str::to_owned);
+    let names = prop::sample::select(
+        &[
+            "name",
+            "_name",
+            "birthDate",
+            "text",
+            "meta",
+            "security",
+            "profile",
+            "versionId",
+            "identifier",
+            "type",
+            "system",
+            "value",
+            "_value",
+            "code",
+            "extension",
+            "url",
+            "valueString",
+            "valueIdentifier",
+            "display",
+            "reference",
+            "contained",
+            "data",
+            "contentType",
+            "linkId",
+            "answer",
+            "item",
+            "status",
+            "resourceType",
+            "resource",
+            "900112222",
+        ][..],
+    );
+    let object = |inner: BoxedStrategy<String>| {
+        prop::collection::vec((names.clone(), inner), 0..6).prop_map(|members| {
+            let written = members
+                .iter()
+                .map(|(name, value)| format!(",\"{name}\":{value}"));
+            written.collect::<String>()
+        })
+    };
+    let nested = leaf.boxed().prop_recursive(3, 24, 5, {
+        let names = names.clone();
+        move |inner| {
+            prop_oneof![
+                prop::collection::vec((names.clone(), inner.clone()), 1..5).prop_map(|members| {
+                    let written: Vec<_> = members
+                        .iter()
+                        .map(|(name, value)| format!("\"{name}\":{value}"))
+                        .collect();
+                    format!("{{{}}}", written.join(","))
+                }),
+                prop::collection::vec(inner, 1..3)
+                    .prop_map(|items| format!("[{}]", items.join(","))),
+            ]
+        }
+    });
+    object(nested.boxed())
 }
