@@ -71,9 +71,18 @@ pub fn read_key(path: &Path) -> anyhow::Result<[u8; 32]> {
 /// # Errors
 /// It cannot be read, or holds no key or something else.
 pub fn read_record_keys(path: &Path) -> anyhow::Result<resource_server::RecordKeys> {
-    let text = read_secret(path).with_context(|| make_a_record_key(path))?;
-    let keys = resource_server::RecordKeys::parse(text.expose());
-    keys.with_context(|| path.display().to_string())
+    if std::fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        anyhow::bail!("{}", make_a_record_key(path));
+    }
+    // A new key written over one that only cannot be read would lose every record.
+    let keep = || {
+        format!(
+            "{} is there and cannot be read as record keys; do not write over it, records may lie sealed under it",
+            path.display()
+        )
+    };
+    let text = read_secret(path).with_context(keep)?;
+    resource_server::RecordKeys::parse(text.expose()).with_context(keep)
 }
 
 /// What to do where there is none yet. It is not made by itself: a new key beside records that were sealed under

@@ -107,6 +107,8 @@ pub async fn start(loaded: Loaded, options: StartOptions) -> anyhow::Result<Runn
         kept.context("[authorization_server] signing keys")?;
     }
     if let Some(server) = &roles.resource_server {
+        let checked = server.check_record_keys().await;
+        checked.context("[resource_server] record_key_file")?;
         let indexed = server.index_records().await;
         let indexed = indexed.context("[resource_server] index of the records")?;
         if indexed > 0 {
@@ -244,12 +246,16 @@ impl RunningParty {
     ///
     /// # Errors
     /// What is wrong.
-    pub fn reload(&self) -> anyhow::Result<()> {
+    pub async fn reload(&self) -> anyhow::Result<()> {
         let loaded = config::load(&self.loaded().file)?;
         if let Some(mistake) = config::check(&loaded).first() {
             bail!("{}: {}", mistake.place, mistake.text);
         }
         let roles = Roles::build(&loaded, &self.db, &self.options)?;
+        if let Some(server) = &roles.resource_server {
+            let checked = server.check_record_keys().await;
+            checked.context("[resource_server] record_key_file")?;
+        }
         let waiting = until_restart(&self.started_with, &loaded.config);
         self.certificate.reload(&loaded, &self.options.clock)?;
         self.front.replace(roles);

@@ -586,9 +586,245 @@ fn the_audit_is_verified_against_what_stands_elsewhere() {
     assert_eq!(found.status.code(), Some(1));
     let told = text(&found.stderr);
     assert!(
-        told.contains("removed: seals 2") && told.contains("cut off"),
+        told.contains("removed: seal 2: ") && told.contains("cut off"),
         "{told}"
     );
+}
+
+/// 1 says that the audit was tampered with, and nothing else does.
+#[test]
+fn an_audit_that_cannot_be_looked_at_is_no_finding() {
+    let party = Party::init("vro");
+    let added = [
+        "user",
+        "add",
+        "ada",
+        "--role",
+        "clerk",
+        "--scope",
+        "user/Bundle.rs",
+    ];
+    party.json(&added);
+    let said = party.command(&["audit", "verify"]);
+    assert_eq!(said.status.code(), Some(0), "{said:?}");
+    assert_eq!(
+        text(&said.stdout).trim_end().lines().count(),
+        1,
+        "no seal yet: {said:?}"
+    );
+
+    let file = party.directory().join("data/vitalgate.db");
+    let database = rusqlite::Connection::open(&file).unwrap();
+    let tampered = "DROP TRIGGER audit_event_kept; \
+         CREATE TRIGGER mute BEFORE INSERT ON audit_event BEGIN SELECT RAISE(ABORT, 'no'); END";
+    database.execute_batch(tampered).unwrap();
+    drop(database);
+    let said = party.command(&["audit", "verify"]);
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    let told = text(&said.stderr);
+    assert!(told.starts_with("removed: the guards are gone"), "{told}");
+    assert!(
+        told.contains("error: the audit takes no row of this"),
+        "{told}"
+    );
+
+    let absent = vitalgate()
+        .args(["audit", "verify", "--config", "no/such.toml"])
+        .output();
+    assert_eq!(absent.unwrap().status.code(), Some(2));
+    std::fs::write(&file, "no database").unwrap();
+    assert_eq!(party.command(&["audit", "verify"]).status.code(), Some(2));
+}
+
+/// A word that permits nothing lets somebody in who can then do nothing.
+#[test]
+fn dead_words_of_scopes_are_told() {
+    let party = Party::init("vro");
+    for word in [
+        "user/Bundle.sruc",
+        "user/Nonsense.r",
+        "user/Bundle.rs?colour=red",
+        "user/Bundle.rs?jurisdiction=ma",
+        "user/Bundle.rs?record-type=births",
+    ] {
+        let name = format!("u{}", word.len());
+        let scope = format!("user/Composition.r {word}");
+        let said = party.command(&["user", "add", &name, "--role", "clerk", "--scope", &scope]);
+        let told = text(&said.stderr);
+        let refused = told.contains("none of SMART's words");
+        assert!(
+            refused || told.contains("permits nothing"),
+            "{word}: {told}"
+        );
+        assert_eq!(said.status.code(), Some(i32::from(refused)), "{word}");
+    }
+    let shown = party.command(&["user", "show", "u15"]);
+    assert!(
+        text(&shown.stdout)
+            .lines()
+            .any(|line| line.trim_start().starts_with("facilities") && line.ends_with("all")),
+        "{shown:?}"
+    );
+    let changes = [
+        (
+            "require_if_match = true",
+            "require_if_match = true\nroles = { clerk = \"system/Bundle.r\" }",
+            "words of user/",
+        ),
+        (
+            "client_id = \"own-resource-server\"",
+            "client_id = \"own-resource-server\"\nscope = \"system/Bundle.sr\"",
+            "permits nothing",
+        ),
+        (
+            "# retention_days = 2555",
+            "retention_days = 40000",
+            "a hundred years",
+        ),
+        (
+            "# retention_days = 2555",
+            "[[audit.destinations]]\nname = \"a\"\naddress = \"siem.example:0\"",
+            "address of a",
+        ),
+        (
+            "# retention_days = 2555",
+            "[[audit.destinations]]\nname = \"a\"\naddress = \"siem.example:6514\"\nca_file = \"none.pem\"",
+            "cannot read",
+        ),
+        (
+            "# retention_days = 2555",
+            "[[audit.destinations]]\nname = \"a\"\naddress = \"siem.example:6514\"\ncertificate_file = \"tls/ca.pem\"",
+            "belong together",
+        ),
+    ];
+    for (from, to, expected) in changes {
+        let before = std::fs::read_to_string(party.config()).unwrap();
+        let line = change(&party, from, to) + to.matches('\n').count();
+        let (code, told) = check(&party);
+        assert_eq!(code, Some(1), "{to}");
+        assert!(
+            told.contains(expected) && told.contains(&format!(":{line}:")),
+            "{to}: {told}"
+        );
+        std::fs::write(party.config(), before).unwrap();
+    }
+}
+
+/// Hosted under a wrong key, records would be lost to whoever has the right one.
+#[test]
+fn a_wrong_record_key_is_refused() {
+    let party = Party::init("vro");
+    let samples = party.directory().join("samples");
+    let made = vitalgate()
+        .args(["sample", "birth", "--out"])
+        .arg(&samples)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let sample = std::fs::read_dir(&samples)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let add = ["record", "add", &sample.display().to_string()];
+    party.json(&add);
+    let file = party.directory().join("keys/record.key");
+    let right = std::fs::read_to_string(&file).unwrap();
+    let serve = || {
+        vitalgate()
+            .arg("serve")
+            .arg("--config")
+            .arg(party.config())
+            .output()
+            .unwrap()
+    };
+    let wrong = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    std::fs::write(&file, wrong).unwrap();
+    for refused in [serve(), party.command(&add)] {
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        let told = text(&refused.stderr);
+        assert!(told.contains("lies sealed under record key"), "{told}");
+    }
+    assert_eq!(party.json(&["record", "list"]).as_array().unwrap().len(), 1);
+
+    // What is there is not to be written over; only where nothing is, a key is to be made.
+    std::fs::write(&file, "c2hvcnQ=").unwrap();
+    for told in [text(&serve().stderr), check(&party).1] {
+        assert!(told.contains("do not write over it"), "{told}");
+        assert!(!told.contains("urandom"), "{told}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    for told in [text(&serve().stderr), check(&party).1] {
+        assert!(told.contains("urandom"), "{told}");
+    }
+    let listed = party.json(&["record", "list"]);
+    assert_eq!(listed.as_array().unwrap().len(), 1, "needs no key");
+    std::fs::write(&file, right).unwrap();
+    assert_eq!(party.json(&add)[0]["id"], listed[0]["id"]);
+}
+
+#[test]
+fn hosting_validates_as_a_create_does() {
+    let party = Party::init("vro");
+    let samples = party.directory().join("samples");
+    let made = vitalgate()
+        .args(["sample", "birth", "--out"])
+        .arg(&samples)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let sample = std::fs::read_dir(&samples).unwrap().next().unwrap();
+    let sample = std::fs::read(sample.unwrap().path()).unwrap();
+    let mut record: serde_json::Value = serde_json::from_slice(&sample).unwrap();
+    record["timestamp"] = "16.5.2026".into();
+    let file = party.directory().join("wrong.json");
+    std::fs::write(&file, record.to_string()).unwrap();
+    let add = ["record", "add", &file.display().to_string()];
+    change(&party, "validation = \"warn\"", "validation = \"enforce\"");
+    let refused = party.command(&add);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let told = text(&refused.stderr);
+    for expected in ["line 1", "Bundle.timestamp", "validation = \"enforce\""] {
+        assert!(told.contains(expected), "{told}");
+    }
+    assert_eq!(party.json(&["record", "list"]).as_array().unwrap().len(), 0);
+    change(&party, "validation = \"enforce\"", "validation = \"warn\"");
+    let warned = party.command(&add);
+    assert_eq!(warned.status.code(), Some(0), "{warned:?}");
+    assert!(
+        text(&warned.stderr).contains("Bundle.timestamp"),
+        "{warned:?}"
+    );
+}
+
+#[test]
+fn people_are_granted_words_of_sensitive_parts() {
+    let party = Party::init("vro");
+    let add = |name: &str, scope: &str| {
+        party.command(&["user", "add", name, "--role", "registrar", "--scope", scope])
+    };
+    let added = add("ada", "user/Bundle.cruds sensitive/ssn");
+    assert_eq!(added.status.code(), Some(0), "{added:?}");
+    for scope in [
+        "user/Bundle.r sensitive/",
+        "user/Bundle.r sensitive/SSN",
+        "user/Bundle.r sensitive",
+    ] {
+        assert_eq!(add("bob", scope).status.code(), Some(1), "{scope}");
+    }
+    let rule = "[[resource_server.withholding]]\ngroups = [\"ssn\"]\nunless_scope = ";
+    for (word, code) in [
+        ("sensitive/ssn", 0),
+        ("vitalgate/ssn", 1),
+        ("system/Bundle.sr", 1),
+    ] {
+        let before = std::fs::read_to_string(party.config()).unwrap();
+        let with = format!("{before}\n{rule}\"{word}\"\n");
+        std::fs::write(party.config(), with).unwrap();
+        assert_eq!(check(&party).0, Some(code), "{word}");
+        std::fs::write(party.config(), before).unwrap();
+    }
 }
 
 #[test]
@@ -601,7 +837,7 @@ fn the_exit_code_says_whether_it_was_done() {
         (&["user", "disable", "nobody"], 1),
         (&["token", "revoke"], 2),
         (&["audit", "list", "--outcome", "perhaps"], 2),
-        (&["audit", "verify", "--head", "no/such/file"], 1),
+        (&["audit", "verify", "--head", "no/such/file"], 2),
         (&["audit", "remove"], 1),
         (&["audit", "remove", "--older-than-days", "0"], 2),
         (

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use storage::Db;
 use storage::audit::{self, CSV_HEADER, Filter, Outcome, csv_line};
 
-use super::output::Output;
+use super::output::{self, Output};
 use super::shell::{self, Shell};
 use crate::config::Loaded;
 use crate::serve;
@@ -119,11 +119,23 @@ impl FilterArgs {
     }
 }
 
-/// Runs the command.
+/// Runs the command. `verify` ends with 1 for findings, and with 2 where it could not look.
 ///
 /// # Errors
 /// The database cannot be read.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let verifying = matches!(args.act, Act::Verify(_));
+    match self::act(args).await {
+        // 1 says that the audit was tampered with: nothing else may.
+        Err(error) if verifying => {
+            output::failed(&error);
+            Ok(ExitCode::from(2))
+        }
+        done => done,
+    }
+}
+
+async fn act(args: Args) -> anyhow::Result<ExitCode> {
     let Args { shell, act } = args;
     let (loaded, db) = shell.db().await?;
     match act {

@@ -288,6 +288,7 @@ async fn list(admin: &Administration, output: Output) -> anyhow::Result<()> {
         "scope",
         "organization",
         "jurisdictions",
+        "facilities",
         "disabled",
     ];
     output.list(&columns, &clients)

@@ -7,6 +7,7 @@ use authorization_server::{AssertionAudience, Client, Protocol};
 use oauth::jose::Algorithm;
 
 use super::client::{assertion_audience, without_keys};
+use super::client_warnings;
 use super::key::algorithm;
 use super::output::Output;
 use super::registration::shown;
@@ -60,6 +61,9 @@ pub(super) async fn run(
 ) -> anyhow::Result<()> {
     let before = admin.client(&change.client_id).await?;
     let client = admin.replace_client(change.of(before)?).await?;
+    for text in client_warnings::dead_words(&client.scope) {
+        eprintln!("warning: {text}");
+    }
     let shown = shown(&ClientView::from(&client))?;
     output.one(&without_keys(shown, output))
 }

@@ -10,10 +10,25 @@ pub(super) fn needs_redirect_uri(
     method == ClientAuthenticationMethod::None && redirect_uris.is_empty()
 }
 
+/// One sentence for each word of a scope that a resource server like ours gives no meaning.
+pub(super) fn dead_words(scope: &oauth::Scope) -> Vec<String> {
+    let known = |word: &&str| {
+        let administration = word.starts_with("administration.") || *word == "audit.read";
+        administration
+            || oauth::Scope::is_sensitive(word)
+            || resource_server::permits_something(word)
+    };
+    let dead = scope.tokens().filter(|word| !known(word));
+    dead.map(|word| {
+        format!("{word} permits nothing: look at the resource type, the order of cruds, and the query (docs/access.md)")
+    })
+    .collect()
+}
+
 /// One sentence for each part that does nothing.
 pub(super) fn useless(client: &Client) -> Vec<String> {
     let has = |grant| client.grant_types.contains(&grant);
-    let mut found = Vec::new();
+    let mut found = dead_words(&client.scope);
     for scope in client.scope.tokens() {
         if scope.starts_with("user/") && !has(GrantType::AuthorizationCode) {
             found.push(format!(

@@ -111,8 +111,8 @@ fn next_steps(file: &Path, party: &NewParty) -> String {
         text.push_str(&format!(
             "  vitalgate resource-server add https://PARTNER/fhir --name NAME --organization NAME {config}\n\
              \x20   (a partner whose records are read with tokens from here; its secret goes to the partner)\n\
-             \x20 vitalgate client add NAME --scope system/Bundle.crs --audience {origin}/fhir {rights} {config}\n\
-             \x20 vitalgate user add NAME --role registrar --scope user/Bundle.crs {rights} {config}\n",
+             \x20 vitalgate client add NAME --scope system/Bundle.crus --audience {origin}/fhir {rights} {config}\n\
+             \x20 vitalgate user add NAME --role registrar --scope user/Bundle.cruds {rights} {config}\n",
         ));
     } else {
         text.push_str(

@@ -35,7 +35,7 @@ impl Output {
         let mut table = table();
         table.set_header(columns.iter().map(|name| heading(name)));
         for object in objects {
-            table.add_row(columns.iter().map(|name| text(object.get(*name))));
+            table.add_row(columns.iter().map(|name| member(name, object.get(*name))));
         }
         print(&table.trim_fmt())
     }
@@ -47,7 +47,7 @@ impl Output {
         }
         let mut table = table();
         for (name, value) in object.as_object().into_iter().flatten() {
-            table.add_row([heading(name), Cell::new(text(Some(value)))]);
+            table.add_row([heading(name), Cell::new(member(name, Some(value)))]);
         }
         print(&table.trim_fmt())
     }
@@ -117,6 +117,15 @@ fn table() -> Table {
 
 fn heading(name: &str) -> Cell {
     Cell::new(name.replace('_', " ")).add_attribute(Attribute::Bold)
+}
+
+/// No list of facilities is no limit, and an empty one reaches nothing: a dash would say both.
+fn member(name: &str, value: Option<&Value>) -> String {
+    match (name, value) {
+        ("facilities", None | Some(Value::Null)) => "all".to_owned(),
+        ("facilities", Some(Value::Array(items))) if items.is_empty() => "none".to_owned(),
+        _ => text(value),
+    }
 }
 
 fn text(value: Option<&Value>) -> String {

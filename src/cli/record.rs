@@ -5,13 +5,15 @@ mod rotate_key;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use fhir::Jurisdiction;
+use resource_server::config::Validation;
 use resource_server::{HostedRecord, ResourceServer};
 use serde_json::{Value, json};
 
 use super::output::Output;
 use super::shell::Shell;
+use super::validate;
 use crate::config::Loaded;
 use crate::serve;
 
@@ -62,15 +64,22 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { shell, act } = args;
     let output = shell.output;
     let (loaded, db) = shell.db().await?;
-    let server = serve::hosting(&loaded, &db)?;
     match act {
-        Act::Add(add) => self::add(&add, &loaded, &server, output).await,
+        Act::Add(add) => {
+            let server = serve::hosting(&loaded, &db)?;
+            // Under a wrong key this record would be lost to everybody who has the right one.
+            server.check_record_keys().await?;
+            self::add(&add, &loaded, &server, output).await
+        }
         Act::List { limit } => {
-            let records = server.list_records(limit).await?;
+            if loaded.config.resource_server.is_none() {
+                bail!("the configuration has no [resource_server]");
+            }
+            let records = ResourceServer::list_records(&db, limit).await?;
             output.list(&COLUMNS, &records.iter().map(shown).collect::<Vec<_>>())?;
             Ok(ExitCode::SUCCESS)
         }
-        Act::RotateKey => rotate_key::run(&server, output).await,
+        Act::RotateKey => rotate_key::run(&serve::hosting(&loaded, &db)?, output).await,
     }
 }
 
@@ -87,7 +96,7 @@ async fn add(
     let mut hosted = Vec::new();
     let mut code = ExitCode::SUCCESS;
     for file in &add.files {
-        match host(file, organization, add, server).await {
+        match host(file, organization, add, (loaded, server)).await {
             Ok(record) => hosted.push(shown(&record)),
             Err(error) => {
                 eprintln!("error: {}: {error:#}", file.display());
@@ -103,9 +112,15 @@ async fn host(
     file: &Path,
     organization: &str,
     add: &Add,
-    server: &ResourceServer,
+    (loaded, server): (&Loaded, &ResourceServer),
 ) -> anyhow::Result<HostedRecord> {
     let bytes = std::fs::read(file).context("cannot read the file")?;
+    let section = loaded.config.resource_server.as_ref();
+    if section.is_some_and(|section| section.validation != Validation::Off)
+        && let Some(problems) = validate::problems(file, &bytes)
+    {
+        eprintln!("{problems}");
+    }
     Ok(server
         .host(
             &bytes,

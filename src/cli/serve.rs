@@ -112,7 +112,7 @@ impl Signals {
             if stop.await {
                 return;
             }
-            if let Err(error) = party.reload() {
+            if let Err(error) = party.reload().await {
                 tracing::error!("not reloaded, everything stays as it was: {error:#}");
             }
         }

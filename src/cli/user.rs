@@ -11,6 +11,7 @@ use authorization_server::administration::{
 use oauth::Secret;
 use serde_json::json;
 
+use super::client_warnings::dead_words;
 use super::output::Output;
 use super::registration::{all_shown, shown};
 use super::shell::{RightsArgs, RightsChange, Shell};
@@ -138,6 +139,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 "scope",
                 "organization",
                 "jurisdictions",
+                "facilities",
                 "disabled",
             ];
             output.list(&columns, &users)?;
@@ -206,6 +208,9 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
         note: add.note,
     };
     let user = admin.add_user(new).await?;
+    for text in dead_words(&user.scope) {
+        eprintln!("warning: {text}");
+    }
     output.with_secret(
         shown(&UserView::from(&user))?,
         "password",
@@ -238,6 +243,9 @@ async fn change(change: Change, admin: &Administration, output: Output) -> anyho
         note: change.note.or(before.note),
     };
     let user = admin.change_user(&change.username, after).await?;
+    for text in dead_words(&user.scope) {
+        eprintln!("warning: {text}");
+    }
     output.one(&shown(&UserView::from(&user))?)
 }
 

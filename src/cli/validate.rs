@@ -103,10 +103,22 @@ fn show(file: &Path, checked: &Checked) -> anyhow::Result<()> {
             print(&format!("{name}: no problems"))
         }
         Checked::Read(bytes, findings) => {
-            print(&format!("{name}: {}", count(findings)))?;
-            print(&table(bytes, findings.all()).trim_fmt())
+            let terminal = std::io::stdout().is_terminal();
+            print(&told(file, (bytes, findings), terminal))
         }
     }
+}
+
+/// What this command would list of a record; `None` without problems, or where it is no JSON that could be looked at.
+pub(super) fn problems(file: &Path, bytes: &[u8]) -> Option<String> {
+    let findings = validate::validate(bytes).ok()?;
+    let terminal = std::io::stderr().is_terminal();
+    (!findings.all().is_empty()).then(|| told(file, (bytes, &findings), terminal))
+}
+
+fn told(file: &Path, (bytes, findings): (&[u8], &Findings), terminal: bool) -> String {
+    let table = table(bytes, findings.all(), terminal).trim_fmt();
+    format!("{}: {}\n{table}", file.display(), count(findings))
 }
 
 fn count(findings: &Findings) -> String {
@@ -124,10 +136,10 @@ fn count(findings: &Findings) -> String {
 }
 
 /// Line, severity, text and place of each problem. A pipe gets every column whole.
-fn table(bytes: &[u8], findings: &[Finding]) -> Table {
+fn table(bytes: &[u8], findings: &[Finding], terminal: bool) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    if std::env::var_os("NO_COLOR").is_some() || !std::io::stdout().is_terminal() {
+    if std::env::var_os("NO_COLOR").is_some() || !terminal {
         table.force_no_tty();
     }
     for Finding { issue, offset } in findings {

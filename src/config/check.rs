@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use resource_server::permits_something;
 use toml::Spanned;
 use tracing_subscriber::EnvFilter;
 
@@ -59,7 +60,7 @@ struct Found<'a> {
 impl Found<'_> {
     fn audit_destinations(&mut self) {
         let mut names = BTreeSet::new();
-        for one in &self.loaded.config.audit.destinations {
+        for (index, one) in self.loaded.config.audit.destinations.iter().enumerate() {
             if one.name.is_empty() || !names.insert(one.name.as_str()) {
                 self.key(
                     "audit",
@@ -67,8 +68,28 @@ impl Found<'_> {
                     "must be there, and another for each destination",
                 );
             }
+            let before = self.mistakes.len();
+            if let Some(file) = &one.ca_file {
+                self.usable(file, false, |path| serve::trusted(path).map(drop));
+            }
+            match (&one.certificate_file, &one.private_key_file) {
+                (Some(certificate), Some(key)) => {
+                    self.usable(certificate, false, |path| serve::trusted(path).map(drop));
+                    self.usable(key, true, |path| files::read_secret(path).map(drop));
+                }
+                (Some(alone), None) | (None, Some(alone)) => {
+                    let text = "certificate_file and private_key_file belong together";
+                    self.at(alone.span().start, text);
+                }
+                (None, None) => {}
+            }
+            if self.mistakes.len() > before {
+                continue;
+            }
             if let Err(error) = serve::audit::receiver(self.loaded, one) {
-                self.key("audit", "address", &format!("{}: {error:#}", one.name));
+                let list = "audit.destinations";
+                let text = format!("address of {}: {error:#}", one.name);
+                self.at(self.line(list, index, "address"), &text);
             }
         }
     }
@@ -91,11 +112,16 @@ impl Found<'_> {
                 "must not be empty: it is what records and tokens name",
             );
         }
-        if config.audit.retention_days == Some(0) {
+        let century = 1..=36_525;
+        if config
+            .audit
+            .retention_days
+            .is_some_and(|days| !century.contains(&days))
+        {
             self.key(
                 "audit",
                 "retention_days",
-                "must be 1 or more; without it rows stay for ever",
+                "must be 1 to 36525 (a hundred years); without it rows stay for ever",
             );
         }
         self.audit_destinations();
@@ -270,9 +296,12 @@ impl Found<'_> {
                 self.at(self.line(list, index, "from_roles"), &text);
             }
             let word = rule.unless_scope.as_deref().map(str::parse::<oauth::Scope>);
-            let one = |scope: oauth::Scope| scope.tokens().count() == 1;
+            // People are granted no other words: the rule would withhold from everybody, and nobody would see why.
+            let one = |scope: oauth::Scope| {
+                scope.tokens().count() == 1 && scope.others().all(oauth::Scope::is_sensitive)
+            };
             if word.is_some_and(|word| !word.is_ok_and(one)) {
-                let text = "must be one word of a scope";
+                let text = "unless_scope must be one word of a scope that can be granted, like sensitive/ssn";
                 self.at(self.line(list, index, "unless_scope"), text);
             }
         }
@@ -285,7 +314,7 @@ impl Found<'_> {
             self.key(name, "introspection_cache_max_age_s", text);
         }
         match &section.record_key_file {
-            Some(file) if !self.loaded.path(file.get_ref()).exists() => {
+            Some(file) if matches!(self.loaded.path(file.get_ref()).try_exists(), Ok(false)) => {
                 let path = self.loaded.path(file.get_ref());
                 self.key(name, "record_key_file", &files::make_a_record_key(&path));
             }
@@ -305,6 +334,17 @@ impl Found<'_> {
                 "{role:?} is none of {}",
                 authorization_server::ROLES.join(", ")
             );
+            self.key(name, "roles", &text);
+        }
+        // A role is a person's: other words give it nothing, which takes everything away.
+        let dead = section.roles.iter().find(|(_, scope)| {
+            scope
+                .tokens()
+                .any(|word| !word.starts_with("user/") || !permits_something(word))
+        });
+        if let Some((role, _)) = dead {
+            let text =
+                format!("{role}: must be words of user/ that permit something (user/Bundle.rs)");
             self.key(name, "roles", &text);
         }
         self.withholding(section);
@@ -337,6 +377,13 @@ impl Found<'_> {
                     authorization_server::ROLES.join(", ")
                 );
                 self.at(place(self, "default_role"), &text);
+            }
+            let mut words = issuer.scope.iter().flat_map(|scope| scope.tokens());
+            if let Some(word) = words.find(|word| !permits_something(word)) {
+                let text = format!(
+                    "scope: {word:?} permits nothing (for instance system/Bundle.rs?jurisdiction=MA)"
+                );
+                self.at(place(self, "scope"), &text);
             }
             let mut facilities = issuer.facilities.iter().flatten();
             if let Some(name) = facilities.find(|name| !resource_server::is_facility(name)) {

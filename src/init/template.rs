@@ -101,6 +101,9 @@ filter = "info"
 # name = "siem"
 # address = "siem.example.gov:6514"
 # ca_file = "tls/siem-ca.pem"
+# certificate_file = "tls/to-siem.pem"        # where the receiver asks for our certificate
+# private_key_file = "tls/to-siem-key.pem"
+# close_notify_required = false               # for a receiver that only ends TCP: docs/audit.md
 
 "#;
 
@@ -166,6 +169,9 @@ record_key_file = "keys/record.key"                     # or VITALGATE_RECORD_KE
 require_if_match = true                                 # an update must name the version that it changes (428)
 # cors_allowed_origins = ["https://app.example"]          # of registered applications that run in browsers
 # roles = { clerk = "user/Bundle.crs" }                   # less than a role may do anyway, never more
+# [[resource_server.withholding]]                         # especially sensitive parts: docs/withholding.md
+# groups = ["ssn"]
+# unless_scope = "sensitive/ssn"                          # tokens with this word see them
 "#;
 
 /// A resource server without an issuer would refuse everybody; it begins when the first is known.
@@ -178,6 +184,11 @@ const NO_ISSUER_YET: &str = r#"
 # Records lie sealed in the database. Without this key nobody reads them again: keep a copy, and not with the database.
 # record_key_file = "keys/record.key"                   # or VITALGATE_RECORD_KEY; several lines: docs/encryption-at-rest.md
 # require_if_match = true                               # an update must name the version that it changes (428)
+# cors_allowed_origins = ["https://app.example"]        # of registered applications that run in browsers
+# roles = { clerk = "user/Bundle.crs" }                 # less than a role may do anyway, never more
+# [[resource_server.withholding]]                       # especially sensitive parts: docs/withholding.md
+# groups = ["ssn"]
+# unless_scope = "sensitive/ssn"                        # tokens with this word see them
 "#;
 
 const OWN_ISSUER: &str = r#"

@@ -157,7 +157,8 @@ pub(crate) fn receiver(
         .address
         .rsplit_once(':')
         .context("address is host:port")?;
-    let port = port.parse().context("address is host:port")?;
+    let port: std::num::NonZeroU16 = port.parse().context("address is host:port")?;
+    let port = port.get();
     let required = one.close_notify_required;
     Ok(SyslogReceiver::new(
         host,

@@ -60,6 +60,15 @@ impl Scope {
             .filter(|word| SmartScope::parse(word).is_none())
     }
 
+    /// Whether a word gives an especially sensitive part of records, as `sensitive/ssn` does: `sensitive/` and a name
+    /// in lower case letters, digits and hyphens. Which part that is, the resource server says that withholds it.
+    #[must_use]
+    pub fn is_sensitive(word: &str) -> bool {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let name = word.strip_prefix("sensitive/").unwrap_or_default();
+        !name.is_empty() && name.bytes().all(plain)
+    }
+
     /// What is granted of a request: all that both the request and the registration permit, and no
     /// more.
     ///

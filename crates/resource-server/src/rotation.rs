@@ -1,21 +1,46 @@
 //! Puts every body under the first record key, in small batches beside a running server. What was done stays
 //! done: an interrupted rotation goes on where it was.
 
+use std::collections::BTreeSet;
+
 use storage::{AuditEvent, Outcome};
 
 use crate::ResourceServer;
 use crate::store::rotation::{self, BodyTable, Reseal};
 
 /// How far a rotation has come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rotated {
     /// Bodies put under the first key by this run.
     pub sealed: u64,
     /// Bodies that did not open: their key is not configured, or they were changed. They are left as they are.
     pub unopened: u64,
+    /// The records with such bodies, each once and a hundred at most.
+    pub unopened_ids: BTreeSet<String>,
 }
 
 impl ResourceServer {
+    /// Whether the records that are there lie under a key of the configuration. Under a wrong key new records would
+    /// be sealed, and old ones not found, until somebody asks for one. Only the key's id is looked at: one row that
+    /// was changed keeps no server down.
+    ///
+    /// # Errors
+    /// [`storage::Error`] if the newest sealed record lies under another key, or the database fails.
+    pub async fn check_record_keys(&self) -> Result<(), storage::Error> {
+        let keys = &self.config().record_keys;
+        match rotation::newest_key_id(self.db()).await? {
+            Some(key_id) if keys.key_ids().all(|known| known != key_id) => {
+                let known: Vec<&str> = keys.key_ids().collect();
+                let known = known.join(", ");
+                Err(storage::Error::Failed(format!(
+                    "the newest record lies sealed under record key {key_id}, which is not configured (there is: \
+                     {known}); put that key back, or restore it from where its copy is kept"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// How many bodies, of all versions, lie under another key than the first, or under none.
     ///
     /// # Errors
@@ -31,7 +56,7 @@ impl ResourceServer {
     /// [`storage::Error`] if the database fails; what was sealed until then stays so.
     pub async fn rotate_record_key(
         &self,
-        mut progress: impl FnMut(Rotated),
+        mut progress: impl FnMut(&Rotated),
     ) -> Result<Rotated, storage::Error> {
         // A seal binds the facility: rows from before it was known get it first.
         self.index_records().await?;
@@ -40,7 +65,7 @@ impl ResourceServer {
             let mut after = (String::new(), 0);
             while let Some(last) = self.rotate_some(table, &after, &mut rotated).await? {
                 after = last;
-                progress(rotated);
+                progress(&rotated);
             }
         }
         // The terms by which records are found are of the key too.
@@ -64,11 +89,15 @@ impl ResourceServer {
             .map(|stored| (stored.head.id.clone(), stored.head.version_id));
         let mut bodies = Vec::with_capacity(found.len());
         for stored in found {
+            let id = stored.head.id.clone();
             match stored.open(keys) {
                 Ok(record) => bodies.push(record.seal(keys, self.random())?),
                 Err(error) => {
                     tracing::error!("{error}");
                     rotated.unopened += 1;
+                    if rotated.unopened_ids.len() < NAMED {
+                        rotated.unopened_ids.insert(id);
+                    }
                 }
             }
         }
@@ -94,3 +123,5 @@ impl ResourceServer {
 
 /// Few enough that requests which write do not wait, also where bodies are large.
 const BATCH: i64 = 16;
+/// Under a wrong key no record opens, and nobody reads a list of all.
+const NAMED: usize = 100;

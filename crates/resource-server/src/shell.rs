@@ -45,6 +45,9 @@ pub enum HostError {
     /// It is no Bundle that this server takes.
     #[error("{0}")]
     Unacceptable(String),
+    /// It has structural errors, and the server enforces that records have none.
+    #[error("the record breaks rules of its structure (validation = \"enforce\")")]
+    Invalid,
     /// It names no jurisdiction and no default was given.
     #[error("the record names no jurisdiction")]
     NoJurisdiction,
@@ -97,7 +100,8 @@ impl ResourceServer {
         ))
     }
 
-    /// Hosts `bytes` as a record of `organization`, with the checks of a create. The same bytes of the
+    /// Hosts `bytes` as a record of `organization`, with the checks of a create, those of
+    /// [`Config::validation`](crate::Config::validation) included. The same bytes of the
     /// same organisation are hosted once: a repetition answers the record that is there.
     ///
     /// A record that names no jurisdiction takes `default_jurisdiction`, or else the party's own.
@@ -118,6 +122,9 @@ impl ResourceServer {
             let (Unacceptable::Json(issue) | Unacceptable::Content(issue)) = unacceptable;
             HostError::Unacceptable(issue.to_string())
         })?;
+        if self.config().validation.check(bytes).is_err() {
+            return Err(HostError::Invalid);
+        }
         let default = default_jurisdiction.or(self.config().jurisdiction);
         let jurisdiction = received
             .jurisdiction
@@ -137,12 +144,15 @@ impl ResourceServer {
         Ok(existing.unwrap_or(head).into())
     }
 
-    /// The newest records, at most `limit`.
+    /// The newest records, at most `limit`. Needs no record key: their content is not read.
     ///
     /// # Errors
     /// [`storage::Error`] if the database fails.
-    pub async fn list_records(&self, limit: i64) -> Result<Vec<HostedRecord>, storage::Error> {
-        let heads = record::list(self.db(), limit).await?;
+    pub async fn list_records(
+        db: &storage::Db,
+        limit: i64,
+    ) -> Result<Vec<HostedRecord>, storage::Error> {
+        let heads = record::list(db, limit).await?;
         Ok(heads.into_iter().map(HostedRecord::from).collect())
     }
 

@@ -16,7 +16,8 @@ use crate::introspect::Metadata;
 /// The document; 503 while the issuer cannot be reached, since the guide requires a token endpoint.
 pub(crate) async fn answer(server: &ResourceServer) -> Response {
     let advertised = server.issuers().advertised(server.clock().now()).await;
-    let document = advertised.as_ref().and_then(document);
+    let words = server.config().withholding.words();
+    let document = advertised.as_ref().and_then(|it| document(it, words));
     let Some(document) = document else {
         return Failure::unavailable("the issuer's endpoints are not known now").into_response();
     };
@@ -27,8 +28,11 @@ pub(crate) async fn answer(server: &ResourceServer) -> Response {
     response
 }
 
-/// `None` for an issuer without a token endpoint.
-fn document(issuer: &Metadata) -> Option<Map<String, Value>> {
+/// `None` for an issuer without a token endpoint. `words` are those of scopes that open what is withheld.
+fn document<'a>(
+    issuer: &Metadata,
+    words: impl Iterator<Item = &'a str>,
+) -> Option<Map<String, Value>> {
     let token_endpoint = issuer.token_endpoint.as_ref()?;
     let addresses = [
         ("authorization_endpoint", &issuer.authorization_endpoint),
@@ -57,7 +61,9 @@ fn document(issuer: &Metadata) -> Option<Map<String, Value>> {
     let challenges = issuer.code_challenge_methods.iter();
     let challenges: Vec<&String> = challenges.filter(|name| *name != "plain").collect();
     tell("code_challenge_methods_supported", json!(challenges));
-    tell("scopes_supported", json!(scopes()));
+    let mut scopes = scopes();
+    scopes.extend(words.map(str::to_owned));
+    tell("scopes_supported", json!(scopes));
     tell("capabilities", json!(capabilities(issuer)));
     Some(document)
 }
@@ -143,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_guide_s_required_members_are_there() {
-        let document = document(&issuer()).unwrap();
+        let document = document(&issuer(), ["sensitive/ssn"].into_iter()).unwrap();
         assert_eq!(document["token_endpoint"], "https://as.example/token");
         assert_eq!(
             document["authorization_endpoint"],
@@ -178,7 +184,7 @@ mod tests {
             grant_types: vec!["client_credentials".to_owned()],
             ..issuer()
         };
-        let document = document(&machines).unwrap();
+        let document = document(&machines, std::iter::empty()).unwrap();
         let capabilities = [
             "client-confidential-symmetric",
             "client-confidential-asymmetric",
@@ -186,7 +192,7 @@ mod tests {
             "permission-v2",
         ];
         assert_eq!(document["capabilities"], json!(capabilities));
-        assert!(super::document(&Metadata::default()).is_none());
+        assert!(super::document(&Metadata::default(), std::iter::empty()).is_none());
     }
 
     /// Every word that is advertised permits something here.

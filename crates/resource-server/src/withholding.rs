@@ -40,6 +40,15 @@ impl Withholding {
             .flat_map(|rule| rule.groups.iter().copied())
             .collect()
     }
+
+    /// The words of scopes that open what is withheld, each once.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        let words = self
+            .rules
+            .iter()
+            .filter_map(|rule| rule.unless_scope.as_deref());
+        words.collect::<std::collections::BTreeSet<_>>().into_iter()
+    }
 }
 
 impl Rule {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use storage::audit::{self, Hash, Seal, Verification};
+use storage::audit::{self, Finding, Hash, Seal, Verification};
 use storage::{AuditEvent, Clock, Db, Outcome};
 
 use super::super::output::{Output, print};
@@ -16,7 +16,7 @@ use crate::files;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Verify {
-    /// Seals that stand outside of the database: files of `audit head --output json`, as many as there are
+    /// Seals that stand outside of the database: files that `audit head --file` has written, as many as there are
     #[arg(long, value_name = "FILE")]
     head: Vec<PathBuf>,
 }
@@ -55,13 +55,18 @@ pub(super) async fn verify(
     let found = format!("{} findings", report.findings.len());
     let event = act(loaded, "audit.verify", outcome);
     let reason = Some(found).filter(|_| !report.verified);
-    db.audit(AuditEvent { reason, ..event }).await?;
+    let kept = db.audit(AuditEvent { reason, ..event }).await;
+    // Told first: who has tampered with the database can also keep this row out of it.
     tell(&report, output)?;
-    Ok(if report.verified {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    let kept = kept.context("the audit takes no row of this");
+    if report.verified {
+        kept?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Err(error) = kept {
+        eprintln!("error: {error:#}");
+    }
+    Ok(ExitCode::FAILURE)
 }
 
 fn tell(report: &Verification, output: Output) -> anyhow::Result<()> {
@@ -70,14 +75,8 @@ fn tell(report: &Verification, output: Output) -> anyhow::Result<()> {
     }
     for finding in &report.findings {
         let what = serde_json::to_value(finding.what)?;
-        let place = match (&finding.writer, finding.sequence) {
-            (Some(writer), Some(sequence)) => format!("{writer} {sequence}"),
-            (Some(writer), None) => writer.clone(),
-            _ => "-".to_owned(),
-        };
-        let id = finding.id.as_deref().unwrap_or("-");
         let what = what.as_str().unwrap_or_default();
-        eprintln!("{what}: {place} (row {id}): {}", finding.text);
+        eprintln!("{what}: {}{}", place(finding), finding.text);
     }
     if report.more_findings > 0 {
         eprintln!("and {} more", report.more_findings);
@@ -87,11 +86,30 @@ fn tell(report: &Verification, output: Output) -> anyhow::Result<()> {
     } else {
         "this is not what was written"
     };
-    let seal = report.newest_seal.as_ref().map(line).unwrap_or_default();
     print(&format!(
-        "{} rows of {} writers and {} seals, {} rows removed by retention: {verdict}\n{seal}",
+        "{} rows of {} writers and {} seals, {} rows removed by retention: {verdict}",
         report.rows, report.writers, report.seals, report.removed_by_retention
-    ))
+    ))?;
+    report
+        .newest_seal
+        .as_ref()
+        .map_or(Ok(()), |seal| print(&line(seal)))
+}
+
+/// Where a finding is, as far as it is anywhere: seals are no rows, and a row without a place has only its id.
+fn place(finding: &Finding) -> String {
+    let mut parts = Vec::new();
+    match (finding.writer.as_deref(), finding.sequence) {
+        (Some("seals"), Some(sequence)) => parts.push(format!("seal {sequence}")),
+        (Some("seals"), None) | (None, _) => {}
+        (Some(writer), Some(sequence)) => parts.push(format!("{writer} {sequence}")),
+        (Some(writer), None) => parts.push(format!("writer {writer}")),
+    }
+    parts.extend(finding.id.as_ref().map(|id| format!("row {id}")));
+    match parts.join(", ") {
+        none if none.is_empty() => none,
+        place => place + ": ",
+    }
 }
 
 /// Seals now and says so: what stands outside proves that nothing before it was cut off.

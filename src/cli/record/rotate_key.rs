@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use resource_server::ResourceServer;
+use resource_server::{ResourceServer, Rotated};
 use serde_json::json;
 
 use super::super::output::Output;
@@ -30,14 +30,17 @@ pub(super) async fn run(server: &ResourceServer, output: Output) -> anyhow::Resu
             "key_id": key_id,
             "sealed": rotated.sealed,
             "unopened": rotated.unopened,
+            "unopened_ids": rotated.unopened_ids,
             "remaining": remaining,
         }),
-        &sentence(key_id, rotated.sealed, remaining),
+        &sentence(key_id, &rotated, remaining),
     )?;
     if rotated.unopened > 0 {
+        let ids: Vec<&str> = rotated.unopened_ids.iter().map(String::as_str).collect();
         eprintln!(
-            "error: {} do not open under any key of the configuration; the log names them",
-            rotated.unopened
+            "error: {} do not open: they were changed, or their key is not in the configuration. Records {}",
+            rotated.unopened,
+            ids.join(" ")
         );
     }
     Ok(if remaining == 0 {
@@ -47,8 +50,13 @@ pub(super) async fn run(server: &ResourceServer, output: Output) -> anyhow::Resu
     })
 }
 
-fn sentence(key_id: &str, sealed: u64, remaining: i64) -> String {
+fn sentence(key_id: &str, rotated: &Rotated, remaining: i64) -> String {
+    let sealed = rotated.sealed;
     match remaining {
+        // Running it again would not open them.
+        _ if rotated.unopened > 0 => format!(
+            "{sealed} sealed under record key {key_id}; {remaining} are still under another, and take no old key out of the file"
+        ),
         0 => format!("{sealed} sealed under record key {key_id}; no other key is needed any more"),
         _ => format!(
             "{sealed} sealed under record key {key_id}; {remaining} are still under another: is the new key first in \

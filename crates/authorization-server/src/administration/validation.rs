@@ -132,11 +132,13 @@ const FACILITIES: usize = 50;
 /// A word that nothing knows would let a person in who can then do nothing, and nobody would see why.
 pub(super) fn means_something(scope: &Scope) -> Result<(), Error> {
     let known = |word: &str| Access::ALL.iter().any(|access| access.scope() == word);
+    let known = |word: &&str| known(word) || Scope::is_sensitive(word);
     match scope.others().find(|word| !known(word)) {
         Some(word) => Err(Error::invalid(
             "scope",
             format!(
-                "{word:?} is none of SMART's words (user/Bundle.rs) and none of administration's"
+                "{word:?} is none of SMART's words (user/Bundle.rs), none of sensitive parts (sensitive/ssn), and none of \
+                 administration's"
             ),
         )),
         None => Ok(()),

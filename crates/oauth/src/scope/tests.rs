@@ -367,3 +367,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn words_of_sensitive_parts_have_one_shape() {
+    for word in ["sensitive/ssn", "sensitive/stigma-sensitive-health"] {
+        assert!(Scope::is_sensitive(word), "{word}");
+    }
+    for word in [
+        "sensitive",
+        "sensitive/",
+        "sensitive/SSN",
+        "sensitive/a/b",
+        "sensitive/*",
+        "ssn",
+        "user/ssn",
+    ] {
+        assert!(!Scope::is_sensitive(word), "{word}");
+    }
+}

@@ -9,9 +9,12 @@
 
 use std::collections::HashSet;
 
+use fhir::interaction::PartType;
 use fhir::{CompositionType, Jurisdiction, RecordType};
+use oauth::{Actor, Permission, Scope};
 
 use super::RecordFacts;
+use super::role::AUDIT_EVENT;
 
 /// Records that have these facts; `None` is any. All that is `None` is every record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -121,6 +124,35 @@ fn same<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<Option<T>> {
 }
 
 /// `code` or `system|code`.
+/// Whether a word of a scope permits anything here: a resource type that this server has, an interaction that is spelt as
+/// SMART does, and a query that can be decided. For registrations and configurations, where a dead word is a mistake.
+#[must_use]
+pub fn permits_something(word: &str) -> bool {
+    let parts = PartType::ALL.map(PartType::as_str);
+    let types = ["Bundle", "Composition", AUDIT_EVENT]
+        .into_iter()
+        .chain(parts);
+    let every = [
+        Permission::Create,
+        Permission::Read,
+        Permission::Update,
+        Permission::Delete,
+        Permission::Search,
+    ];
+    let Ok(scope) = Scope::parse(word) else {
+        return false;
+    };
+    types.into_iter().any(|name| {
+        [Actor::Person, Actor::Client].into_iter().any(|actor| {
+            every.iter().any(|permission| {
+                scope
+                    .permitting(actor, name, *permission)
+                    .any(|query| !Condition::read(name, query).is_empty())
+            })
+        })
+    })
+}
+
 fn composition_type(value: &str) -> Option<CompositionType> {
     match value.split_once('|') {
         None => CompositionType::parse(value),

@@ -16,6 +16,11 @@ pub(crate) enum BodyTable {
     Earlier,
 }
 
+/// The id of the key that the newest sealed record lies under.
+pub(crate) async fn newest_key_id(db: &Db) -> Result<Option<String>, Error> {
+    db.find(NEWEST_KEY, &[], |row| row.text(0)).await
+}
+
 /// How many bodies lie under another key than `key_id`.
 pub(crate) async fn outstanding(db: &Db, key_id: &str) -> Result<i64, Error> {
     let mut total = 0;
@@ -109,6 +114,8 @@ macro_rules! behind {
 
 const COUNT_CURRENT: &str = concat!("SELECT COUNT(*) FROM record v WHERE ", other_key!());
 const COUNT_EARLIER: &str = concat!("SELECT COUNT(*) FROM record_version v WHERE ", other_key!());
+const NEWEST_KEY: &str =
+    "SELECT key_id FROM record WHERE key_id IS NOT NULL ORDER BY id DESC LIMIT 1";
 const NEXT_CURRENT: &str = concat!(
     stored!(),
     " FROM record v JOIN record r ON r.id = v.id WHERE ",

@@ -56,7 +56,10 @@ fn row(status: &str, code: Option<&str>) -> (String, Option<String>) {
 }
 
 async fn count(server: &ResourceServer) -> usize {
-    server.list_records(1_000).await.unwrap().len()
+    crate::ResourceServer::list_records(server.db(), 1_000)
+        .await
+        .unwrap()
+        .len()
 }
 
 #[tokio::test]

@@ -80,7 +80,12 @@ async fn what_cannot_be_stored_is_refused() {
             assert_eq!(answer.status.as_u16(), *status, "{body}");
             assert_eq!(answer.json()["resourceType"], "OperationOutcome", "{body}");
         }
-        assert!(server.list_records(10).await.unwrap().is_empty());
+        assert!(
+            crate::ResourceServer::list_records(server.db(), 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
     })
     .await;
 }
@@ -163,7 +168,12 @@ async fn the_token_s_rights_bound_a_create() {
                 "{challenge}"
             );
         }
-        assert!(server.list_records(10).await.unwrap().is_empty());
+        assert!(
+            crate::ResourceServer::list_records(server.db(), 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
     })
     .await;
 }
@@ -178,7 +188,9 @@ async fn a_record_without_jurisdiction_takes_the_token_s_only_one() {
             .await
             .assert_refused(422, "business-rule");
         stored(&server, HOSPITAL, &unknown).await;
-        let records = server.list_records(10).await.unwrap();
+        let records = crate::ResourceServer::list_records(server.db(), 10)
+            .await
+            .unwrap();
         assert_eq!(records[0].jurisdiction.as_str(), "MA");
     })
     .await;
@@ -218,7 +230,9 @@ async fn the_submitter_is_the_token_s_organization_and_the_addressee_the_party()
         let server = server(db);
         stored(&server, HOSPITAL, &birth(1)).await;
         stored(&server, &token(&[("Hospital A", "State VRO")]), &birth(2)).await;
-        let records = server.list_records(10).await.unwrap();
+        let records = crate::ResourceServer::list_records(server.db(), 10)
+            .await
+            .unwrap();
         let mut owners: Vec<_> = records
             .iter()
             .map(|r| (r.organization.as_str(), r.addressee.as_deref()))
@@ -323,7 +337,13 @@ async fn sixty_four_at_once_store_one_row() {
             locations.insert(answer.header("location").to_owned());
         }
         assert_eq!((created, locations.len()), (1, 1));
-        assert_eq!(server.list_records(100).await.unwrap().len(), 1);
+        assert_eq!(
+            crate::ResourceServer::list_records(server.db(), 100)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
     })
     .await;
 }

@@ -357,6 +357,10 @@ async fn a_rotation_is_not_held_up_by_what_does_not_open() {
         db.write(Statement(sql, values)).await.unwrap();
         let rotated = under(&[2, 1]).rotate_record_key(|_| ()).await.unwrap();
         assert_eq!((rotated.sealed, rotated.unopened), (2, 1));
+        assert_eq!(rotated.unopened_ids.iter().collect::<Vec<_>>(), [&changed]);
+        under(&[2, 1]).check_record_keys().await.unwrap();
+        let refused = under(&[3]).check_record_keys().await.unwrap_err();
+        assert!(refused.to_string().contains("not configured"), "{refused}");
         assert_eq!(under(&[2, 1]).bodies_under_other_keys().await.unwrap(), 1);
     })
     .await;

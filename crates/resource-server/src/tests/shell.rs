@@ -18,8 +18,20 @@ async fn the_same_bytes_are_hosted_once() {
         assert_eq!((first.id.clone(), first.sha256), (again.id, again.sha256));
         let other = host("Hospital B").await.unwrap();
         assert_ne!(first.id, other.id);
-        assert_eq!(server.list_records(10).await.unwrap().len(), 2);
-        assert_eq!(server.list_records(1).await.unwrap().len(), 1);
+        assert_eq!(
+            crate::ResourceServer::list_records(server.db(), 10)
+                .await
+                .unwrap()
+                .len(),
+            2
+        );
+        assert_eq!(
+            crate::ResourceServer::list_records(server.db(), 1)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
         let read = send(
             &server,
             HOSPITAL,

@@ -3,6 +3,7 @@
 //! What it can prove: nothing was edited, put in, moved or taken out between the first row that retention has left and
 //! the newest seal that stands somewhere else. An end that was cut off, and the seals of it, can be told only by such a seal.
 
+mod guards;
 mod seals;
 mod writer;
 
@@ -63,7 +64,7 @@ pub enum What {
     Edited,
     /// A row stands at another place than it was written at.
     Moved,
-    /// Rows are gone.
+    /// Rows are gone, or what guards them.
     Removed,
     /// A row is there that was not written through the chain.
     Inserted,
@@ -88,6 +89,7 @@ pub async fn verify(db: &Db, known: &[(i64, Hash)]) -> Result<Verification, Erro
         report.removed_by_retention += writer.removed_sequence;
     }
     report.writers = u64::try_from(writers.len()).unwrap_or(u64::MAX);
+    guards::verify(db, &mut report).await?;
     unlinked(db, &mut report).await?;
     unknown(db, &writers, &mut report).await?;
     match &seals {

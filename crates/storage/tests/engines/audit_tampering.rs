@@ -244,6 +244,45 @@ async fn fill(db: &Db) -> Vec<(i64, Hash)> {
 }
 
 #[tokio::test]
+async fn guards_that_are_gone_or_switched_off_are_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = sqlite(directory.path());
+    let db = open(sqlite.clone(), &[]).await;
+    fill(&db).await;
+    let Location::Sqlite(path) = &sqlite else {
+        unreachable!()
+    };
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection
+        .execute_batch("DROP TRIGGER audit_event_kept")
+        .unwrap();
+    assert_unguarded(&db, "audit_event_kept").await;
+    let switched_off = [
+        "ALTER TABLE audit_seal DISABLE TRIGGER audit_seal_kept",
+        "DROP TRIGGER audit_event_whole ON audit_event",
+    ];
+    if let Some(location) = postgres().await {
+        let db = open(location, &[]).await;
+        fill(&db).await;
+        let statements = switched_off.map(str::to_owned).to_vec();
+        db.write(Statements(statements)).await.unwrap();
+        assert_unguarded(&db, "audit_seal_kept, audit_event_whole").await;
+    }
+}
+
+async fn assert_unguarded(db: &Db, guards: &str) {
+    let report = audit::verify(db, &[]).await.unwrap();
+    let [finding] = report.findings.as_slice() else {
+        panic!("{report:?}")
+    };
+    assert_eq!((report.verified, finding.what), (false, What::Removed));
+    assert!(
+        finding.text.contains("the guards are gone") && finding.text.ends_with(guards),
+        "{finding:?}"
+    );
+}
+
+#[tokio::test]
 async fn another_seal_of_the_same_number_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let db = open(sqlite(directory.path()), &[]).await;
@@ -259,13 +298,14 @@ pub async fn tamper(location: &Location, db: &Db, statements: &[&str]) {
     match location {
         Location::Sqlite(path) => {
             let connection = rusqlite::Connection::open(path).unwrap();
-            let triggers = "SELECT group_concat('DROP TRIGGER ' || name, ';') FROM sqlite_master \
-                            WHERE type = 'trigger'";
-            let triggers: String = connection
-                .query_row(triggers, [], |row| row.get(0))
-                .unwrap();
-            connection.execute_batch(&triggers).unwrap();
+            let triggers = "SELECT group_concat('DROP TRIGGER ' || name, ';'), group_concat(sql, ';') \
+                            FROM sqlite_master WHERE type = 'trigger'";
+            let both = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let (drop_them, make_them): (String, String) =
+                connection.query_row(triggers, [], both).unwrap();
+            connection.execute_batch(&drop_them).unwrap();
             connection.execute_batch(&statements.join(";")).unwrap();
+            connection.execute_batch(&make_them).unwrap();
         }
         Location::Postgres(PostgresOptions { .. }) => {
             let mut all = vec!["SET LOCAL session_replication_role = replica"];
