@@ -15,7 +15,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
+use crate::json::tree::Tree;
 use crate::outcome::{Issue, IssueCode};
+use crate::redact::Numbers;
 use crate::searchable::{self, Searchable};
 use crate::{CompositionType, Jurisdiction, NaturalKey, RecordType};
 
@@ -36,7 +38,8 @@ pub struct Index {
     /// What kind of Bundle it is.
     pub bundle_type: BundleType,
     /// `Bundle.identifier`, the Bundle's own: system and value. A document has one (bdl-9), shared by
-    /// all documents of one record; a message usually has none (see `message_id`).
+    /// all documents of one record; a message usually has none (see `message_id`). `None` also if it is a
+    /// social security number: nobody is found by one.
     pub identifier: Option<(Option<String>, String)>,
     /// `Bundle.timestamp`.
     pub timestamp: Option<Timestamp>,
@@ -81,11 +84,28 @@ impl<'a> Bundle<'a> {
     /// not exchanged here, `business-rule` for parts that contradict each other.
     pub fn parse(received: &'a [u8]) -> Result<Self, Issue> {
         let bundle = wire::Bundle::parse(received, wire::ROOT)?;
-        match bundle.bundle_type(wire::ROOT)? {
+        let number = bundle.is_named_by_number();
+        let mut bundle = match bundle.bundle_type(wire::ROOT)? {
             BundleType::Document => document::read(bundle),
             BundleType::Message => message::read(bundle, wire::ROOT),
             BundleType::Batch => message::read_batch(bundle),
+        }?;
+        if number || bundle.is_identified_by_number() {
+            bundle.index.identifier = None;
         }
+        Ok(bundle)
+    }
+
+    /// Whether the identifier has a social security number in it, by which nobody may find anything.
+    fn is_identified_by_number(&self) -> bool {
+        let Some((system, value)) = &self.index.identifier else {
+            return false;
+        };
+        let texts = || system.iter().chain([value]);
+        // Nearly every record's is of this form, and the numbers need not be looked for.
+        let known = NaturalKey::parse(value).is_some();
+        let shown = |numbers: &Numbers| texts().all(|text| numbers.masked(text).is_none());
+        !known && !shown(&self.numbers())
     }
 
     /// Its index.
@@ -117,7 +137,16 @@ impl<'a> Bundle<'a> {
             index.identifier.as_ref(),
             index.certificate_number.as_deref(),
         );
+        searchable.without(&self.numbers());
         searchable
+    }
+
+    /// The social security numbers that its resources name.
+    fn numbers(&self) -> Numbers {
+        let mut numbers = Numbers::unknown();
+        let resources = self.resources().filter_map(|text| Tree::parse(text).ok());
+        resources.for_each(|tree| numbers.add_all(tree.root()));
+        numbers
     }
 
     /// The Composition of a document, exactly as received.

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::json::tree::{Kind, Member, Node, Tree};
 
 use plan::{Context, Fate};
-use social_security::Numbers;
+pub(crate) use social_security::Numbers;
 
 /// A group of parts that a policy may withhold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
@@ -76,6 +76,18 @@ pub fn redact(text: &[u8], groups: Groups) -> Result<Redacted, RedactError> {
     })
 }
 
+/// Whether an identifier is a social security number by its system or its type (the JSON of it).
+pub(crate) fn is_social_security_number(system: Option<&str>, kind: Option<&str>) -> bool {
+    let tree = kind.map(|kind| Tree::parse(kind.as_bytes()));
+    let kind = match &tree {
+        None => None,
+        Some(Ok(tree)) => Some(tree.root()),
+        // What cannot be told is withheld.
+        Some(Err(_)) => return true,
+    };
+    plan::is_of_group(system, kind, [Group::Ssn].into_iter().collect())
+}
+
 /// A resource without what is withheld.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redacted {
@@ -90,23 +102,24 @@ pub struct Redacted {
 #[error("the resource cannot be redacted")]
 pub struct RedactError;
 
-/// Whether a resource is a copy from which something was withheld: such a copy must never replace the
-/// record.
+/// Whether a resource, or any in it, is a copy from which something was withheld: such a copy must never
+/// become a record. What is too large to be looked at was never handed out as a copy either.
 #[must_use]
 pub fn is_redacted(text: &[u8]) -> bool {
-    let Ok(tree) = Tree::parse(text) else {
-        return false;
-    };
-    let labels = tree
-        .root()
-        .get("meta")
-        .and_then(|meta| meta.get("security"));
-    let mut labels = labels.into_iter().flat_map(Node::elements);
+    Tree::parse(text).is_ok_and(|tree| holds_label(tree.root()))
+}
+
+fn holds_label(node: Node<'_>) -> bool {
+    let labels = node.get("security").into_iter().flat_map(Node::each);
+    let mut labels = labels.filter(|_| node.kind() == Kind::Object);
     labels.any(is_label)
+        || node.members().any(|member| holds_label(member.value))
+        || node.elements().any(holds_label)
 }
 
 fn is_label(coding: Node<'_>) -> bool {
-    coding.text_of("code").as_deref() == Some(REDACTED)
+    let code = coding.text_of("code");
+    code.is_some_and(|code| code.trim().eq_ignore_ascii_case(REDACTED))
 }
 
 impl Group {
@@ -206,13 +219,19 @@ struct Redactor {
 impl Redactor {
     fn value(&mut self, node: Node<'_>, context: Context) {
         match node.kind() {
-            Kind::Object => match plan::whole(node, self.groups) {
+            Kind::Object => match plan::whole(node, context, self.groups) {
                 Some(new) => self.replace(node.span(), new),
                 None => self.object(node, context),
             },
             Kind::Array => node.elements().for_each(|item| self.value(item, context)),
             Kind::Text => {
-                if let Some(new) = self.numbers.masked(&node.text().unwrap_or_default()) {
+                let text = node.text().unwrap_or_default();
+                let new = if holds_file(&text) {
+                    Some(FILE.to_owned())
+                } else {
+                    self.numbers.masked(&text)
+                };
+                if let Some(new) = new {
                     self.replace(node.span(), serde_json::Value::from(new).to_string());
                 }
             }
@@ -228,7 +247,8 @@ impl Redactor {
         let before = self.edits.len();
         self.members(node, context);
         let labelled = !context.contained && node.text_of("resourceType").is_some();
-        if labelled && self.edits.len() > before {
+        // One that was looked at before, as a part of another, has its label already.
+        if labelled && (self.edits.len() > before || holds_label(node)) {
             self.label(node, before);
         }
     }
@@ -365,6 +385,17 @@ fn apply(text: &str, mut edits: Vec<Edit>) -> Vec<u8> {
     redacted.extend_from_slice(text.get(done..).unwrap_or_default().as_bytes());
     redacted
 }
+
+/// A URL that is itself the file (RFC 2397), which nobody looks into.
+fn holds_file(text: &str) -> bool {
+    let scheme = text.trim_start().get(..DATA.len());
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(DATA)) && text.contains(',')
+}
+
+const DATA: &str = "data:";
+
+/// What stands in place of such a URL.
+const FILE: &str = "urn:redacted";
 
 /// The security label of a resource from which something was withheld.
 pub const REDACTED: &str = "REDACTED";

@@ -8,6 +8,7 @@
 mod document;
 mod resource;
 
+use crate::redact::Numbers;
 use crate::search::Period;
 use crate::search::Term;
 use crate::search::term::{
@@ -55,6 +56,28 @@ impl Searchable {
         let npi = |facility: &&Identifier| facility.system.as_deref() == Some(NPI_SYSTEM);
         let facilities = || self.facilities.iter();
         facilities().find(npi).or_else(|| facilities().next())
+    }
+
+    /// Takes out whatever has a social security number in it, so that nobody can try numbers out.
+    pub(crate) fn without(&mut self, numbers: &Numbers) {
+        let shown = |text: &String| numbers.masked(text).is_none();
+        for identifiers in [
+            &mut self.identifiers,
+            &mut self.report_numbers,
+            &mut self.patient_identifiers,
+            &mut self.author_identifiers,
+        ] {
+            identifiers.retain(|it| shown(&it.value) && it.system.as_ref().is_none_or(shown));
+        }
+        for texts in [
+            &mut self.family_names,
+            &mut self.given_names,
+            &mut self.birth_locations,
+            &mut self.birth_dates,
+        ] {
+            texts.retain(shown);
+        }
+        self.certificate_number = self.certificate_number.take().filter(shown);
     }
 
     /// The terms of the index, each once: at most [`MAX_TERMS`].

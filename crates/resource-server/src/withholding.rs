@@ -155,15 +155,16 @@ pub(crate) fn is_tag_of_copy(tag: &str) -> bool {
     tag.ends_with(COPY)
 }
 
-/// A record must not be replaced by a copy from which something was withheld.
+/// A copy from which something was withheld must become no record, neither a new one nor another's next
+/// version, whichever of its resources still says that it is one.
 ///
 /// # Errors
 /// 422 `business-rule`.
-pub(crate) fn check_update(record: &Received) -> Result<(), Failure> {
+pub(crate) fn check_received(record: &Received) -> Result<(), Failure> {
     if !record.is_redacted() {
         return Ok(());
     }
-    let text = "this is a copy from which parts were withheld, and it must not replace the record";
+    let text = "this is a copy from which parts were withheld, and such a copy is no record";
     let issue = Issue::error(IssueCode::BusinessRule, text).at("Bundle.meta.security");
     Err(Failure::detailed(
         StatusCode::UNPROCESSABLE_ENTITY,

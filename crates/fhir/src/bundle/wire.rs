@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{BundleType, not_supported, required, value};
 use crate::outcome::{Issue, IssueCode};
+use crate::redact::is_social_security_number;
 
 /// A Bundle's envelope.
 #[derive(Deserialize)]
@@ -13,7 +14,8 @@ pub(super) struct Bundle<'a> {
     #[serde(rename = "resourceType")]
     resource_type: Option<String>,
     r#type: Option<String>,
-    identifier: Option<Identifier>,
+    #[serde(borrow)]
+    identifier: Option<Identifier<'a>>,
     timestamp: Option<String>,
     #[serde(borrow, default)]
     entry: Vec<Entry<'a>>,
@@ -63,9 +65,11 @@ impl<'a> Part<'a> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Identifier {
+pub(super) struct Identifier<'a> {
     system: Option<String>,
     value: Option<String>,
+    #[serde(borrow)]
+    r#type: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -180,6 +184,13 @@ impl<'a> Bundle<'a> {
             .as_ref()
             .map(|instant| instant.parse().map_err(|_| wrong()))
             .transpose()
+    }
+
+    /// Whether `Bundle.identifier` says that it is a social security number.
+    pub(super) fn is_named_by_number(&self) -> bool {
+        self.identifier.as_ref().is_some_and(|own| {
+            is_social_security_number(own.system.as_deref(), own.r#type.map(RawValue::get))
+        })
     }
 
     /// `Bundle.identifier`, if it has a value.

@@ -9,6 +9,8 @@ use super::Group::{
 pub(super) const ELEMENTS: &[(Group, &str, &[&str])] = &[
     (Names, "Patient", &["name", "birthDate", "address", "telecom", "contact", "photo"]),
     (Names, "RelatedPerson", &["name", "birthDate", "address", "telecom", "photo"]),
+    (Names, "Person", &["name", "birthDate", "address", "telecom", "photo"]),
+    (Names, "FamilyMemberHistory", &["name", "bornPeriod", "bornDate", "bornString"]),
     (MedicalRecordNumber, "Encounter", &["identifier"]),
     (MedicalRecordNumber, "Coverage", &["identifier", "subscriberId"]),
     (SocialAndLegal, "Patient", &["maritalStatus", "communication"]),
@@ -35,6 +37,8 @@ pub(super) const IDENTIFIERS: &[(Group, &[&str], &[&str])] = &[
 /// category, or by a part of the name of their profile.
 #[rustfmt::skip]
 pub(super) const FINDINGS: &[(Group, &[&str], &[&str])] = &[
+    // Social security numbers as an observation.
+    (Ssn, &["45396-2"], &["social-security"]),
     // Infections during pregnancy.
     (StigmaSensitiveHealth, &["72519-2", "15628003", "76272004", "105629000", "66071002", "50711007", "33839006"],
         &["infection-present"]),
@@ -63,6 +67,15 @@ pub(super) const FINDINGS: &[(Group, &[&str], &[&str])] = &[
     // What NCHS coded.
     (Coded, &["codedraceandethnicityMother", "codedraceandethnicityFather", "92022-3", "92023-1"],
         &["coded-race", "coded-initiating", "coded-other", "coded-industry", "coded-occupation"]),
+];
+
+/// How words begin that tell a finding where a concept has no code.
+#[rustfmt::skip]
+pub(super) const WORDS: &[(Group, &[&str])] = &[
+    (StigmaSensitiveHealth, &["infect", "gonorrh", "syphil", "chlamyd", "hepatit", "hiv", "herpes", "infertil", "inseminat",
+        "smok", "cigar", "tobacco", "nicotin", "anomal", "malform", "abort", "miscarr", "stillb", "autops"]),
+    (SocialAndLegal, &["marri", "marit", "patern", "race", "racial", "ethnic", "educat", "occupat", "industr", "wic", "medicaid", "payer",
+        "payor", "insur"]),
 ];
 
 /// Resource types that are withheld as a finding, whatever they say.

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::Identifier;
 use crate::bundle::is_plain;
+use crate::redact::is_social_security_number;
 
 /// Every member of any resource that is of interest, unread.
 #[derive(Deserialize, Default)]
@@ -153,11 +154,11 @@ impl RawIdentifier<'_> {
     /// Its system and value. Nobody is found by a social security number, whether or not he says whose number it is:
     /// it would be a way to try them out.
     pub(super) fn read(&self) -> Option<Identifier> {
-        let system = text(self.system);
-        let kind: Option<CodeableConcept> = one(self.r#type);
-        if kind.is_some_and(|kind| kind.has("SS")) || system.as_deref() == Some(SSN_SYSTEM) {
+        let system: Option<String> = one(self.system);
+        if is_social_security_number(system.as_deref(), self.r#type.map(RawValue::get)) {
             return None;
         }
+        let system = system.filter(|system| is_searchable(system));
         Some(Identifier {
             system,
             value: text(self.value)?,
@@ -201,8 +202,6 @@ pub(super) fn texts(member: Option<&RawValue>) -> impl Iterator<Item = String> {
 pub(super) fn is_searchable(text: &str) -> bool {
     (1..=MAX_LENGTH).contains(&text.len()) && is_plain(text)
 }
-
-const SSN_SYSTEM: &str = "http://hl7.org/fhir/sid/us-ssn";
 
 /// Names, identifiers, lines of one resource.
 const MAX_ELEMENTS: usize = 8;

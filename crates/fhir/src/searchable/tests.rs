@@ -252,3 +252,86 @@ fn real_records_are_found() {
         }
     }
 }
+
+/// Whatever `ssn` would mask finds nobody: numbers could be tried out one digit after the other.
+#[test]
+fn nobody_is_found_by_a_number() {
+    let patient = |member: &str, value: Value| {
+        let mut record = report();
+        record["entry"][2]["resource"][member] = value;
+        record
+    };
+    let identifier = |value: Value| {
+        patient(
+            "identifier",
+            json!([value, {"type": {"coding": [{"code": "SS"}]}, "value": "111-22-4444"}]),
+        )
+    };
+    for (record, query) in [
+        (
+            identifier(json!({"type": {"coding": [{"code": "MR"}]}, "value": "555-44-2222"})),
+            "patient.identifier=555-44-2222",
+        ),
+        (
+            identifier(json!({"type": {"coding": [{"code": "ss"}]}, "value": "555441111"})),
+            "patient.identifier=555441111",
+        ),
+        (
+            identifier(json!({"type": {"text": "SSN"}, "value": "555441111"})),
+            "patient.identifier=555441111",
+        ),
+        (
+            identifier(json!({"system": "http://hl7.org/fhir/sid/us-ssn/", "value": "555441111"})),
+            "patient.identifier=555441111",
+        ),
+        (
+            identifier(json!({"system": "http://hl7.org/fhir/sid/us-ssn\n", "value": "555441111"})),
+            "patient.identifier=555441111",
+        ),
+        // The read masks it because the record names it in another place.
+        (
+            identifier(json!({"type": {"coding": [{"code": "MR"}]}, "value": "111224444"})),
+            "patient.identifier=111224444",
+        ),
+        (
+            patient(
+                "name",
+                json!([{"family": "555-42-1111", "given": ["555-42-1112"]}]),
+            ),
+            "patient.family=555-42",
+        ),
+        (
+            patient(
+                "name",
+                json!([{"family": "555-42-1111", "given": ["555-42-1112"]}]),
+            ),
+            "patient.given=555-42",
+        ),
+    ] {
+        assert!(!finds(&searchable(&record), query), "{query}");
+    }
+}
+
+#[test]
+fn a_bundle_has_no_number_for_an_identifier() {
+    let number = "555443333";
+    for identifier in [
+        json!({"system": "http://hl7.org/fhir/sid/us-ssn", "value": number}),
+        json!({"system": "urn:x", "type": {"coding": [{"code": "ss"}]}, "value": number}),
+        json!({"system": "urn:x", "value": "555-44-3333"}),
+        json!({"system": "urn:x", "value": "999001111"}),
+    ] {
+        let mut record = report();
+        record["identifier"] = identifier;
+        // An EHR's own report has an identifier of any form.
+        record["entry"][0]["resource"]["type"]["coding"][0]["code"] = json!("68998-4");
+        let text = record.to_string();
+        let Ok(bundle) = Bundle::parse(text.as_bytes()) else {
+            unreachable!("{record}");
+        };
+        assert_eq!(bundle.index().identifier, None);
+        for value in [number, "555-44-3333", "999001111"] {
+            assert!(!finds(&bundle.searchable(), &format!("identifier={value}")));
+        }
+    }
+}

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::exchange::Permitted;
 use crate::received::{Received, Unacceptable};
 use crate::validation::Problems;
+use crate::withholding;
 
 /// A record that may be stored, and what was found in it all the same.
 pub(super) struct Taken {
@@ -32,16 +33,21 @@ pub(super) async fn collect(permitted: &Permitted<'_>, content: Body) -> Result<
     body::collect(headers, content, limit).await
 }
 
-/// Checks a record: 400 for what is no JSON, 422 for what is no record or, if the server enforces it, has
+/// Checks a record: 400 for what is no JSON, 422 for what is no record, is a copy with gaps or, if the server enforces it, has
 /// structural errors.
 pub(super) async fn check(config: &Config, bytes: Vec<u8>) -> Result<Taken, Failure> {
     let validation = config.validation;
     let checked = aside(bytes.len(), move || {
         let problems = validation.check(&bytes);
-        (Received::check(bytes), problems)
+        let received = Received::check(bytes).map_err(refused);
+        let received = received.and_then(|received| {
+            withholding::check_received(&received)?;
+            Ok(received)
+        });
+        (received, problems)
     });
     let (received, problems) = checked.await?;
-    let received = received.map_err(refused)?;
+    let received = received?;
     if !problems.as_ref().is_ok_and(Problems::is_empty) {
         let labels = [
             ("party", config.party.clone()),

@@ -16,7 +16,6 @@ use crate::hosted;
 use crate::received::Received;
 use crate::store::record::RecordHead;
 use crate::store::transaction::Step;
-use crate::withholding;
 
 /// Stores the Bundle of the request as the next version. 2xx only once it is durable, with its audit row.
 pub(crate) async fn answer(
@@ -40,7 +39,6 @@ pub(super) async fn prepare(
     let before = current(permitted, id).await?;
     expected.check(&before)?;
     let Taken { received, problems } = intake::take(permitted, content).await?;
-    withholding::check_update(&received)?;
     let (facts, admitted) = admit(permitted, &received, &before)?;
     let at = hosted::next_time(&before, server.clock().now());
     let entry = received.entry(&server.config().record_keys);

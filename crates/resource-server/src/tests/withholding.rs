@@ -109,9 +109,21 @@ async fn every_answer_is_without_what_is_withheld() {
             format!("Composition/{id}"),
             format!("Composition/{id}/_history/1"),
             format!("Composition/{id}/_history"),
+            "Composition/_history".to_owned(),
             format!("Composition?_id={id}"),
+            "Composition".to_owned(),
         ] {
-            assert!(!shows(&send(&server, HOSPITAL, get(&path)).await), "{path}");
+            let answer = send(&server, HOSPITAL, get(&path)).await;
+            assert!(!shows(&answer), "{path}");
+            // It says so, also where something went because the document around it knows the number.
+            assert_eq!(
+                answer.json()["meta"]["security"][0]["code"],
+                "REDACTED",
+                "{path}"
+            );
+            if let Some(tag) = answer.headers.get("etag") {
+                assert_eq!(tag, "W/\"1-redacted\"", "{path}");
+            }
             assert!(shows(&send(&server, &full, get(&path)).await), "{path}");
         }
         // The received bytes are for those who may see all of them, and are what they were.
@@ -128,6 +140,9 @@ async fn every_answer_is_without_what_is_withheld() {
             "Bundle/ID/$original",
             "Patient/ID-1",
             "Bundle?_id=ID",
+            "Composition/ID",
+            "Composition/ID/_history",
+            "Composition?_id=ID",
         ];
         let entries = paths.map(|path| entry(&path.replace("ID", &id))).join(",");
         let batch = || {
@@ -139,6 +154,10 @@ async fn every_answer_is_without_what_is_withheld() {
         };
         let answer = send(&server, HOSPITAL, batch()).await;
         assert!(!shows(&answer));
+        for tagged in [0, 2, 4] {
+            let tag = &answer.json()["entry"][tagged]["response"]["etag"];
+            assert_eq!(tag, "W/\"1-redacted\"", "{tagged}");
+        }
         let status = &answer.json()["entry"][1]["response"]["status"];
         assert!(!status.as_str().unwrap().starts_with("200"), "{status}");
         assert!(shows(&send(&server, &full, batch()).await));
@@ -210,10 +229,61 @@ async fn gaps_never_get_into_the_record() {
         send(&server, HOSPITAL, put("W/\"1\""))
             .await
             .assert_refused(422, "business-rule");
+        // Nor with only some of its labels, whether it replaces the record, is a new one, or stands in a batch.
+        let copied = String::from_utf8(copy.body.clone()).unwrap();
+        let label = r#""security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"REDACTED"}]"#;
+        let unlabelled = copied.replacen(label, r#""security":[]"#, 1);
+        let small = unlabelled.replace("REDACTED", "redacted");
+        assert!(unlabelled != copied && small != unlabelled);
+        for body in [&copied, &unlabelled, &small] {
+            let mut again = put("W/\"1\"");
+            *again.body_mut() = Body::from(body.clone());
+            send(&server, HOSPITAL, again)
+                .await
+                .assert_refused(422, "business-rule");
+            send(&server, HOSPITAL, post(body))
+                .await
+                .assert_refused(422, "business-rule");
+            for kind in ["batch", "transaction"] {
+                let posted = format!(
+                    r#"{{"resourceType":"Bundle","type":"{kind}","entry":[{{"resource":{body},"request":{{"method":"POST","url":"Bundle"}}}}]}}"#
+                );
+                let request = Request::post("/fhir")
+                    .header(header::CONTENT_TYPE, "application/fhir+json")
+                    .body(Body::from(posted))
+                    .unwrap();
+                let answer = send(&server, HOSPITAL, request).await;
+                match kind {
+                    "batch" => {
+                        let status = &answer.json()["entry"][0]["response"]["status"];
+                        assert_eq!(status, "422");
+                    }
+                    _ => assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY),
+                }
+            }
+        }
         let full = token(&[("system/*.cruds", "system/*.cruds sensitive/ssn")]);
         assert!(shows(
             &send(&server, &full, get(&format!("Bundle/{id}"))).await
         ));
+    })
+    .await;
+}
+
+/// `If-None-Exist` would tell whether a number is there.
+#[tokio::test]
+async fn no_condition_tells_of_a_number() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server_with(db, |config| config.withholding = withholding(None, None));
+        let named = birth(1).replace("2026MA000001", "900-11-2222");
+        let first = send(&server, HOSPITAL, post(&named)).await;
+        let mut again = post(&named);
+        let condition = format!("identifier={IJE}|900-11-2222").parse().unwrap();
+        again.headers_mut().insert("if-none-exist", condition);
+        let second = send(&server, HOSPITAL, again).await;
+        // Refused for its form or stored a second time, but never found.
+        assert_eq!(first.status, second.status);
+        assert_ne!(second.status, StatusCode::OK);
     })
     .await;
 }
