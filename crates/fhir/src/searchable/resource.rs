@@ -123,10 +123,6 @@ impl Reference<'_> {
 }
 
 impl CodeableConcept {
-    pub(super) fn has(&self, code: &str) -> bool {
-        self.has_code(|own| own == code)
-    }
-
     pub(super) fn has_code(&self, is: impl Fn(&str) -> bool) -> bool {
         self.coding
             .iter()

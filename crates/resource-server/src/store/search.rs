@@ -181,7 +181,7 @@ const NO_DATE: Period = Period {
 };
 
 /// Counts up when records are read in another way than before.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 
 /// Read into memory at once, bodies and all, while records are indexed.
 const OUTSTANDING_AT_ONCE: i64 = 20;

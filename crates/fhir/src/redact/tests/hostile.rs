@@ -8,7 +8,7 @@ fn hides(group: Group, resource: &Value, hidden: &str) {
     assert!(!shown.contains(hidden), "{hidden}: {shown}");
 }
 
-fn extended(value: Value) -> Value {
+fn extended(value: &Value) -> Value {
     let mut patient = json!({"resourceType": "Patient", "id": "m", "extension": [value]});
     patient["identifier"] =
         json!([{"system": "http://hl7.org/fhir/sid/us-ssn", "value": "987-65-4321"}]);
@@ -70,7 +70,7 @@ fn answers_parameters_and_extensions_named_after_the_number_go_whole() {
     }
     let extension =
         json!({"url": "http://x/StructureDefinition/mother-ssn", "valueString": "987654320"});
-    hides(Group::Ssn, &extended(extension), "987654320");
+    hides(Group::Ssn, &extended(&extension), "987654320");
     let observation = json!({"resourceType": "Observation", "status": "final", "valueString": number,
         "code": {"coding": [{"system": "http://loinc.org", "code": "45396-2"}]}, "encounter": {"display": number}});
     hides(Group::Ssn, &observation, number);
@@ -87,7 +87,7 @@ fn no_markup_or_width_hides_a_known_number() {
         ("A987654321B", "987654321"),
     ] {
         let extension = json!({"url": "http://x/e", "valueMarkdown": text});
-        hides(Group::Ssn, &extended(extension), hidden);
+        hides(Group::Ssn, &extended(&extension), hidden);
     }
     for number in [
         "987654321",
@@ -155,7 +155,7 @@ fn bytes_that_nobody_looks_into_go() {
         json!({"url": "http://x/e", "valueAttachment": {"url": format!(" DATA:text/plain;base64,{data}")}}),
     ] {
         for group in Group::ALL {
-            hides(group, &extended(value.clone()), data);
+            hides(group, &extended(&value), data);
         }
     }
     let signed = json!({"resourceType": "Bundle", "type": "document", "signature": {"data": data, "when": "2026"}});
