@@ -27,7 +27,7 @@ pub use retention::{Removed, remove_before};
 pub use seal::{Seal, WriterHead, newest_seal, seal};
 pub use ship::{Batch, ChainedRow, Cursor, Lease, Shipping};
 pub use text::{CSV_HEADER, csv_line};
-pub use verify::{Finding, Verification, What, verify};
+pub use verify::{Finding, Verification, What, verify, verify_held};
 
 /// What happened. It never holds record content, names, secrets or tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

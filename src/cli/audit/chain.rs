@@ -46,7 +46,10 @@ pub(super) async fn verify(
     for file in &args.head {
         known.extend(seals(file)?);
     }
-    let report = audit::verify(db, &known).await?;
+    let days = loaded.config.audit.retention_days;
+    let before =
+        days.map(|days| Clock::system().now() - SignedDuration::from_hours(24 * i64::from(days)));
+    let report = audit::verify_held(db, &known, before).await?;
     let outcome = if report.verified {
         Outcome::Allowed
     } else {
@@ -80,6 +83,9 @@ fn tell(report: &Verification, output: Output) -> anyhow::Result<()> {
     }
     if report.more_findings > 0 {
         eprintln!("and {} more", report.more_findings);
+    }
+    for seal in &report.known_seals_removed {
+        eprintln!("seal {seal} of those that stand elsewhere was removed by retention");
     }
     let verdict = if report.verified {
         "nothing was edited, put in, moved or taken out"

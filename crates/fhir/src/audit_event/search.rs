@@ -67,7 +67,8 @@ impl AuditParameters {
             Refusal::new(400, IssueCode::Value, text)
         };
         let text = |allowed: bool| Some(value.to_owned()).filter(|_| allowed).ok_or_else(wrong);
-        let short = !value.is_empty() && value.len() <= MAX_VALUE;
+        // PostgreSQL has no text with a NUL: no row can match.
+        let short = !value.is_empty() && value.len() <= MAX_VALUE && !value.contains('\0');
         let fresh = match name {
             "_id" => fresh(&mut self.id, text(is_id(value))?),
             "date" => {

@@ -170,7 +170,7 @@ fn hash(previous: &Hash, sequence: i64, at_ms: i64, heads: &str) -> Hash {
     chain::hash("audit seal", values.iter())
 }
 
-const HEADS: &str = "SELECT writer, sequence, hash FROM audit_writer WHERE kind <> 'seals' AND sequence > 0 \
+const HEADS: &str = "SELECT writer, sequence, hash FROM audit_writer WHERE writer <> 'seals' AND sequence > 0 \
                      ORDER BY writer";
 const LAST: &str = "SELECT writer, sequence, hash FROM audit_writer WHERE writer = 'seals'";
 const NEWEST: &str =

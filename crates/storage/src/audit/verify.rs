@@ -4,11 +4,12 @@
 //! the newest seal that stands somewhere else. An end that was cut off, and the seals of it, can be told only by such a seal.
 
 mod guards;
+mod retention;
 mod seals;
+mod stray;
 mod writer;
 
-use std::collections::BTreeSet;
-
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::Db;
@@ -17,6 +18,8 @@ use crate::audit::chain::{Hash, Head};
 use crate::error::Error;
 use crate::row::Row;
 use crate::value::Value;
+
+use retention::Elsewhere;
 
 /// What verification has seen.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -33,6 +36,8 @@ pub struct Verification {
     pub writers: u64,
     /// Seals that were read.
     pub seals: u64,
+    /// Numbers of the seals that stand elsewhere and that retention has removed here: they prove nothing any more.
+    pub known_seals_removed: Vec<i64>,
     /// The newest seal, to be compared with what stands elsewhere.
     pub newest_seal: Option<Seal>,
     /// What is wrong, at most a hundred.
@@ -68,50 +73,105 @@ pub enum What {
     Removed,
     /// A row is there that was not written through the chain.
     Inserted,
+    /// Rows are gone as if by retention, and nothing outside of the database proves that it was retention.
+    Unproved,
 }
 
 /// Verifies the whole audit. `known` are seals that stand somewhere else: number and hash.
 ///
 /// # Errors
-/// Any [`Error`]. What is wrong with the audit is no error but a finding.
+/// As [`verify_held`].
 pub async fn verify(db: &Db, known: &[(i64, Hash)]) -> Result<Verification, Error> {
+    verify_held(db, known, None).await
+}
+
+/// Verifies the whole audit, and holds what retention has removed against its setting: nothing that was sealed at
+/// `removable_before` or later may be gone, unless a seal that stands elsewhere covers the row that says so.
+///
+/// # Errors
+/// [`Error::Unavailable`]. What is wrong with the audit is no error but a finding.
+pub async fn verify_held(
+    db: &Db,
+    known: &[(i64, Hash)],
+    removable_before: Option<Timestamp>,
+) -> Result<Verification, Error> {
     let mut report = Verification::default();
-    let mut writers = db.select(WRITERS, Vec::new(), Writer::read).await?;
-    let seals = writers
+    let found = db.select(WRITERS, Vec::new(), |row| Ok(Writer::read(row).ok()));
+    let found = found.await;
+    let found = report.readable(found)?.unwrap_or_default();
+    // By its name, which programs go by, never by a column that somebody can set.
+    let (seals, writers): (Vec<Writer>, Vec<Writer>) = found
         .iter()
-        .position(|it| it.kind == "seals")
-        .map(|place| writers.remove(place));
+        .flatten()
+        .cloned()
+        .partition(|it| it.head.writer == SEALS);
+    if found.iter().any(Option::is_none) {
+        report.add(What::Edited, None, None, None, "a writer cannot be read");
+    }
     for writer in &writers {
-        self::writer::verify(db, writer, &mut report).await?;
-        if writer.kind == "adopted" {
-            report.adopted = writer.head.sequence;
-        }
-        report.removed_by_retention += writer.removed_sequence;
+        writer_and_kind(db, writer, &mut report).await?;
     }
     report.writers = u64::try_from(writers.len()).unwrap_or(u64::MAX);
-    guards::verify(db, &mut report).await?;
-    unlinked(db, &mut report).await?;
-    unknown(db, &writers, &mut report).await?;
-    match &seals {
-        Some(seals) => {
-            self::seals::verify(db, seals, &mut report).await?;
-            self::seals::known(db, known, seals, &mut report).await?;
-            self::seals::retention(db, &writers, &mut report).await?;
+    let guarded = guards::verify(db, &mut report).await;
+    report.readable(guarded)?;
+    let stray = stray::verify(db, &writers, &mut report).await;
+    report.readable(stray)?;
+    match seals.as_slice() {
+        [seals] => {
+            let walked = self::seals::verify(db, seals, &mut report).await;
+            report.readable(walked)?;
+            let elsewhere = Elsewhere::find(db, known, seals, &mut report).await;
+            let elsewhere = report.readable(elsewhere)?.unwrap_or_default();
+            let held = elsewhere
+                .hold(db, (&writers, seals), removable_before, &mut report)
+                .await;
+            report.readable(held)?;
         }
-        None => report.add(
-            What::Removed,
-            Some("seals"),
-            None,
-            None,
-            "the seals are gone",
-        ),
+        _ => report.add(What::Removed, Some(SEALS), None, None, "the seals are gone"),
     }
-    report.newest_seal = super::newest_seal(db).await?;
+    let newest = super::newest_seal(db).await;
+    report.newest_seal = report.readable(newest)?.flatten();
     report.verified = report.findings.is_empty();
     Ok(report)
 }
 
+/// One writer's chain; a kind that its name does not have would hide it from writers and seals.
+async fn writer_and_kind(db: &Db, writer: &Writer, report: &mut Verification) -> Result<(), Error> {
+    let name = writer.head.writer.as_str();
+    let kinds: &[&str] = match name {
+        BEFORE => &["adopting", "adopted"],
+        _ => &["rows"],
+    };
+    if !kinds.contains(&writer.kind.as_str()) {
+        let text = "the writer is marked as what it is not";
+        report.add(What::Edited, Some(name), None, None, text);
+    }
+    let walked = self::writer::verify(db, writer, report).await;
+    report.readable(walked)?;
+    if name == BEFORE {
+        report.adopted = writer.head.sequence;
+    }
+    report.removed_by_retention = report
+        .removed_by_retention
+        .saturating_add(writer.removed_sequence);
+    Ok(())
+}
+
 impl Verification {
+    /// A column that holds what this program never writes there is a finding, whatever the engine says of it: an
+    /// error would tell of a defect, and hide what was found before.
+    fn readable<T>(&mut self, result: Result<T, Error>) -> Result<Option<T>, Error> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::Failed(_)) => {
+                let text = "a column holds what was never written there, and what follows it could not be read";
+                self.add(What::Edited, None, None, None, text);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn add(
         &mut self,
         what: What,
@@ -131,38 +191,6 @@ impl Verification {
             id: id.map(str::to_owned),
             text: text.to_owned(),
         });
-    }
-}
-
-/// Rows without a place.
-async fn unlinked(db: &Db, report: &mut Verification) -> Result<(), Error> {
-    let text = "has no place in the chain: a program older than the chain wrote it (then run `audit adopt`), or \
-                somebody put it in";
-    let ids = db.select(UNLINKED, Vec::new(), |row| row.text(0)).await?;
-    for id in ids {
-        report.add(What::Inserted, None, None, Some(&id), text);
-    }
-    Ok(())
-}
-
-/// Rows of writers that are in no list. A new writer may have come meanwhile.
-async fn unknown(db: &Db, writers: &[Writer], report: &mut Verification) -> Result<(), Error> {
-    let known: BTreeSet<&str> = writers.iter().map(|it| it.head.writer.as_str()).collect();
-    let mut after = String::new();
-    loop {
-        let next = db
-            .find(NEXT_WRITER, &[after.as_str().into()], |row| {
-                row.optional_text(0)
-            })
-            .await?;
-        let Some(writer) = next.flatten() else {
-            return Ok(());
-        };
-        if !known.contains(writer.as_str()) && Writer::find(db, &writer).await?.is_none() {
-            let text = "rows of a writer that is in no list";
-            report.add(What::Inserted, Some(&writer), None, None, text);
-        }
-        after = writer;
     }
 }
 
@@ -196,5 +224,6 @@ const WRITERS: &str = "SELECT writer, sequence, hash, kind, removed_sequence, re
                        ORDER BY writer";
 const WRITER: &str = "SELECT writer, sequence, hash, kind, removed_sequence, removed_hash FROM audit_writer \
                       WHERE writer = $1";
-const UNLINKED: &str = "SELECT id FROM audit_event WHERE writer IS NULL LIMIT 101";
-const NEXT_WRITER: &str = "SELECT MIN(writer) FROM audit_event WHERE writer > $1";
+/// The writer of the seals, and the one of rows from before the chain.
+const SEALS: &str = "seals";
+const BEFORE: &str = "before";

@@ -41,9 +41,12 @@ async fn the_oldest_segments_go_and_the_chain_stays_whole() {
         // Once is enough.
         let again = audit::remove_before(&db, at(1_605), by_the_shell()).await;
         assert_eq!(again.unwrap(), None);
-        // Seals that stand elsewhere: the removed one is no finding, the one that is kept is looked at.
+        // Seals that stand elsewhere: the removed one is said, the one that is kept is looked at.
         let known = [(first.sequence, first.hash), (third.sequence, third.hash)];
-        assert!(audit::verify(&db, &known).await.unwrap().verified);
+        let report = audit::verify_held(&db, &known, Some(at(1_605))).await;
+        let report = report.unwrap();
+        assert!(report.verified, "{:#?}", report.findings);
+        assert_eq!(report.known_seals_removed, [1]);
         write(&db, 1_610..1_620).await;
         assert_whole(&db, 21).await;
     })

@@ -2,7 +2,7 @@
 
 use storage::audit::{self, Hash, What};
 use storage::testing::{open, postgres, sqlite};
-use storage::{Db, Error, Location, PostgresOptions, Transaction, Work};
+use storage::{AuditEvent, Db, Error, Location, Outcome, PostgresOptions, Transaction, Work};
 
 use crate::audit_chain::{assert_whole, at, write};
 
@@ -229,6 +229,133 @@ async fn every_tampering_is_found_where_it_is() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Ways past a verification that believes what the database says of itself.
+const HIDDEN: [(&str, &[&str], What); 9] = [
+    (
+        "all seals, as if retention had removed them",
+        &[
+            "DELETE FROM audit_seal",
+            "UPDATE audit_writer SET sequence = 100, removed_sequence = 100 WHERE writer = 'seals'",
+        ],
+        What::Removed,
+    ),
+    (
+        "a known seal below the mark of retention",
+        &[
+            "UPDATE audit_writer SET removed_sequence = 2, removed_hash = hash WHERE writer = 'seals'",
+        ],
+        What::Removed,
+    ),
+    (
+        "a writer marked as that of the seals",
+        &["UPDATE audit_writer SET kind = 'seals' WHERE kind = 'rows'"],
+        What::Edited,
+    ),
+    (
+        "another newest seal in the writer's row",
+        &["UPDATE audit_writer SET hash = removed_hash WHERE writer = 'seals'"],
+        What::Edited,
+    ),
+    (
+        "a row of the empty writer",
+        &["UPDATE audit_event SET writer = '' WHERE sequence = 10"],
+        What::Inserted,
+    ),
+    (
+        "a row without a number",
+        &["UPDATE audit_event SET sequence = NULL WHERE sequence = 10"],
+        What::Inserted,
+    ),
+    (
+        "a row of number 0",
+        &[
+            "INSERT INTO audit_event (id, at_ms, party, role, action, outcome, writer, sequence, hash) \
+           SELECT 'x', at_ms, party, role, action, outcome, writer, 0, hash FROM audit_event WHERE sequence = 4",
+        ],
+        What::Inserted,
+    ),
+    (
+        "a row of the writer of the seals",
+        &[
+            "INSERT INTO audit_event (id, at_ms, party, role, action, outcome, writer, sequence, hash) \
+           SELECT 'x', at_ms, party, role, action, outcome, 'seals', 1, hash FROM audit_event WHERE sequence = 4",
+        ],
+        What::Inserted,
+    ),
+    (
+        "rows below the mark of retention",
+        &["UPDATE audit_writer SET removed_sequence = 3, \
+           removed_hash = (SELECT hash FROM audit_event WHERE sequence = 3) WHERE kind = 'rows'"],
+        What::Inserted,
+    ),
+];
+
+#[tokio::test]
+async fn nothing_that_the_database_says_of_itself_hides_a_tampering() {
+    for (name, statements, expected) in HIDDEN {
+        let directory = tempfile::tempdir().unwrap();
+        let mut locations = vec![sqlite(directory.path())];
+        locations.extend(postgres().await);
+        for location in locations {
+            let db = open(location.clone(), &[]).await;
+            let known = fill(&db).await;
+            tamper(&location, &db, statements).await;
+            let report = audit::verify(&db, &known).await.unwrap();
+            let found = report.findings.iter().any(|it| it.what == expected);
+            assert!(found, "{name}: {:#?}", report.findings);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_sqlite_takes_in_any_column_is_a_finding_and_no_error() {
+    for statement in [
+        "UPDATE audit_event SET writer = X'7A7A' WHERE sequence = 4",
+        "UPDATE audit_event SET sequence = 'x' WHERE sequence = 4",
+        "UPDATE audit_event SET id = X'00' WHERE sequence = 4",
+        "UPDATE audit_seal SET heads = X'00' WHERE sequence = 1",
+        "UPDATE audit_writer SET writer = X'00' WHERE kind = 'rows'",
+        "UPDATE audit_writer SET sequence = 'x' WHERE writer = 'seals'",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let location = sqlite(directory.path());
+        let db = open(location.clone(), &[]).await;
+        let known = fill(&db).await;
+        tamper(&location, &db, &[statement]).await;
+        let report = audit::verify(&db, &known).await.unwrap();
+        assert!(!report.verified, "{statement}");
+    }
+}
+
+/// Whoever has the database can append a row of retention with a right hash: as the program itself does it here.
+#[tokio::test]
+async fn retention_counts_only_by_a_seal_elsewhere_or_by_the_setting() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut locations = vec![sqlite(directory.path())];
+    locations.extend(postgres().await);
+    for location in locations {
+        let db = open(location, &[]).await;
+        let known = fill(&db).await;
+        let by = AuditEvent::new(at(20), "vro", "shell", "", Outcome::Allowed);
+        audit::remove_before(&db, at(6), by).await.unwrap().unwrap();
+        for (known, before, proved) in [
+            (&known[..], None, false),
+            (&known, Some(at(5)), false),
+            (&known, Some(at(6)), true),
+            (&[], Some(at(5)), false),
+            (&[], None, true),
+        ] {
+            let report = audit::verify_held(&db, known, before).await.unwrap();
+            let all = report.findings.iter().all(|it| it.what == What::Unproved);
+            assert!(all, "{:#?}", report.findings);
+            assert_eq!(report.verified, proved, "{known:?} {before:?}");
+        }
+        let newer = audit::seal(&db, at(30)).await.unwrap().unwrap();
+        let newer = [(newer.sequence, newer.hash)];
+        assert!(audit::verify(&db, &newer).await.unwrap().verified);
+    }
 }
 
 /// Ten rows, a seal after five and one at the end.
