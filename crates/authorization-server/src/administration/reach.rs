@@ -95,7 +95,8 @@ mod tests {
     /// Whoever is limited to facilities can neither give more nor reach who has more.
     #[test]
     fn facilities_bound_what_is_given() {
-        let rows: &[(Option<&[&str]>, Option<&[&str]>, bool)] = &[
+        type Facilities = Option<&'static [&'static str]>;
+        let rows: &[(Facilities, Facilities, bool)] = &[
             (None, None, true),
             (None, Some(&["1"]), true),
             (Some(&["1", "2"]), Some(&["1"]), true),
