@@ -211,8 +211,8 @@ async fn identifiers_of_people_lie_there_as_hashes_only() {
             server_with(db.clone(), move |config| config.record_keys = keys(bytes))
         };
         let server = under(&[1]);
-        let report = document("900-11-2222", "68998-4").replace("\"c1\"", "\"Quetzal\"");
-        let condition = format!("identifier={IJE}|900-11-2222");
+        let report = document("chart-77812", "68998-4").replace("\"c1\"", "\"Quetzal\"");
+        let condition = format!("identifier={IJE}|chart-77812");
         let create = || conditional(&report, &condition);
         let id = send(&server, HOSPITAL, create()).await.id();
         let columns = || async {
@@ -227,7 +227,7 @@ async fn identifiers_of_people_lie_there_as_hashes_only() {
             "{sealed:?}"
         );
         // From before they were sealed.
-        let sql = "UPDATE record SET identifier_value = '900-11-2222', composition_id = 'Quetzal'";
+        let sql = "UPDATE record SET identifier_value = 'chart-77812', composition_id = 'Quetzal'";
         db.write(Statement(sql, Vec::new())).await.unwrap();
         db.write(Statement(
             "UPDATE record_search SET indexed_as = '1:x'",
