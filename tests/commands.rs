@@ -777,7 +777,8 @@ fn hosting_validates_as_a_create_does() {
     let sample = std::fs::read_dir(&samples).unwrap().next().unwrap();
     let sample = std::fs::read(sample.unwrap().path()).unwrap();
     let mut record: serde_json::Value = serde_json::from_slice(&sample).unwrap();
-    record["timestamp"] = "16.5.2026".into();
+    // A create takes this as far as the record itself goes.
+    record["language"] = 5.into();
     let file = party.directory().join("wrong.json");
     std::fs::write(&file, record.to_string()).unwrap();
     let add = ["record", "add", &file.display().to_string()];
@@ -785,7 +786,7 @@ fn hosting_validates_as_a_create_does() {
     let refused = party.command(&add);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     let told = text(&refused.stderr);
-    for expected in ["line 1", "Bundle.timestamp", "validation = \"enforce\""] {
+    for expected in ["line 1", "Bundle.language", "validation = \"enforce\""] {
         assert!(told.contains(expected), "{told}");
     }
     assert_eq!(party.json(&["record", "list"]).as_array().unwrap().len(), 0);
@@ -793,7 +794,7 @@ fn hosting_validates_as_a_create_does() {
     let warned = party.command(&add);
     assert_eq!(warned.status.code(), Some(0), "{warned:?}");
     assert!(
-        text(&warned.stderr).contains("Bundle.timestamp"),
+        text(&warned.stderr).contains("Bundle.language"),
         "{warned:?}"
     );
 }
