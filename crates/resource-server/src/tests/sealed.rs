@@ -248,7 +248,10 @@ async fn identifiers_of_people_lie_there_as_hashes_only() {
         assert_ne!(columns().await[0].0, sealed[0].0);
         let answer = send(&under(&[2]), HOSPITAL, create()).await;
         assert_eq!((answer.status.as_u16(), answer.id()), (200, id));
-        let listed = ResourceServer::list_records(&db, 1).await.unwrap().remove(0);
+        let listed = ResourceServer::list_records(&db, 1)
+            .await
+            .unwrap()
+            .remove(0);
         assert_eq!(listed.identifier.unwrap().1, "(sealed)");
     })
     .await;
