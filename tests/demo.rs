@@ -31,8 +31,9 @@ fn assert_held(outcome: &Outcome) {
 async fn every_dataflow_holds_three_ways_and_everything_else_is_refused() {
     let outcome = demo::run(Vec::new()).await.unwrap();
     assert_held(&outcome);
+    // A debug build on a machine that has other things to do; it tells one that hangs from one that does not.
     assert!(
-        outcome.elapsed < Duration::from_secs(20),
+        outcome.elapsed < Duration::from_secs(60),
         "{:?}",
         outcome.elapsed
     );

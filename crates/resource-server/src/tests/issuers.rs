@@ -123,15 +123,15 @@ async fn an_issuer_that_hangs_does_not_starve_another_s_requests() {
                 answer.status, 404,
                 "the token counts, and there is no such record"
             );
-            assert!(took < DEADLINE / 2, "{took:?}");
+            assert!(took < DEADLINE, "{took:?}");
         }
         let mut at_once = 0;
         for task in slow {
             let (answer, took) = task.await.unwrap();
             answer.assert_refused(503, "transient");
             assert_eq!(answer.header("retry-after"), "1");
-            assert!(took < DEADLINE + DEADLINE / 2, "{took:?}");
-            at_once += u32::from(took < DEADLINE / 2);
+            assert!(took < DEADLINE * 2, "{took:?}");
+            at_once += u32::from(took < DEADLINE);
         }
         assert_eq!(at_once, 30, "so many did not wait, since ten did");
         // Ten times in a row is enough: from now on nobody waits, but for one that looks again.
@@ -140,7 +140,7 @@ async fn an_issuer_that_hangs_does_not_starve_another_s_requests() {
         for number in 0..5 {
             let (answer, took) = timed(&server, &format!("slow_{number}")).await;
             answer.assert_refused(503, "transient");
-            assert!(took < DEADLINE / 2, "{took:?}");
+            assert!(took < DEADLINE, "{took:?}");
         }
         assert_eq!(hanging.count("/introspect"), before);
         clock.advance(SignedDuration::from_secs(2));
