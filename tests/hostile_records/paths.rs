@@ -71,7 +71,7 @@ pub fn paths(stage: &Stage) -> Vec<Row> {
         ("POST", "/fhir/Composition"),
         ("GET", "/fhir/Bundle/$validate"),
         ("GET", "/fhir"),
-        ("DELETE", "/fhir/metadata"),
+        ("DELETE", "/fhir/Composition"),
     ] {
         let ask = Ask::new(method, path).bearer(&stage.own);
         rows.push(row(
