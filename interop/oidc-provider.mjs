@@ -125,7 +125,7 @@ function mounted(answer) {
 async function serve(issuer) {
   const configuration = join(home, "vitalgate.toml");
   const ca = JSON.stringify(join(directory, sandbox.ca));
-  writeFileSync(configuration, readFileSync(configuration, "utf8").replace(/^# (ca_file = ).*$/m, `$1${ca}`));
+  writeFileSync(configuration, readFileSync(configuration, "utf8").replace(/(^\[outbound\]\n(?:.*\n)*?)# (ca_file = ).*$/m, `$1$2${ca}`));
   const secretFile = join(work, "secret");
   writeFileSync(secretFile, secret, { mode: 0o600 });
   const add = async (name, ...options) => {

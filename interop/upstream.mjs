@@ -111,7 +111,7 @@ async function serve() {
   );
   const configuration = join(home, "vitalgate.toml");
   const ca = JSON.stringify(join(directory, sandbox.ca));
-  writeFileSync(configuration, readFileSync(configuration, "utf8").replace(/^# (ca_file = ).*$/m, `$1${ca}`));
+  writeFileSync(configuration, readFileSync(configuration, "utf8").replace(/(^\[outbound\]\n(?:.*\n)*?)# (ca_file = ).*$/m, `$1$2${ca}`));
   writeFileSync(join(home, "keys/state.secret"), secret, { mode: 0o600 });
   appendFileSync(configuration, `
 [[authorization_server.identity_providers]]
