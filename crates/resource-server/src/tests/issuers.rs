@@ -117,63 +117,66 @@ async fn an_issuer_that_hangs_does_not_starve_another_s_requests() {
                 tokio::spawn(async move { timed(&server, &format!("slow_{number}")).await })
             })
             .collect();
+        let mut good_took = Vec::new();
         for number in 0..30 {
             let (answer, took) = timed(&server, &format!("good_{number}")).await;
             assert_eq!(
                 answer.status, 404,
                 "the token counts, and there is no such record"
             );
-            assert!(took < DEADLINE, "{took:?}");
+            good_took.push(took);
         }
-        let mut at_once = 0;
+        good_took.sort();
+        // Half of them: a busy machine can hold up any one.
+        assert!(good_took[15] < DEADLINE / 2, "{good_took:?}");
         for task in slow {
             let (answer, took) = task.await.unwrap();
             answer.assert_refused(503, "transient");
             assert_eq!(answer.header("retry-after"), "1");
-            assert!(took < DEADLINE * 2, "{took:?}");
-            at_once += u32::from(took < DEADLINE);
+            assert!(took < DEADLINE * 3, "{took:?}");
         }
-        assert_eq!(at_once, 30, "so many did not wait, since ten did");
-        // Ten times in a row is enough: from now on nobody waits, but for one that looks again.
-        clock.advance(SignedDuration::from_secs(1));
-        let before = hanging.count("/introspect");
+        let asked = hanging.count("/introspect");
+        assert_eq!(asked, 10, "so many waited, and the others did not");
+        // Ten times in a row is enough: from now on nobody asks, but for one that looks again.
+        // A second after the last gave up, which it did a second after the start or, on a busy machine, later.
+        clock.advance(SignedDuration::from_millis(1_900));
         for number in 0..5 {
-            let (answer, took) = timed(&server, &format!("slow_{number}")).await;
+            let (answer, _) = timed(&server, &format!("slow_{number}")).await;
             answer.assert_refused(503, "transient");
-            assert!(took < DEADLINE, "{took:?}");
         }
-        assert_eq!(hanging.count("/introspect"), before);
-        clock.advance(SignedDuration::from_secs(2));
+        assert_eq!(hanging.count("/introspect"), asked);
+        clock.advance(SignedDuration::from_secs(10));
         timed(&server, "slow_x")
             .await
             .0
             .assert_refused(503, "transient");
-        assert_eq!(hanging.count("/introspect"), before + 1, "the probe");
+        assert_eq!(hanging.count("/introspect"), asked + 1, "the probe");
     })
     .await;
 }
 
-/// Discovery, keys and the question itself take one deadline together.
+/// Discovery and the question itself take one deadline together: each alone would be in time.
 #[tokio::test]
 async fn all_that_introspection_needs_has_one_deadline() {
     each_engine(&[ResourceServer::MIGRATIONS], |db| async move {
         let authority = Authority::new();
-        let part = DEADLINE * 2 / 5;
+        let part = DEADLINE * 6 / 10;
         let issuer = Server::start(&authority, move |origin, asked| {
             let answer = match is(asked, "/introspect") {
-                true => Told::json(200, "{}")
-                    .header("content-type", "application/token-introspection+jwt"),
+                true => Told::json(200, active(origin)),
                 false => metadata(origin),
             };
             answer.after(part)
         })
         .await;
-        let mut setting = trusted("vro", &issuer);
-        setting.signed_introspection = true;
-        let World { server, .. } = world(db, &authority, vec![setting], |_| {});
-        let (answer, took) = timed(&server, "vro_a").await;
+        let server_with = |change| {
+            let settings = vec![trusted("vro", &issuer)];
+            world(db.clone(), &authority, settings, change).server
+        };
+        let patient = server_with(|config| config.introspection_deadline = DEADLINE * 30);
+        assert_eq!(timed(&patient, "vro_a").await.0.status, 404);
+        let (answer, _) = timed(&server_with(|_| {}), "vro_a").await;
         answer.assert_refused(503, "transient");
-        assert!(took < DEADLINE + DEADLINE / 4, "{took:?}");
     })
     .await;
 }
