@@ -74,7 +74,7 @@ pub async fn start(directory: &Path, options: Options) -> anyhow::Result<Sandbox
         write_party(directory, &ca, party.name, &random)?;
     }
     configuration::write(directory, &cast, &options.set)?;
-    let registered = register::register(directory, &cast, &clock, &random).await?;
+    let registered = register::register(directory, &cast, &records, &clock, &random).await?;
     let mut parties = Vec::new();
     for (party, listeners) in cast.parties.iter().zip(ports.into_listeners()) {
         let loaded = config::load(&directory.join(party.name).join("vitalgate.toml"))?;

@@ -1,6 +1,9 @@
 //! The sandbox: its file, its second start, its overrides, and what its logs do not hold.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod support;
+
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use vitalgate::sandbox::{self, Options};
+
+use support::http::{Answer, Connection, FORM};
 
 fn read(directory: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(directory.join("sandbox.json")).unwrap()).unwrap()
@@ -133,6 +138,7 @@ fn assert_dataflow(directory: &Path, flow: &Value) {
         "jwks_uri",
         "two redirect",
         "auditor",
+        "deletes",
     ] {
         assert!(
             notes.iter().any(|note| note.contains(needed)),
@@ -224,6 +230,89 @@ async fn a_setting_is_overridden_in_all_parties_and_a_mistake_is_told() {
     assert!(!directory.path().join("sandbox.json").exists());
 }
 
+/// Clients of other rights, and a rule that withholds, which is given at the start.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_rights_can_be_tried() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let rule =
+        r#"resource_server.withholding=[{groups=["ssn"],unless_scope="sensitive/ssn"}]"#.to_owned();
+    let options = Options {
+        set: vec![rule],
+        ..Options::default()
+    };
+    let sandbox = sandbox::start(path, options).await.unwrap();
+    let json = read(path);
+    let tried = Tried(path, &json);
+    let ids = json["dataflows"][0]["sample_ids"].as_array().unwrap();
+    let first = format!("Bundle/{}", ids[0].as_str().unwrap());
+
+    let facility = tried.token("ehr-vro-api-facility");
+    let seen = ids.iter().filter(|id| {
+        let path = format!("Bundle/{}", id.as_str().unwrap());
+        tried.fhir("GET", &path, &facility).status == 200
+    });
+    let seen = seen.count();
+    assert!(seen > 0 && seen < ids.len(), "{seen} of {}", ids.len());
+    assert_eq!(tried.fhir("GET", &first, &facility).status, 200);
+
+    let ordinary = tried.token("ehr-vro-api-secret");
+    let redacted = tried.fhir("GET", &first, &ordinary);
+    let number = social_security_number(path, &json);
+    assert!(redacted.body.contains("REDACTED") && !redacted.body.contains(&number));
+    assert_eq!(tried.fhir("DELETE", &first, &ordinary).status, 403);
+    let registry = tried.token("ehr-vro-api-registry");
+    let whole = tried.fhir("GET", &first, &registry);
+    assert!(!whole.body.contains("REDACTED") && whole.body.contains(&number));
+    assert_eq!(tried.fhir("DELETE", &first, &registry).status, 204);
+    assert_eq!(tried.fhir("GET", &first, &ordinary).status, 410);
+
+    let users = json["dataflows"][0]["users"].as_array().unwrap();
+    let roles: Vec<_> = users.iter().map(|user| user["role"].as_str()).collect();
+    for role in ["clerk", "registrar", "auditor", "administrator"] {
+        assert!(roles.contains(&Some(role)), "{role} in {roles:?}");
+    }
+    sandbox.shutdown().await;
+}
+
+/// A sandbox that is asked with the clients of its first dataflow.
+struct Tried<'a>(&'a Path, &'a Value);
+
+impl Tried<'_> {
+    fn ask(
+        &self,
+        party: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let origin = self.1["parties"][party]["origin"].as_str().unwrap();
+        let (_, port) = origin.rsplit_once(':').unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()));
+        let ca = file(self.0, "ca.pem");
+        let mut connection = Connection::to(address, &ca, &[b"http/1.1"]).unwrap();
+        connection.request(method, path, headers, body)
+    }
+
+    fn token(&self, id: &str) -> String {
+        let clients = self.1["dataflows"][0]["clients"].as_array().unwrap();
+        let client = clients.iter().find(|client| client["client_id"] == id);
+        let secret = client.unwrap()["client_secret"].as_str().unwrap();
+        let basic = oauth::BasicCredentials::header(id, secret);
+        let headers = [FORM, ("Authorization", basic.as_str())];
+        let body = "grant_type=client_credentials";
+        let answer = self.ask("vro", "POST", "/oauth2/token", &headers, body);
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    fn fhir(&self, method: &str, path: &str, token: &str) -> Answer {
+        let authorization = format!("Bearer {token}");
+        let headers = [("Authorization", authorization.as_str())];
+        self.ask("ehr", method, &format!("/fhir/{path}"), &headers, "")
+    }
+}
+
 #[test]
 fn the_program_starts_ends_and_logs_nothing_secret() {
     let directory = tempfile::tempdir().unwrap();
@@ -270,29 +359,28 @@ fn the_program_starts_ends_and_logs_nothing_secret() {
     for issued in ["vro_", "nchs_", "Bearer "] {
         assert!(!log.contains(issued), "the log holds {issued}");
     }
-    let sample = std::fs::read_to_string(
-        directory
-            .path()
-            .join(json["dataflows"][0]["samples"][0].as_str().unwrap()),
-    )
-    .unwrap();
-    let bundle: Value = serde_json::from_str(&sample).unwrap();
-    let mother = bundle["entry"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|entry| entry["resource"]["id"] == "patient-mother")
-        .unwrap();
-    let number = mother["resource"]["identifier"][0]["value"]
-        .as_str()
-        .unwrap();
-    let street = mother["resource"]["address"][0]["line"][0]
-        .as_str()
-        .unwrap();
+    let mother = mother(directory.path(), &json);
+    let number = social_security_number(directory.path(), &json);
+    let street = mother["address"][0]["line"][0].as_str().unwrap();
     assert!(
-        !log.contains(number) && !log.contains(street),
+        !log.contains(&number) && !log.contains(street),
         "the log holds record content"
     );
+}
+
+/// The mother in the first record of the first dataflow.
+fn mother(directory: &Path, json: &Value) -> Value {
+    let name = json["dataflows"][0]["samples"][0].as_str().unwrap();
+    let bundle: Value = serde_json::from_slice(&file(directory, name)).unwrap();
+    let mut entries = bundle["entry"].as_array().unwrap().iter();
+    let found = entries.find(|entry| entry["resource"]["id"] == "patient-mother");
+    found.unwrap()["resource"].clone()
+}
+
+fn social_security_number(directory: &Path, json: &Value) -> String {
+    let mother = mother(directory, json);
+    let number = mother["identifier"][0]["value"].as_str().unwrap();
+    number.to_owned()
 }
 
 fn secrets(json: &Value) -> Vec<String> {

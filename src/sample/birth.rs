@@ -11,8 +11,8 @@
 use serde_json::{Value, json};
 
 use super::document::{
-    BFDR, Document, Frame, IDENTIFIER_TYPE, LOINC, ROLE_CODE, SNOMED, VRCL, certificate_identifier,
-    concept, yes_no,
+    BFDR, Document, Frame, IDENTIFIER_TYPE, LOCAL_CODES, LOINC, ROLE_CODE, SNOMED, VRCL,
+    certificate_identifier, concept, yes_no,
 };
 use super::draw::Draw;
 use super::facts::{DELIVERY, FINDINGS, NEWBORN, NEWBORN_FINDINGS, PRENATAL};
@@ -328,15 +328,21 @@ fn practitioner(
 }
 
 fn hospital(case: &Case, resource_type: &str) -> Value {
+    let (name, npi) = case.hospital;
     let address = json!({ "line": ["1 Hospital Drive"], "city": case.place.city, "district": case.place.county, "state": case.place.state, "postalCode": case.place.postal_code, "country": "US" });
     let mut members = json!({
-        "identifier": [{ "system": "http://hl7.org/fhir/sid/us-npi", "value": case.provider_identifiers[2] }],
-        "name": case.hospital,
+        "identifier": [{ "system": "http://hl7.org/fhir/sid/us-npi", "value": npi }],
+        "name": name,
         "type": [concept(ROLE_CODE, "HOSP", "Hospital")],
     });
     if resource_type == "Location" {
         members["status"] = json!("active");
         members["address"] = address;
+        // Without it nobody could tell the place of the birth from one to which somebody was transferred.
+        members["type"] = json!([
+            concept(ROLE_CODE, "HOSP", "Hospital"),
+            concept(LOCAL_CODES, "loc_birth", "Birth Location"),
+        ]);
     } else {
         members["active"] = json!(true);
         members["address"] = json!([address]);

@@ -24,6 +24,7 @@ pub const SNOMED: &str = "http://snomed.info/sct";
 pub const YES_NO: &str = "http://terminology.hl7.org/CodeSystem/v2-0136";
 /// Family relations.
 pub const ROLE_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
+pub const LOCAL_CODES: &str = "http://hl7.org/fhir/us/bfdr/CodeSystem/CodeSystem-local-bfdr-codes";
 /// Identifier types.
 pub const IDENTIFIER_TYPE: &str = "http://terminology.hl7.org/CodeSystem/v2-0203";
 

@@ -275,6 +275,34 @@ mod tests {
     }
 
     #[test]
+    fn a_report_is_found_by_its_place_of_birth_and_belongs_to_a_facility() {
+        use fhir::search::{Criterion, Parameters};
+        for request in all() {
+            let sample = write(&request, 4).unwrap();
+            let bundle: serde_json::Value = serde_json::from_slice(&sample.json).unwrap();
+            let entries = bundle["entry"].as_array().unwrap();
+            let resources = entries.iter().map(|entry| &entry["resource"]);
+            let mut locations = resources.filter(|it| it["resourceType"] == "Location");
+            let Some(location) = locations.next() else {
+                assert_eq!(request.kind, Kind::Coded);
+                continue;
+            };
+            assert_eq!(location["type"][1]["coding"][0]["code"], "loc_birth");
+            let found = fhir::Bundle::parse(&sample.json).unwrap().searchable();
+            let name = location["name"].as_str().unwrap();
+            let query = format!("birth-location={name}").replace(' ', "+");
+            let asked = Parameters::parse(fhir::ResourceType::Bundle, &query).unwrap();
+            let terms = found.terms();
+            let [Criterion::Terms(any)] = asked.criteria.as_slice() else {
+                unreachable!("{:?}", asked.criteria);
+            };
+            assert!(any.iter().any(|term| terms.contains(term)), "{name}");
+            let npi = location["identifier"][0]["value"].as_str();
+            assert_eq!(found.facility().map(|it| it.value.as_str()), npi);
+        }
+    }
+
+    #[test]
     fn an_unknown_jurisdiction_is_refused() {
         for code in ["", "XX", "ma", "MAS", "ZZ"] {
             let request = Request {

@@ -28,8 +28,8 @@ pub struct Person {
 pub struct Case {
     /// Where it happened.
     pub place: &'static Place,
-    /// The hospital's name.
-    pub hospital: &'static str,
+    /// The hospital's name and National Provider Identifier.
+    pub hospital: (&'static str, &'static str),
     /// Certificate number that the vital records office will give.
     pub certificate_number: u32,
     /// Date of delivery.
@@ -58,8 +58,8 @@ pub struct Case {
     pub attendant: (&'static str, &'static str),
     /// Certifier of the facts.
     pub certifier: (&'static str, &'static str),
-    /// National provider identifiers of attendant, certifier and hospital.
-    pub provider_identifiers: [String; 3],
+    /// National provider identifiers of attendant and certifier.
+    pub provider_identifiers: [String; 2],
 }
 
 impl Case {
@@ -91,7 +91,7 @@ impl Case {
             street: format!("{} {}", draw.between(1, 980), draw.one(STREETS)),
             attendant: (draw.one(WOMEN), draw.one(FAMILIES)),
             certifier: (draw.one(MEN), draw.one(FAMILIES)),
-            provider_identifiers: [draw.digits(10), draw.digits(10), draw.digits(10)],
+            provider_identifiers: [draw.digits(10), draw.digits(10)],
         }
     }
 
@@ -217,13 +217,14 @@ const MEN: &[&str] = &[
     "Kenji", "Lucian", "Mateo", "Nikolai", "Orson", "Pablo", "Rafael", "Silas", "Tomás", "Walter",
     "Yusuf",
 ];
-const HOSPITALS: &[&str] = &[
-    "Riverbend Women's Hospital",
-    "Harborview Birth Center",
-    "Saint Brigid Medical Center",
-    "Cedar Hill Community Hospital",
-    "Lakeside General Hospital",
-    "Meadowbrook Maternity Hospital",
+/// Name and National Provider Identifier: none that begins with 9 is ever given out.
+const HOSPITALS: &[(&str, &str)] = &[
+    ("Riverbend Women's Hospital", "9900000010"),
+    ("Harborview Birth Center", "9900000017"),
+    ("Saint Brigid Medical Center", "9900000024"),
+    ("Cedar Hill Community Hospital", "9900000031"),
+    ("Lakeside General Hospital", "9900000038"),
+    ("Meadowbrook Maternity Hospital", "9900000045"),
 ];
 const STREETS: &[&str] = &[
     "Alder Street",

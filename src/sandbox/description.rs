@@ -141,12 +141,15 @@ pub struct Client {
     pub jurisdictions: Vec<String>,
     /// Record types.
     pub record_types: Vec<String>,
+    /// Facilities, where it is limited to some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facilities: Option<Vec<String>>,
     /// Audiences.
     pub resources: Vec<String>,
     /// Seconds that its tokens live, where it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_token_lifetime_s: Option<u64>,
-    /// Which refusal it is for.
+    /// Why it is here, where it is not for an ordinary walk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! Registrations at the sandbox's authorization servers, made anew at every start with the same identifiers.
 
 mod administrators;
+mod rights;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,6 +25,7 @@ use super::configuration::{
     takes_part,
 };
 use super::description::{Client, IntrospectionClient, User};
+use super::samples::{self, Record};
 use crate::config::Loaded;
 use crate::serve;
 use crate::{config, files};
@@ -46,6 +48,7 @@ pub struct Registered {
 pub async fn register(
     directory: &Path,
     cast: &Cast,
+    records: &[Record],
     clock: &Clock,
     random: &Random,
 ) -> anyhow::Result<Registered> {
@@ -67,6 +70,7 @@ pub async fn register(
         let office = Office {
             directory,
             cast,
+            records,
             admin,
             party,
             random,
@@ -106,6 +110,7 @@ pub async fn register(
 struct Office<'a> {
     directory: &'a Path,
     cast: &'a Cast,
+    records: &'a [Record],
     admin: Administration,
     party: &'a Party,
     random: &'a Random,
@@ -221,6 +226,9 @@ impl Office<'_> {
             self.user(flow, &lock_out, Some("to be locked out by wrong passwords"))
                 .await?,
         );
+        let facility = samples::facility(self.cast, flow, self.records)?;
+        self.other_rights(flow, facility.as_ref(), clients, users)
+            .await?;
         Ok(())
     }
 
@@ -494,6 +502,7 @@ impl Office<'_> {
             organization: new.rights.organization.unwrap_or_default(),
             jurisdictions: new.rights.jurisdictions,
             record_types: new.rights.record_types,
+            facilities: new.rights.facilities,
             resources: new.audiences,
             access_token_lifetime_s: new
                 .access_token_lifetime_s

@@ -95,6 +95,19 @@ pub async fn host(
     Ok(hosted)
 }
 
+/// The facility of the first record of a dataflow that has one.
+///
+/// # Errors
+/// A record cannot be written.
+pub fn facility(cast: &Cast, flow: &Flow, records: &[Record]) -> anyhow::Result<Option<String>> {
+    let records = of_flow(cast, flow, records)?;
+    let mut facilities = records.iter().filter_map(|(_, bytes)| {
+        let searchable = Bundle::parse(bytes).ok()?.searchable();
+        searchable.facility().map(|found| found.value.clone())
+    });
+    Ok(facilities.next())
+}
+
 /// What travels a dataflow: the given records, or synthetic ones of the dataflow's own kinds.
 fn of_flow(cast: &Cast, flow: &Flow, records: &[Record]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     if !records.is_empty() {
