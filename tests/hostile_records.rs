@@ -51,6 +51,8 @@ struct Stage {
     deaths: String,
     /// Of the same hospital, which may search and nothing else.
     searcher: String,
+    /// Of the same hospital, which reads the audit and nothing else.
+    auditor: String,
 }
 
 impl Stage {
@@ -65,11 +67,19 @@ impl Stage {
         std::fs::write(office.config(), both).unwrap();
         office.start();
         let all = "system/Bundle.cruds system/Composition.rs system/Patient.r";
+        let audit = "system/AuditEvent.rs";
         let own = register(&office, "own", "A Hospital", "MA", "birth", all);
         let stage = Self {
             record: create(&office, &own, 1),
             other: register(&office, "other", "B Hospital", "MA", "birth", all),
-            elsewhere: register(&office, "elsewhere", "A Hospital", "NH", "birth", all),
+            elsewhere: register(
+                &office,
+                "elsewhere",
+                "A Hospital",
+                "NH",
+                "birth",
+                &format!("{all} {audit}"),
+            ),
             deaths: register(&office, "deaths", "A Hospital", "MA", "fetal-death", all),
             searcher: register(
                 &office,
@@ -79,6 +89,7 @@ impl Stage {
                 "birth",
                 "system/Bundle.s",
             ),
+            auditor: register(&office, "auditor", "A Hospital", "MA", "birth", audit),
             own,
             office,
         };

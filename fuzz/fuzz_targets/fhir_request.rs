@@ -34,15 +34,15 @@ fuzz_target!(|data: &[u8]| {
         assert!(period.start < period.end);
     }
     if let Ok(search) = AuditParameters::parse(query) {
-        let again = AuditParameters::parse(&search.to_query(10, search.after.as_ref()));
+        let again = AuditParameters::parse(&search.to_query(10));
         let again = again.expect("our own link is refused");
         assert_eq!((again.since, again.until), (search.since, search.until));
-        assert_eq!((again.agent, again.after), (search.agent, search.after));
+        assert_eq!(again.agent, search.agent);
     }
     if let Ok(history) = HistoryParameters::parse(query) {
-        let again = HistoryParameters::parse(&history.to_query(10, history.after.as_ref()));
+        let again = HistoryParameters::parse(&history.to_query(10));
         let again = again.expect("our own link is refused");
-        assert_eq!((again.since, again.after), (history.since, history.after));
+        assert_eq!(again.since, history.since);
     }
     if let Some((record, entry)) = part_of(path) {
         assert_eq!(part_id(record, entry), path, "one part has one id");

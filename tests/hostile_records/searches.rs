@@ -1,5 +1,7 @@
 //! Searches that cannot be followed, or ask for more than there is.
 
+use serde_json::Value;
+
 use crate::Stage;
 use crate::ask::Ask;
 use crate::row::{Row, row};
@@ -40,6 +42,7 @@ pub fn searches(stage: &Stage) -> Vec<Row> {
         let name: String = format!("search: {query}").chars().take(100).collect();
         rows.push(row(name, get(query), 400, code));
     }
+    rows.extend(cursors(stage));
     let strict = |query: &str| get(query).header("Prefer", "handling=strict");
     for query in [
         "identifier=a&unknown=1",
@@ -73,5 +76,52 @@ pub fn searches(stage: &Stage) -> Vec<Row> {
         400,
         "invalid",
     ));
+    rows
+}
+
+/// Next links that we never made, or made for another place or for somebody else.
+fn cursors(stage: &Stage) -> Vec<Row> {
+    let first = Ask::get("/fhir/AuditEvent?_count=1").bearer(&stage.auditor);
+    let page: Value = serde_json::from_str(&first.send(&stage.office).body).unwrap();
+    let links = page["link"].as_array().unwrap();
+    let next = links.iter().find(|link| link["relation"] == "next");
+    let next = next.unwrap()["url"].as_str().unwrap();
+    let (_, real) = next.split_once("?_cursor=").unwrap();
+    let mut altered = real.to_owned().into_bytes();
+    altered[20] = if altered[20] == b'A' { b'B' } else { b'A' };
+    let altered = String::from_utf8(altered).unwrap();
+    let id = &stage.record;
+    let mut rows = Vec::new();
+    for (place, token, other) in [
+        ("Bundle/_history".to_owned(), &stage.own, &stage.other),
+        (format!("Bundle/{id}/_history"), &stage.own, &stage.own),
+        ("AuditEvent".to_owned(), &stage.auditor, &stage.elsewhere),
+    ] {
+        let get =
+            |query: &str, token: &str| Ask::get(&format!("/fhir/{place}?{query}")).bearer(token);
+        for (name, query) in [
+            ("none", "_cursor=".to_owned()),
+            ("a made up", "_cursor=c4n4ry".to_owned()),
+            ("a NUL as", "_cursor=%00".to_owned()),
+            ("the old plain", "_cursor=1795780800000_1_x".to_owned()),
+            ("an altered", format!("_cursor={altered}")),
+            ("a longer", format!("_cursor={real}A")),
+            ("a shorter", format!("_cursor={}", &real[..real.len() - 4])),
+            ("another count beside a", format!("_cursor={real}&_count=1")),
+        ] {
+            let name = format!("cursor: {name} cursor at {place}");
+            rows.push(row(name, get(&query, token), 400, "invalid"));
+        }
+        let name = format!("cursor: one of another place or reader at {place}");
+        rows.push(row(
+            name,
+            get(&format!("_cursor={real}"), other),
+            400,
+            "invalid",
+        ));
+        let after = get("_after=1795780800000_1_x", token).header("Prefer", "handling=strict");
+        let name = format!("cursor: _after at {place}");
+        rows.push(row(name, after, 400, "not-supported"));
+    }
     rows
 }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use kind::Kind;
 
 pub use kind::{ActionCode, actions};
-pub use search::{AuditCursor, AuditParameters};
+pub use search::AuditParameters;
 
 /// An audit row, as far as AuditEvent has a place for it.
 #[derive(Debug, Clone, Copy)]

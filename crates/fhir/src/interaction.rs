@@ -4,7 +4,7 @@ mod history;
 mod path;
 mod resource_type;
 
-pub use history::{HistoryCursor, HistoryParameters};
+pub use history::HistoryParameters;
 pub use resource_type::{PartType, ResourceType, part_id, part_of};
 
 use crate::outcome::{IssueCode, Refusal};

@@ -24,5 +24,8 @@ pub use token::{SystemCriterion, Token};
 /// The name of the page cursor that our `next` links carry.
 pub const CURSOR: &str = "_cursor";
 
+pub(crate) const CURSOR_ALONE: &str =
+    "_cursor takes no other parameter beside it: follow the next link as it is";
+
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,12 @@
 //! The audit as FHIR: which rows a permit reaches, and what they are called there.
 
-use fhir::audit_event::{ActionCode, AuditCursor, AuditParameters, Source, actions};
+use fhir::audit_event::{ActionCode, AuditParameters, Source, actions};
 use serde_json::Value;
 use storage::Outcome;
 use storage::audit::{Actions, AuditRow, Filter, Reach};
 
 use crate::access_decision::Permit;
+use crate::cursor::Cursor;
 
 /// The rows of this party that the permit reaches: those of its own organisation (unless the registration says all),
 /// and of its jurisdictions and record types where a row is about a record.
@@ -27,8 +28,13 @@ pub(crate) fn reach(permit: &Permit, party: &str) -> Reach {
     }
 }
 
-/// The filter of a search; `None` when no row can match.
-pub(crate) fn filter(parameters: &AuditParameters, reach: Reach, limit: u32) -> Option<Filter> {
+/// The filter of a search behind the row of this time and id; `None` when no row can match.
+pub(crate) fn filter(
+    parameters: &AuditParameters,
+    reach: Reach,
+    after: Option<(i64, String)>,
+    limit: u32,
+) -> Option<Filter> {
     let outcome = match parameters.outcome {
         None => None,
         Some(Some(true)) => Some(Outcome::Allowed),
@@ -45,7 +51,6 @@ pub(crate) fn filter(parameters: &AuditParameters, reach: Reach, limit: u32) -> 
         ActionCode::Execute => Actions::But(known.into_iter().flat_map(actions).collect()),
         code => Actions::Of(actions(code)),
     });
-    let after = parameters.after.as_ref();
     Some(Filter {
         id: parameters.id.clone(),
         since: parameters.since,
@@ -56,16 +61,17 @@ pub(crate) fn filter(parameters: &AuditParameters, reach: Reach, limit: u32) -> 
         source_address: parameters.address.clone(),
         record_id: parameters.entity.clone(),
         reach: Some(reach),
-        after: after.map(|after| (after.at.as_millisecond(), after.id.clone())),
+        after,
         limit,
         ..Filter::default()
     })
 }
 
-/// Where the page behind this row begins.
-pub(crate) fn cursor(row: &AuditRow) -> AuditCursor {
-    AuditCursor {
-        at: row.event.at,
+/// Where the page behind this row of a search begins.
+pub(crate) fn cursor(row: &AuditRow, query: String) -> Cursor {
+    Cursor {
+        query,
+        key: storage::to_ms(row.event.at),
         id: row.id.clone(),
     }
 }

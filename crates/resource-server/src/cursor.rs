@@ -1,14 +1,20 @@
-//! The `next` links of a search: what follows, sealed, so that nobody can read it, change it or use it for another
+//! The `next` links of searches and histories: what follows, sealed, so that nobody can read it, change it or use it for another
 //! search or with a token that reaches something else. A link holds no name that was searched for, since links end
 //! up in logs; and the server remembers nothing between two pages.
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fhir::IssueCode;
 use oauth::Random;
 use serde::{Deserialize, Serialize};
 
+use crate::ResourceServer;
+use crate::answer::Failure;
+use crate::exchange::Permitted;
 use crate::sealing::RecordKeys;
+use crate::store::search::Reach;
 
 /// A search and a place in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,10 +30,40 @@ pub(crate) struct Cursor {
     pub(crate) id: String,
 }
 
+/// What a cursor is sealed for: where it goes on, and who asks with which reach. Its token may be another by the next
+/// page, but not one that reaches anything else.
+pub(crate) fn binding(permitted: &Permitted<'_>, path: &str) -> String {
+    let organization = permitted.permit.organization();
+    let reach = Reach::of(&permitted.permit).fingerprint();
+    let resource_type = permitted.asked.resource_type;
+    format!("{path} {resource_type} {organization:?} {reach}")
+}
+
 impl Cursor {
+    /// The text of a `_cursor`.
+    ///
+    /// # Errors
+    /// 503 if it cannot be sealed.
+    pub(crate) fn issue(&self, server: &ResourceServer, binding: &str) -> Result<String, Failure> {
+        let sealed = self.seal(&server.config().record_keys, binding, server.random());
+        sealed.ok_or_else(|| Failure::unavailable("the next link could not be made"))
+    }
+
+    /// What a `_cursor` goes on with.
+    ///
+    /// # Errors
+    /// 400 `invalid` for anything that we did not seal for this binding.
+    pub(crate) fn redeem(
+        text: &str,
+        server: &ResourceServer,
+        binding: &str,
+    ) -> Result<Self, Failure> {
+        Self::open(text, &server.config().record_keys, binding).ok_or_else(refused)
+    }
+
     /// Seals it under a key of its own for each `binding`: what the search is of, and what its token reaches. `None`
     /// if the cipher refuses, which it does for no size that gets here.
-    pub(crate) fn seal(&self, keys: &RecordKeys, binding: &str, random: &Random) -> Option<String> {
+    fn seal(&self, keys: &RecordKeys, binding: &str, random: &Random) -> Option<String> {
         let nonce = random.bytes::<NONCE_LEN>();
         let mut text = serde_json::to_vec(self).ok()?;
         let key = cipher(&keys.term(NAME, binding))?;
@@ -39,7 +75,7 @@ impl Cursor {
     }
 
     /// Opens what was sealed for this binding, under any of the keys. `None` for everything else.
-    pub(crate) fn open(text: &str, keys: &RecordKeys, binding: &str) -> Option<Self> {
+    fn open(text: &str, keys: &RecordKeys, binding: &str) -> Option<Self> {
         let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
         keys.terms(NAME, binding).iter().find_map(|key| {
@@ -51,6 +87,12 @@ impl Cursor {
             serde_json::from_slice(opened).ok()
         })
     }
+}
+
+/// 400: no link of ours, or one of another search or reach.
+pub(crate) fn refused() -> Failure {
+    let text = "_cursor is no next link of this search for this token: begin the search again";
+    Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text)
 }
 
 fn cipher(key: &[u8; 16]) -> Option<LessSafeKey> {

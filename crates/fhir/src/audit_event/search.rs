@@ -7,6 +7,7 @@ use super::ActionCode;
 use crate::interaction::is_id;
 use crate::outcome::{Issue, IssueCode, Refusal};
 use crate::prefer::Handling;
+use crate::search::{CURSOR, CURSOR_ALONE};
 
 /// What a search of the audit is narrowed to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,22 +30,12 @@ pub struct AuditParameters {
     pub entity: Option<String>,
     /// `_count`
     pub count: Option<u32>,
-    /// Where a further page begins.
-    pub after: Option<AuditCursor>,
+    /// `_cursor`: a whole search with its place in it, as our `next` links carry it; alone.
+    pub cursor: Option<String>,
     /// Parameters that are not offered, by name.
     unknown: Vec<String>,
     /// The parameters as they were understood, for the address of a page.
     said: Vec<(String, String)>,
-}
-
-/// The last row on the page before: our `next` links carry it. It names a place in the order of all rows and opens
-/// nothing: what a page shows is decided anew.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditCursor {
-    /// Its time.
-    pub at: Timestamp,
-    /// Its id.
-    pub id: String,
 }
 
 impl AuditParameters {
@@ -52,11 +43,17 @@ impl AuditParameters {
     ///
     /// # Errors
     /// 400: `value` for a value that cannot be read, `not-supported` for a modifier, an order or a prefix that is not
-    /// offered and for a parameter that is given twice, `date` apart.
+    /// offered and for a parameter that is given twice, `date` apart; `invalid` for anything beside a `_cursor`.
     pub fn parse(query: &str) -> Result<Self, Refusal> {
         let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             parameters.one(&name, &value)?;
+        }
+        let alone = parameters.said.is_empty()
+            && parameters.unknown.is_empty()
+            && parameters.count.is_none();
+        if parameters.cursor.is_some() && !alone {
+            return Err(Refusal::new(400, IssueCode::Invalid, CURSOR_ALONE));
         }
         Ok(parameters)
     }
@@ -90,10 +87,7 @@ impl AuditParameters {
             "address" => fresh(&mut self.address, text(short)?),
             "entity" => fresh(&mut self.entity, record(value).ok_or_else(wrong)?),
             "_count" => fresh(&mut self.count, value.parse().map_err(|_| wrong())?),
-            AFTER => fresh(
-                &mut self.after,
-                AuditCursor::parse(value).ok_or_else(wrong)?,
-            ),
+            CURSOR => fresh(&mut self.cursor, value.to_owned()),
             "_sort" if value == "-date" => true,
             "_sort" => return Err(not_supported("audit rows are sorted by -date only")),
             "_format" | "_pretty" => return Ok(()),
@@ -107,7 +101,7 @@ impl AuditParameters {
                 "a search of the audit takes each parameter once, date apart",
             ));
         }
-        if !["_count", "_sort", AFTER].contains(&name) {
+        if !["_count", "_sort", CURSOR].contains(&name) {
             self.said.push((name.to_owned(), value.to_owned()));
         }
         Ok(())
@@ -154,34 +148,15 @@ impl AuditParameters {
         Ok(Some(Issue::warning(IssueCode::NotSupported, text)))
     }
 
-    /// The query of this search's page that begins behind `after`.
+    /// The query of this search.
     #[must_use]
-    pub fn to_query(&self, count: u32, after: Option<&AuditCursor>) -> String {
+    pub fn to_query(&self, count: u32) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (name, value) in &self.said {
             query.append_pair(name, value);
         }
         query.append_pair("_count", &count.to_string());
-        if let Some(after) = after {
-            query.append_pair(AFTER, &after.to_string());
-        }
         query.finish()
-    }
-}
-
-impl AuditCursor {
-    fn parse(text: &str) -> Option<Self> {
-        let (ms, id) = text.split_once('_')?;
-        Some(Self {
-            at: Timestamp::from_millisecond(ms.parse().ok()?).ok()?,
-            id: Some(id).filter(|id| is_id(id))?.to_owned(),
-        })
-    }
-}
-
-impl std::fmt::Display for AuditCursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}_{}", self.at.as_millisecond(), self.id)
     }
 }
 
@@ -255,8 +230,6 @@ fn not_supported(text: &'static str) -> Refusal {
     Refusal::new(400, IssueCode::NotSupported, text)
 }
 
-/// The name of the page cursor that our `next` links carry.
-const AFTER: &str = "_after";
 /// Longer values are in no row.
 const MAX_VALUE: usize = 256;
 /// Of an unknown parameter's name in an answer.

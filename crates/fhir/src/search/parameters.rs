@@ -1,7 +1,7 @@
 //! The parameters of a search on Bundle or Composition.
 
 use super::definition::Definition;
-use super::{CURSOR, Criterion, Token};
+use super::{CURSOR, CURSOR_ALONE, Criterion, Token};
 use crate::outcome::{Issue, IssueCode, Refusal};
 use crate::prefer::Handling;
 use crate::redact::Group;
@@ -193,8 +193,7 @@ impl Parameters {
     pub(super) fn check_cursor(&self) -> Result<(), Refusal> {
         let alone = self.used.is_empty() && self.count.is_none() && self.unsupported.is_empty();
         if self.cursor.is_some() && !alone {
-            let text = "_cursor takes no other parameter beside it: follow the next link as it is";
-            return Err(refused(IssueCode::Invalid, text));
+            return Err(refused(IssueCode::Invalid, CURSOR_ALONE));
         }
         Ok(())
     }

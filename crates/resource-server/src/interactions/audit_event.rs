@@ -3,8 +3,9 @@
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
-use fhir::audit_event::{AuditCursor, AuditParameters};
+use fhir::audit_event::AuditParameters;
 use fhir::prefer::Preferences;
+use fhir::search::CURSOR;
 use fhir::{IssueCode, OperationOutcome};
 use serde_json::{Value, json};
 use storage::audit::{self, AuditRow, Filter, Reach};
@@ -12,6 +13,7 @@ use storage::audit::{self, AuditRow, Filter, Reach};
 use super::{body, lines};
 use crate::answer::{Failure, fhir_json};
 use crate::audit_search;
+use crate::cursor::{self, Cursor};
 use crate::exchange::Permitted;
 
 /// One row.
@@ -35,24 +37,39 @@ pub(crate) async fn read(permitted: Permitted<'_>, id: &str) -> Result<Response,
 
 /// A page of rows, newest first.
 pub(crate) async fn search(permitted: Permitted<'_>, query: &str) -> Result<Response, Failure> {
-    let parameters = AuditParameters::parse(query)?;
+    let server = &permitted.exchange.server;
+    let binding = cursor::binding(&permitted, "AuditEvent");
+    let asked = AuditParameters::parse(query)?;
+    let own = asked.cursor.clone();
+    let (parameters, after) = match &own {
+        None => (asked, None),
+        Some(text) => {
+            let Cursor { query, key, id } = Cursor::redeem(text, server, &binding)?;
+            (AuditParameters::parse(&query)?, Some((key, id)))
+        }
+    };
     let headers = &permitted.exchange.parts.headers;
     let preferences = Preferences::parse(lines(headers, "prefer"));
     let ignored = parameters.ignored(preferences.handling)?;
     let reach = reach(&permitted);
     let count = parameters.count.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT);
-    let server = &permitted.exchange.server;
     // One more than the page holds tells whether there is another.
-    let mut rows = match audit_search::filter(&parameters, reach, count.saturating_add(1)) {
+    let mut rows = match audit_search::filter(&parameters, reach, after, count.saturating_add(1)) {
         Some(filter) => audit::list(server.db(), &filter).await?,
         None => Vec::new(),
     };
     let whole = usize::try_from(count).unwrap_or(usize::MAX);
     let more = rows.len() > whole;
     rows.truncate(whole);
-    let next = rows.last().filter(|_| more).map(audit_search::cursor);
+    let query = parameters.to_query(count);
+    let next = match rows.last().filter(|_| more) {
+        Some(row) => Some(audit_search::cursor(row, query.clone()).issue(server, &binding)?),
+        None => None,
+    };
     let base = server.config().base();
-    let links = links(base, &parameters, (count, next.as_ref()));
+    // It opened, so it holds nothing that a query cannot.
+    let own = own.map_or(query, |cursor| format!("{CURSOR}={cursor}"));
+    let links = links(base, &own, next.as_deref());
     let mut entries: Vec<Value> = rows.iter().map(|row| entry(row, base)).collect();
     entries.extend(ignored.map(|issue| {
         let outcome = OperationOutcome::from(issue).to_value();
@@ -67,19 +84,13 @@ pub(crate) async fn search(permitted: Permitted<'_>, query: &str) -> Result<Resp
     Ok(fhir_json(StatusCode::OK, set.to_string()))
 }
 
-fn links(
-    base: &str,
-    parameters: &AuditParameters,
-    (count, next): (u32, Option<&AuditCursor>),
-) -> Vec<Value> {
-    let link = |relation: &str, after: Option<&AuditCursor>| {
-        let url = format!("{base}/AuditEvent?{}", parameters.to_query(count, after));
+fn links(base: &str, own: &str, next: Option<&str>) -> Vec<Value> {
+    let link = |relation: &str, query: &str| {
+        let url = format!("{base}/AuditEvent?{query}");
         json!({"relation": relation, "url": url})
     };
-    let next = next.map(|next| link("next", Some(next)));
-    std::iter::once(link("self", parameters.after.as_ref()))
-        .chain(next)
-        .collect()
+    let next = next.map(|next| link("next", &format!("{CURSOR}={next}")));
+    std::iter::once(link("self", own)).chain(next).collect()
 }
 
 /// The same, with parameters in a form, where no log of a proxy keeps them.

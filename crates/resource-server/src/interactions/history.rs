@@ -2,13 +2,16 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use fhir::interaction::{HistoryCursor, HistoryParameters};
+use fhir::interaction::HistoryParameters;
 use fhir::redact::Groups;
+use fhir::search::CURSOR;
 use fhir::{OperationOutcome, ResourceType};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{composition, read, searchset};
 use crate::answer::{Failure, fhir_json};
+use crate::cursor::{self, Cursor};
 use crate::exchange::{Permitted, existing};
 use crate::hosted::{self, Found, Versions};
 use crate::store::record::{Change, DOCUMENT, Record, RecordHead};
@@ -27,15 +30,21 @@ pub(crate) async fn answer(
         Some(id) => Some(find(&permitted, id, documents_only).await?),
         None => None,
     };
+    let path = path(resource_type, id);
+    let binding = cursor::binding(&permitted, &path);
+    let (asked, after) = match &parameters.cursor {
+        None => (parameters.clone(), None),
+        Some(text) => {
+            let cursor = Cursor::redeem(text, server, &binding)?;
+            let after = place(&cursor).ok_or_else(cursor::refused)?;
+            (HistoryParameters::parse(&cursor.query)?, Some(after))
+        }
+    };
     // A history without versions is not offered: a page that never ends would be asked for again and again.
-    let count = parameters
-        .count
-        .unwrap_or(DEFAULT_COUNT)
-        .clamp(1, MAX_COUNT);
-    let after = parameters.after.clone();
+    let count = asked.count.unwrap_or(DEFAULT_COUNT).clamp(1, MAX_COUNT);
     let stretch = Stretch {
-        since: parameters.since,
-        after: after.map(|it| (it.last_updated, it.id, it.version_id)),
+        since: asked.since,
+        after,
         limit: i64::from(count),
     };
     let permit = &permitted.permit;
@@ -43,10 +52,20 @@ pub(crate) async fn answer(
     let history = History {
         base: server.config().base(),
         resource_type,
-        id,
+        path: &path,
         withheld: exchange.withheld(),
     };
-    let body = history.write(&page, parameters, count)?;
+    let query = asked.to_query(count);
+    let own = match &parameters.cursor {
+        // It opened, so it holds nothing that a query cannot.
+        Some(cursor) => format!("{CURSOR}={cursor}"),
+        None => query.clone(),
+    };
+    let next = match page.versions.last().filter(|_| page.more) {
+        Some((head, _)) => Some(cursor_behind(head, query).issue(server, &binding)?),
+        None => None,
+    };
+    let body = history.write(&page, &own, next.as_deref())?;
     let heads = page.versions.iter().map(|(head, _)| head);
     exchange.audit_each(record.iter().chain(heads)).await?;
     Ok(fhir_json(StatusCode::OK, body))
@@ -72,22 +91,17 @@ async fn find(
 struct History<'a> {
     base: &'a str,
     resource_type: ResourceType,
-    id: Option<&'a str>,
+    /// Below the base.
+    path: &'a str,
     withheld: Groups,
 }
 
 impl History<'_> {
-    fn write(
-        &self,
-        page: &Versions,
-        parameters: &HistoryParameters,
-        count: u32,
-    ) -> Result<Vec<u8>, Failure> {
-        let own = self.url(&parameters.to_query(count, parameters.after.as_ref()));
-        let mut link = vec![json!({"relation": "self", "url": own})];
-        if let (true, Some((head, _))) = (page.more, page.versions.last()) {
-            let next = parameters.to_query(count, Some(&cursor(head)));
-            link.push(json!({"relation": "next", "url": self.url(&next)}));
+    fn write(&self, page: &Versions, own: &str, next: Option<&str>) -> Result<Vec<u8>, Failure> {
+        let mut link = vec![json!({"relation": "self", "url": self.url(own)})];
+        if let Some(next) = next {
+            let next = self.url(&format!("{CURSOR}={next}"));
+            link.push(json!({"relation": "next", "url": next}));
         }
         let mut head = json!({"resourceType": "Bundle", "type": "history", "link": link});
         if let (Some(total), Some(members)) = (page.total, head.as_object_mut()) {
@@ -144,20 +158,31 @@ impl History<'_> {
     }
 
     fn url(&self, query: &str) -> String {
-        let (base, name) = (self.base, self.resource_type.as_str());
-        match self.id {
-            Some(id) => format!("{base}/{name}/{id}/_history?{query}"),
-            None => format!("{base}/{name}/_history?{query}"),
-        }
+        format!("{}/{}?{query}", self.base, self.path)
     }
 }
 
-fn cursor(head: &RecordHead) -> HistoryCursor {
-    HistoryCursor {
-        last_updated: head.last_updated,
-        id: head.id.clone(),
-        version_id: head.version_id,
+fn path(resource_type: ResourceType, id: Option<&str>) -> String {
+    let name = resource_type.as_str();
+    match id {
+        Some(id) => format!("{name}/{id}/_history"),
+        None => format!("{name}/_history"),
     }
+}
+
+/// A place in the order of all versions: time, then record and version.
+fn cursor_behind(head: &RecordHead, query: String) -> Cursor {
+    Cursor {
+        query,
+        key: storage::to_ms(head.last_updated),
+        id: format!("{} {}", head.version_id, head.id),
+    }
+}
+
+fn place(cursor: &Cursor) -> Option<(Timestamp, String, i64)> {
+    let (version_id, id) = cursor.id.split_once(' ')?;
+    let last_updated = storage::from_ms(cursor.key).ok()?;
+    Some((last_updated, id.to_owned(), version_id.parse().ok()?))
 }
 
 /// Versions on a page, unless the client wants fewer.

@@ -12,10 +12,10 @@ use fhir::{IssueCode, ResourceType};
 use super::searchset::Searchset;
 use super::{body, lines, not_offered};
 use crate::answer::{Failure, fhir_json};
-use crate::cursor::Cursor;
+use crate::cursor::{self, Cursor};
 use crate::exchange::Permitted;
 use crate::hosted::search::{Page, Query, page};
-use crate::store::search::{Position, Reach};
+use crate::store::search::Position;
 
 /// `POST {type}/_search`: the form counts as well as the query (section 3.1.0.9.1).
 pub(crate) async fn answer_posted(
@@ -50,7 +50,7 @@ pub(crate) async fn answer(
 ) -> Result<Response, Failure> {
     let exchange = permitted.exchange;
     let server = &exchange.server;
-    let binding = binding(&permitted, parameters);
+    let binding = cursor::binding(&permitted, parameters.path());
     let (continued, after) = match &parameters.cursor {
         None => (None, None),
         Some(text) => {
@@ -124,18 +124,6 @@ fn query(parameters: &Parameters, after: Option<Position>, count: u32) -> Query<
     }
 }
 
-/// What a cursor is sealed for: the kind of search, and who asks with which reach. Its token may be another by the
-/// next page, but not one that reaches anything else.
-fn binding(permitted: &Permitted<'_>, parameters: &Parameters) -> String {
-    let organization = permitted.permit.organization();
-    let reach = Reach::of(&permitted.permit).fingerprint();
-    format!(
-        "{} {} {organization:?} {reach}",
-        parameters.path(),
-        permitted.asked.resource_type
-    )
-}
-
 /// The search that a cursor of ours goes on with, and where.
 ///
 /// # Errors
@@ -146,17 +134,13 @@ fn open(
     text: &str,
     binding: &str,
 ) -> Result<(Parameters, Position), Failure> {
-    let refused = || {
-        let text = "_cursor is no next link of this search for this token: begin the search again";
-        Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text)
-    };
-    let keys = &permitted.exchange.server.config().record_keys;
-    let Cursor { query, key, id } = Cursor::open(text, keys, binding).ok_or_else(refused)?;
+    let server = &permitted.exchange.server;
+    let Cursor { query, key, id } = Cursor::redeem(text, server, binding)?;
     let asked = match parameters.operation {
         false => Parameters::parse(parameters.resource_type, &query)?,
         true => match search::parse_query(&query)? {
             Document::Search(parameters) => *parameters,
-            Document::Id(_) => return Err(refused()),
+            Document::Id(_) => return Err(cursor::refused()),
         },
     };
     Ok((asked, Position { key, id }))
@@ -173,11 +157,9 @@ fn next(
     let Some(Position { key, id }) = page.next.clone() else {
         return Ok(None);
     };
-    let server = &permitted.exchange.server;
     let query = parameters.to_query(count);
     let cursor = Cursor { query, key, id };
-    let sealed = cursor.seal(&server.config().record_keys, binding, server.random());
-    let sealed = sealed.ok_or_else(|| Failure::unavailable("the next link could not be made"))?;
+    let sealed = cursor.issue(&permitted.exchange.server, binding)?;
     Ok(Some(sealed))
 }
 

@@ -289,6 +289,37 @@ async fn searches_narrow_and_page() {
                 .to_owned();
         }
         assert_eq!(seen, [7, 6, 2, 1]);
+        // The last link is of this search and this reach, and of nothing else.
+        let (_, cursor) = path.split_once("?_cursor=").unwrap();
+        let mut changed = cursor.to_owned().into_bytes();
+        changed[20] = if changed[20] == b'A' { b'B' } else { b'A' };
+        let changed = String::from_utf8(changed).unwrap();
+        let all = "\"organization_access\":\"all\",\"organization\":\"Hospital A\"";
+        for (token, other) in [
+            (auditor(), format!("AuditEvent?_cursor={changed}")),
+            (auditor(), format!("{path}A")),
+            (auditor(), format!("{path}&_count=1")),
+            (auditor(), format!("{path}&agent=ehr-api")),
+            (token(&[("Hospital A", "Hospital B")]), path.clone()),
+            (token(&[("[\"MA\"]", "[\"MA\",\"NJ\"]")]), path.clone()),
+            (
+                token(&[("\"organization\":\"Hospital A\"", all)]),
+                path.clone(),
+            ),
+            (
+                HOSPITAL.to_owned(),
+                format!("Bundle/_history?_cursor={cursor}"),
+            ),
+            (HOSPITAL.to_owned(), format!("Bundle?_cursor={cursor}")),
+        ] {
+            let token = token.replace("system/*.cruds", "system/*.cruds system/AuditEvent.rs");
+            let answer = send(&server, &token, get(&other)).await;
+            answer.assert_refused(400, "invalid");
+        }
+        assert_eq!(
+            send(&server, &auditor(), get(&path)).await.status,
+            StatusCode::OK
+        );
         let form = Request::post("/fhir/AuditEvent/_search")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from("action=C"));
@@ -314,7 +345,8 @@ async fn what_a_search_cannot_do_is_told_or_refused() {
         for (query, code) in [
             ("date=yesterday", "value"),
             ("date=ne2026", "not-supported"),
-            ("_after=1_%27", "value"),
+            ("_cursor=1_%27", "invalid"),
+            ("_cursor=", "invalid"),
             ("_sort=agent", "not-supported"),
             ("action=%00", "value"),
         ] {
@@ -324,12 +356,14 @@ async fn what_a_search_cannot_do_is_told_or_refused() {
         let lenient = send(&server, &auditor(), get("AuditEvent?site=x&action=C")).await;
         let entries = lenient.json()["entry"].as_array().unwrap().clone();
         assert_eq!(entries[1]["search"]["mode"], "outcome");
-        let mut strict = get("AuditEvent?site=x");
-        let handling = "handling=strict".parse().unwrap();
-        strict.headers_mut().insert("prefer", handling);
-        send(&server, &auditor(), strict)
-            .await
-            .assert_refused(400, "not-supported");
+        for unknown in ["AuditEvent?site=x", "AuditEvent?_after=1_x"] {
+            let mut strict = get(unknown);
+            let handling = "handling=strict".parse().unwrap();
+            strict.headers_mut().insert("prefer", handling);
+            send(&server, &auditor(), strict)
+                .await
+                .assert_refused(400, "not-supported");
+        }
     })
     .await;
 }

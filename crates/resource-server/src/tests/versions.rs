@@ -308,12 +308,51 @@ async fn a_history_tells_what_made_each_version() {
     .await;
 }
 
+/// A `next` link is sealed: nobody makes one, changes one, or uses one elsewhere or with another reach.
+async fn is_of_its_history_only(server: &ResourceServer, path: &str, another: &str) {
+    let (place, cursor) = path.split_once("?_cursor=").unwrap();
+    let mut forged = cursor.to_owned().into_bytes();
+    forged[20] = if forged[20] == b'A' { b'B' } else { b'A' };
+    let forged = String::from_utf8(forged).unwrap();
+    let other = match place {
+        "Bundle/_history" => "Composition/_history".to_owned(),
+        _ => "Bundle/_history".to_owned(),
+    };
+    for refused in [
+        format!("{place}?_cursor={forged}"),
+        format!("{place}?_cursor={cursor}A"),
+        format!("{place}?_cursor="),
+        format!("{path}&_count=1"),
+        format!("{other}?_cursor={cursor}"),
+        format!("Bundle/{another}/_history?_cursor={cursor}"),
+        format!("Bundle?_cursor={cursor}"),
+    ] {
+        let answer = send(server, HOSPITAL, get(&refused)).await;
+        answer.assert_refused(400, "invalid");
+    }
+    let after = send(
+        server,
+        HOSPITAL,
+        get(&format!("{place}?_after=1_1_{another}")),
+    )
+    .await;
+    after.assert_refused(400, "not-supported");
+    let wider = token(&[(r#"["MA"]"#, r#"["MA","NJ"]"#)]);
+    let answer = send(server, &wider, get(path)).await;
+    answer.assert_refused(400, "invalid");
+    if place == "Bundle/_history" {
+        let other = token(&[("Hospital A", "Hospital B")]);
+        let answer = send(server, &other, get(path)).await;
+        answer.assert_refused(400, "invalid");
+    }
+}
+
 #[tokio::test]
 async fn a_history_is_read_in_pages() {
     each_engine(&[ResourceServer::MIGRATIONS], |db| async {
         let server = server(db);
         let id = stored(&server, HOSPITAL, &birth(1)).await;
-        stored(&server, HOSPITAL, &birth(2)).await;
+        let another = stored(&server, HOSPITAL, &birth(2)).await;
         for version in 1..5 {
             let request = put(&id, &amended(1, &id), &format!("W/\"{version}\""));
             assert_eq!(
@@ -329,6 +368,9 @@ async fn a_history_is_read_in_pages() {
             let mut seen = std::collections::BTreeSet::new();
             let mut pages = 0;
             while let Some(path) = next.take() {
+                if pages > 0 {
+                    is_of_its_history_only(&server, &path, &another).await;
+                }
                 let page = send(&server, HOSPITAL, get(&path)).await.json();
                 for entry in page["entry"].as_array().unwrap() {
                     let version = entry["resource"]["meta"]["versionId"].to_string();
