@@ -20,16 +20,13 @@ impl ResourceServer {
         let keys = &self.config().record_keys;
         let indexed_as = search::indexed_as(keys);
         let (mut after, mut indexed) = (String::new(), 0);
-        loop {
-            let ids = search::outstanding(self.db(), &indexed_as, &after).await?;
-            let Some(last) = ids.last() else {
-                return Ok(indexed);
-            };
-            after.clone_from(last);
-            for id in ids {
+        while let Some(page) = search::outstanding(self.db(), &indexed_as, &after).await? {
+            for id in page.ids {
                 indexed += u64::from(self.index_record(&id).await?);
             }
+            after = page.last;
         }
+        Ok(indexed)
     }
 
     /// Whether the record could be read. One that cannot is no reason to keep all others from being found.

@@ -97,7 +97,7 @@ impl ResourceServer {
         outbound: Outbound,
     ) -> Result<Self, ConfigError> {
         config.check()?;
-        let issuers = introspect::Issuers::new(&mut config, outbound);
+        let issuers = introspect::Issuers::new(&mut config, outbound, clock.clone());
         let started = clock.now();
         Ok(Self(Arc::new(Parts {
             db,

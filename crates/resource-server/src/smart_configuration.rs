@@ -15,7 +15,7 @@ use crate::introspect::Metadata;
 
 /// The document; 503 while the issuer cannot be reached, since the guide requires a token endpoint.
 pub(crate) async fn answer(server: &ResourceServer) -> Response {
-    let advertised = server.issuers().advertised(server.clock().now()).await;
+    let advertised = server.issuers().advertised().await;
     let words = server.config().withholding.words();
     let document = advertised.as_ref().and_then(|it| document(it, words));
     let Some(document) = document else {

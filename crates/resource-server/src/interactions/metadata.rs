@@ -11,11 +11,7 @@ use crate::answer::fhir_json;
 /// Says what the server can do and where its clients get tokens. The addresses come from the issuer's
 /// own metadata; while that cannot be reached they are left out.
 pub(crate) async fn answer(server: &ResourceServer) -> Response {
-    let advertised = server
-        .issuers()
-        .advertised(server.clock().now())
-        .await
-        .unwrap_or_default();
+    let advertised = server.issuers().advertised().await.unwrap_or_default();
     let statement = capability::statement(&CapabilityInput {
         fhir_base: server.config().base().to_owned(),
         authorize_url: advertised.authorization_endpoint.map(Url::into),

@@ -27,9 +27,7 @@ impl Issuers {
             ("party", self.party.clone()),
             ("issuer", issuer.setting.issuer.clone()),
         ];
-        let waiting = issuer.gate.waiting(self.places);
-        #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
-        metrics::gauge!("resource_server_introspections_waiting", &labels).set(waiting as f64);
+        let _waiting = Waiting::new(&labels);
         let started = std::time::Instant::now();
         // Before whoever waits for this question gives up: the issuer is to be blamed for it.
         let deadline = self.deadline.saturating_sub(MARGIN);
@@ -39,7 +37,7 @@ impl Issuers {
         metrics::histogram!("resource_server_introspection_seconds", &labels)
             .record(elapsed.as_secs_f64());
         match answer {
-            Err(SLOW) => passed.timed_out(now + elapsed),
+            Err(SLOW) => passed.timed_out(self.clock.now()),
             _ => passed.answered(),
         }
         answer
@@ -55,7 +53,7 @@ impl Issuers {
         let endpoint = match &setting.introspection_endpoint {
             Some(endpoint) => endpoint.clone(),
             None => {
-                let endpoint = self.metadata(issuer, now).await?.introspection_endpoint;
+                let endpoint = self.metadata(issuer).await?.introspection_endpoint;
                 endpoint.ok_or(Refusal::Issuer("the issuer offers no introspection"))?
             }
         };
@@ -95,23 +93,24 @@ impl Issuers {
         now: Timestamp,
     ) -> Result<Vec<u8>, Refusal> {
         let unverified = signed::read(response)?;
-        let address = self.metadata(issuer, now).await?.jwks_uri;
+        let address = self.metadata(issuer).await?.jwks_uri;
         let address = address.ok_or(Refusal::Issuer("the issuer publishes no keys"))?;
         let keys = issuer
             .keys
-            .holding(&unverified.kid, &self.outbound, &address, now)
+            .holding(&unverified.kid, &self.outbound, &address, &self.clock)
             .await?;
         let client_id = &issuer.setting.client_authentication.client_id;
         unverified.verify(&keys, &issuer.setting.issuer, client_id, now)
     }
 
-    pub(super) async fn metadata(
-        &self,
-        issuer: &Issuer,
-        now: Timestamp,
-    ) -> Result<Metadata, Refusal> {
+    pub(super) async fn metadata(&self, issuer: &Issuer) -> Result<Metadata, Refusal> {
         let name = &issuer.setting.issuer;
-        issuer.endpoints.metadata(&self.outbound, name, now).await
+        // Before whoever waits for it gives up, so that the failure is known to the next.
+        let deadline = self.deadline.saturating_sub(MARGIN * 2);
+        let endpoints = &issuer.endpoints;
+        endpoints
+            .metadata(&self.outbound, name, &self.clock, deadline)
+            .await
     }
 
     /// RFC 7662 section 2.1, authenticated by HTTP Basic.
@@ -141,6 +140,23 @@ impl Issuers {
             .header(header::ACCEPT, HeaderValue::from_static(accept))
             .deadline(self.deadline);
         self.outbound.send(request).await
+    }
+}
+
+/// Counts a question among those that wait, until it is answered or its caller goes away.
+struct Waiting(metrics::Gauge);
+
+impl Waiting {
+    fn new(labels: &[(&'static str, String)]) -> Self {
+        let gauge = metrics::gauge!("resource_server_introspections_waiting", labels);
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }
 

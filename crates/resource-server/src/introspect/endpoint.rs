@@ -1,12 +1,16 @@
 //! Finds an issuer's endpoints: authorization server metadata, RFC 8414.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use oauth::{AuthorizationServerMetadata, strict};
 use outbound::{HeaderValue, Outbound, Purpose, Request, header};
+use storage::Clock;
 use tokio::sync::Mutex;
 use url::Url;
 
 use super::Refusal;
+use super::ask::SLOW;
 
 /// The part of an issuer's metadata that a resource server acts on or repeats.
 #[derive(Debug, Clone, Default)]
@@ -24,31 +28,76 @@ pub(crate) struct Metadata {
     pub(crate) code_challenge_methods: Vec<String>,
 }
 
-/// One issuer's metadata, fetched when first needed and again when old. It decides nothing about a
-/// token, so it may be kept; a failure is kept for a moment, so that it is not asked for by everyone.
+/// One issuer's metadata, fetched when first needed and again when old. It decides nothing about a token, so it may be
+/// kept, also for a while after it could not be had again; a failure is kept for a moment, so that it is not asked for
+/// by everyone.
 #[derive(Default)]
-pub(super) struct Endpoints(Mutex<Option<(Timestamp, Result<Metadata, Refusal>)>>);
+pub(super) struct Endpoints(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    metadata: Option<(Timestamp, Metadata)>,
+    failure: Option<(Timestamp, Refusal)>,
+}
+
+impl Kept {
+    fn metadata(&self, age: SignedDuration, now: Timestamp) -> Option<&Metadata> {
+        let metadata = self.metadata.as_ref();
+        let young = metadata.filter(|(at, _)| is_young(*at, age, now));
+        young.map(|(_, metadata)| metadata)
+    }
+}
 
 impl Endpoints {
-    /// The metadata, at most [`KEPT`] old.
+    /// The metadata, at most [`KEPT`] old, or [`KEPT_WITHOUT_ANOTHER`] while there is none to be had.
+    ///
+    /// # Errors
+    /// [`Refusal::Issuer`] if there is none, and nothing to find out before `deadline`.
     pub(super) async fn metadata(
         &self,
         outbound: &Outbound,
         issuer: &str,
-        now: Timestamp,
+        clock: &Clock,
+        deadline: Duration,
     ) -> Result<Metadata, Refusal> {
         // Held while fetching: one request at a time, however many wait.
         let mut kept = self.0.lock().await;
-        if let Some((fetched_at, answer)) = kept.as_ref() {
-            let keep = if answer.is_ok() { KEPT } else { FAILURE_KEPT };
-            if now >= *fetched_at && now.duration_since(*fetched_at) < keep {
-                return answer.clone();
-            }
+        let now = clock.now();
+        if let Some(metadata) = kept.metadata(KEPT, now) {
+            return Ok(metadata.clone());
         }
-        let answer = fetch(outbound, issuer).await;
-        *kept = Some((now, answer.clone()));
-        answer
+        let failure = kept.failure.clone();
+        let refusal = match failure.filter(|(at, _)| is_young(*at, FAILURE_KEPT, now)) {
+            Some((_, refusal)) => refusal,
+            None => {
+                let answer = tokio::time::timeout(deadline, fetch(outbound, issuer)).await;
+                let now = clock.now();
+                match answer.unwrap_or(Err(SLOW)) {
+                    Ok(metadata) => {
+                        kept.metadata = Some((now, metadata.clone()));
+                        return Ok(metadata);
+                    }
+                    Err(refusal) => {
+                        kept.failure = Some((now, refusal.clone()));
+                        refusal
+                    }
+                }
+            }
+        };
+        let last = kept.metadata(KEPT_WITHOUT_ANOTHER, now);
+        last.cloned().ok_or(refusal)
     }
+
+    /// What is known without waiting for anybody.
+    pub(super) fn known(&self, now: Timestamp) -> Option<Metadata> {
+        let kept = self.0.try_lock().ok()?;
+        kept.metadata(KEPT_WITHOUT_ANOTHER, now).cloned()
+    }
+}
+
+/// A time in the future is that of a clock that was set back.
+pub(super) fn is_young(at: Timestamp, age: SignedDuration, now: Timestamp) -> bool {
+    now >= at && now.duration_since(at) < age
 }
 
 async fn fetch(outbound: &Outbound, issuer: &str) -> Result<Metadata, Refusal> {
@@ -100,6 +149,9 @@ fn well_known(issuer: &str) -> Option<Url> {
 
 /// Endpoints hardly ever move.
 const KEPT: SignedDuration = SignedDuration::from_mins(10);
+
+/// An issuer whose metadata page is broken may well answer what it is asked.
+const KEPT_WITHOUT_ANOTHER: SignedDuration = SignedDuration::from_hours(6);
 
 /// Long enough to stop a stampede, short enough to be up soon after the issuer is.
 const FAILURE_KEPT: SignedDuration = SignedDuration::from_secs(1);

@@ -57,11 +57,6 @@ impl Gate {
         })
     }
 
-    /// Requests that wait for the issuer now.
-    pub(super) fn waiting(&self, places: usize) -> usize {
-        places.saturating_sub(self.places.available_permits())
-    }
-
     fn circuit(&self) -> std::sync::MutexGuard<'_, Circuit> {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,11 +137,9 @@ mod tests {
         let first = gate.enter(NOW).unwrap();
         let second = gate.enter(NOW).unwrap();
         assert_eq!(gate.enter(NOW).err(), Some(BUSY));
-        assert_eq!(gate.waiting(2), 2);
         drop(first);
         second.answered();
         assert!(gate.enter(NOW).is_ok());
-        assert_eq!(gate.waiting(2), 0);
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use oauth::jose::Jwks;
 use outbound::{HeaderValue, Outbound, Purpose, Request, header};
+use storage::Clock;
 use tokio::sync::Mutex;
 use url::Url;
 
 use super::Refusal;
+use super::endpoint::is_young;
 
 /// One issuer's key set, fetched when first needed, when old, and when a key is not in it.
 #[derive(Default)]
@@ -32,21 +34,24 @@ impl IssuerKeys {
         kid: &str,
         outbound: &Outbound,
         address: &Url,
-        now: Timestamp,
+        clock: &Clock,
     ) -> Result<Arc<Jwks>, Refusal> {
         // Held while fetching: one request at a time, however many wait.
         let mut kept = self.0.lock().await;
-        let young = |since: Timestamp, age| now >= since && now.duration_since(since) < age;
-        let fresh = kept.keys.clone().filter(|(at, _)| young(*at, KEPT));
+        let now = clock.now();
+        let fresh = kept.keys.clone();
+        let fresh = fresh.filter(|(at, _)| is_young(*at, KEPT, now));
         let fresh = fresh.map(|(_, keys)| keys);
         if let Some(keys) = fresh.clone().filter(|keys| holds(keys, kid)) {
             return Ok(keys);
         }
-        if !kept.asked.is_some_and(|at| young(at, PAUSE)) {
-            kept.asked = Some(now);
-            if let Some(keys) = fetch(outbound, address).await {
+        if !kept.asked.is_some_and(|at| is_young(at, PAUSE, now)) {
+            let answer = fetch(outbound, address).await;
+            // Not before: a caller who goes away has found out nothing for the others.
+            kept.asked = Some(clock.now());
+            if let Some(keys) = answer {
                 let keys = Arc::new(keys);
-                kept.keys = Some((now, Arc::clone(&keys)));
+                kept.keys = Some((clock.now(), Arc::clone(&keys)));
                 return Ok(keys);
             }
         }

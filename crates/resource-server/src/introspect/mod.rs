@@ -17,6 +17,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use oauth::jose::issued;
 use outbound::Outbound;
+use storage::Clock;
+use tokio::sync::Semaphore;
 
 use self::cache::Cache;
 use self::endpoint::Endpoints;
@@ -67,8 +69,9 @@ pub(crate) struct Issuers {
     audience: String,
     party: String,
     deadline: Duration,
-    /// Requests that may wait for one issuer.
-    places: usize,
+    clock: Clock,
+    /// Places for those who ask where the endpoints are, which needs no token.
+    advertising: Semaphore,
     cache: Option<Cache>,
 }
 
@@ -81,7 +84,7 @@ struct Issuer {
 
 impl Issuers {
     /// Takes the issuers out of a checked configuration.
-    pub(crate) fn new(config: &mut Config, outbound: Outbound) -> Self {
+    pub(crate) fn new(config: &mut Config, outbound: Outbound, clock: Clock) -> Self {
         let places = config.introspections_per_issuer;
         let issuers = std::mem::take(&mut config.issuers)
             .into_iter()
@@ -98,7 +101,8 @@ impl Issuers {
             audience: config.audience.clone(),
             party: config.party.clone(),
             deadline: config.introspection_deadline,
-            places,
+            clock,
+            advertising: Semaphore::new(ADVERTISING),
             cache: (!age.is_zero()).then(|| Cache::new(age)),
         }
     }
@@ -137,10 +141,14 @@ impl Issuers {
         Ok((answer?, &issuer.setting.limits))
     }
 
-    /// The authorization endpoints to advertise: those of the first issuer, if it can be reached.
-    pub(crate) async fn advertised(&self, now: Timestamp) -> Option<Metadata> {
+    /// The authorization endpoints to advertise: those of the first issuer, if it can be reached. Whoever finds that
+    /// many wait for an issuer that hangs does not wait as well.
+    pub(crate) async fn advertised(&self) -> Option<Metadata> {
         let issuer = self.issuers.first()?;
-        let discovery = self.metadata(issuer, now);
+        let Ok(_place) = self.advertising.try_acquire() else {
+            return issuer.endpoints.known(self.clock.now());
+        };
+        let discovery = self.metadata(issuer);
         tokio::time::timeout(self.deadline, discovery)
             .await
             .ok()?
@@ -193,6 +201,9 @@ impl Issuers {
         answer
     }
 }
+
+/// Those who may wait at once for the issuer's endpoints without a token.
+const ADVERTISING: usize = 8;
 
 /// A token that an issuer would vouch for with `answer`: the only way to one in tests, too.
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod statement;
 
 use fhir::search::{Criterion, Period, Sort};
 use fhir::{RecordType, Searchable};
-use storage::{Db, Error, Transaction, Value};
+use storage::{Db, Error, Row, Transaction, Value};
 
 pub(crate) use criteria::{Position, Reach};
 use statement::Statement;
@@ -156,19 +156,37 @@ pub(crate) async fn count(db: &Db, query: &Query<'_>, limit: i64) -> Result<i64,
     Ok(rows.first().copied().unwrap_or_default())
 }
 
-/// Ids of records behind `after` that no search finds yet, or that were indexed in another way.
+/// One page of the records behind `after`; `None` behind the last.
+///
+/// A page has a number of records, found or not: a statement that looked for the next one that is not found would, in
+/// an office of millions where all are, take longer than a statement may.
 pub(crate) async fn outstanding(
     db: &Db,
     indexed_as: &str,
     after: &str,
-) -> Result<Vec<String>, Error> {
+) -> Result<Option<Outstanding>, Error> {
     let values = vec![
         Value::from(after),
+        Value::from(LOOKED_AT_AT_ONCE),
         Value::from(indexed_as),
-        Value::from(OUTSTANDING_AT_ONCE),
     ];
-    db.select(SELECT_OUTSTANDING, values, |row| row.text(0))
-        .await
+    let read = |row: &Row<'_>| Ok((row.text(0)?, row.integer(1)? == 0));
+    let page = db.select(SELECT_INDEXED, values, read).await?;
+    let Some((last, _)) = page.last() else {
+        return Ok(None);
+    };
+    let last = last.clone();
+    let outstanding = page.into_iter().filter(|(_, outstanding)| *outstanding);
+    let ids = outstanding.map(|(id, _)| id).collect();
+    Ok(Some(Outstanding { ids, last }))
+}
+
+/// What is outstanding of one page of records.
+pub(crate) struct Outstanding {
+    /// Records that no search finds yet, or that were indexed in another way.
+    pub(crate) ids: Vec<String>,
+    /// Where the next page begins.
+    pub(crate) last: String,
 }
 
 /// The reader of those tokens that reach every organisation's records. No organisation has an empty name.
@@ -183,8 +201,8 @@ const NO_DATE: Period = Period {
 /// Counts up when records are read in another way than before.
 const FORM: u32 = 3;
 
-/// Read into memory at once, bodies and all, while records are indexed.
-const OUTSTANDING_AT_ONCE: i64 = 20;
+/// Some ten milliseconds of the database.
+const LOOKED_AT_AT_ONCE: i64 = 1_000;
 
 const INSERT: &str = "INSERT INTO record_search (reader, record_id, jurisdiction, record_type, facility, \
     bundle_type, composition_type, event_year, last_updated_ms, date_start_ms, date_end_ms, indexed_as) \
@@ -198,9 +216,9 @@ const INSERT_TERMS: &str = "INSERT INTO record_term (record_id, term) VALUES ($1
 const DELETE: &str = "DELETE FROM record_search WHERE record_id = $1";
 const DELETE_TERMS: &str = "DELETE FROM record_term WHERE record_id = $1";
 
-const SELECT_OUTSTANDING: &str = "SELECT id FROM record r WHERE id > $1 AND interaction <> 'delete' AND NOT EXISTS \
-    (SELECT 1 FROM record_search s WHERE s.reader = '' AND s.record_id = r.id AND s.indexed_as = $2) \
-    ORDER BY id LIMIT $3";
+const SELECT_INDEXED: &str = "SELECT r.id, CAST(CASE WHEN s.record_id IS NULL THEN 0 ELSE 1 END AS BIGINT) FROM \
+    (SELECT id FROM record WHERE id > $1 AND interaction <> 'delete' ORDER BY id LIMIT $2) r \
+    LEFT JOIN record_search s ON s.reader = '' AND s.record_id = r.id AND s.indexed_as = $3 ORDER BY r.id";
 
 #[cfg(test)]
 mod tests;
