@@ -66,7 +66,7 @@ impl Endpoints {
         if let Some(metadata) = kept.metadata(KEPT, now) {
             return Ok(metadata.clone());
         }
-        let failure = kept.failure.clone();
+        let failure = kept.failure;
         let refusal = match failure.filter(|(at, _)| is_young(*at, FAILURE_KEPT, now)) {
             Some((_, refusal)) => refusal,
             None => {
@@ -78,7 +78,7 @@ impl Endpoints {
                         return Ok(metadata);
                     }
                     Err(refusal) => {
-                        kept.failure = Some((now, refusal.clone()));
+                        kept.failure = Some((now, refusal));
                         refusal
                     }
                 }
