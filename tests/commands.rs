@@ -533,6 +533,15 @@ fn people_are_granted_words_of_sensitive_parts() {
         assert_eq!(check(&party).0, Some(code), "{word}");
         std::fs::write(party.config(), before).unwrap();
     }
+    // The most for an issuer may include them.
+    for (word, code) in [("sensitive/ssn", 0), ("sensitive/SSN", 1)] {
+        let before = std::fs::read_to_string(party.config()).unwrap();
+        let own = "client_id = \"own-resource-server\"";
+        let scoped = format!("{own}\nscope = \"system/Bundle.rs {word}\"");
+        change(&party, own, &scoped);
+        assert_eq!(check(&party).0, Some(code), "{word}");
+        std::fs::write(party.config(), before).unwrap();
+    }
 }
 
 #[test]

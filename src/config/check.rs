@@ -379,7 +379,9 @@ impl Found<'_> {
                 self.at(place(self, "default_role"), &text);
             }
             let mut words = issuer.scope.iter().flat_map(|scope| scope.tokens());
-            if let Some(word) = words.find(|word| !permits_something(word)) {
+            // The most for an issuer is also the most of what is withheld from others.
+            let dead = |word: &&str| !permits_something(word) && !oauth::Scope::is_sensitive(word);
+            if let Some(word) = words.find(dead) {
                 let text = format!(
                     "scope: {word:?} permits nothing (for instance system/Bundle.rs?jurisdiction=MA)"
                 );

@@ -11,6 +11,7 @@ use storage::{AuditEvent, Outcome, Transaction, Work};
 use crate::ResourceServer;
 use crate::access_decision::{Asked, Permit};
 use crate::answer::Failure;
+use crate::config::IssuerLimits;
 use crate::hosted::{self, Found};
 use crate::introspect::VerifiedToken;
 use crate::store::record::{Record, RecordHead};
@@ -21,6 +22,7 @@ pub(crate) struct Exchange {
     pub(crate) parts: Parts,
     action: &'static str,
     token: Option<Arc<VerifiedToken>>,
+    withheld: Groups,
     /// Names a token that was refused.
     presented_token_id: Option<String>,
 }
@@ -39,6 +41,7 @@ impl Exchange {
             parts,
             action,
             token: None,
+            withheld: Group::ALL.into_iter().collect(),
             presented_token_id: None,
         }
     }
@@ -50,6 +53,7 @@ impl Exchange {
             parts,
             action,
             token: self.token.clone(),
+            withheld: self.withheld,
             presented_token_id: self.presented_token_id.clone(),
         }
     }
@@ -59,18 +63,16 @@ impl Exchange {
         self.presented_token_id = Some(token_id);
     }
 
-    /// From here on the audit names the token's client, user and organisation.
-    pub(crate) fn authenticated(&mut self, token: Arc<VerifiedToken>) {
+    /// From here on the audit names the token's client, user and organisation, and no more is withheld than from it.
+    pub(crate) fn authenticated(&mut self, token: Arc<VerifiedToken>, limits: &IssuerLimits) {
+        let withholding = &self.server.config().withholding;
+        self.withheld = withholding.of(token.rights(), limits);
         self.token = Some(token);
     }
 
     /// What is withheld from the caller; from one that is not known, everything.
     pub(crate) fn withheld(&self) -> Groups {
-        let withholding = &self.server.config().withholding;
-        match &self.token {
-            Some(token) => withholding.of(token.rights()),
-            None => Group::ALL.into_iter().collect(),
-        }
+        self.withheld
     }
 
     /// What the request is called in audit and metrics.

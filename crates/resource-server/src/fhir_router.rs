@@ -90,7 +90,7 @@ async fn authenticate<'a>(
     exchange.presented(token.token_id());
     let now = server.clock().now();
     let (verified, limits) = server.issuers().introspect(&token, now).await?;
-    exchange.authenticated(Arc::clone(&verified));
+    exchange.authenticated(Arc::clone(&verified), limits);
     Ok((verified, limits))
 }
 

@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 
 use crate::access_decision::{Acting, Rights};
 use crate::answer::{Failure, set};
+use crate::config::IssuerLimits;
 use crate::received::Received;
 
 /// What is withheld from some, and from whom.
@@ -32,11 +33,11 @@ pub struct Rule {
 }
 
 impl Withholding {
-    /// What is withheld from a token with these rights.
-    pub(crate) fn of(&self, rights: &Rights) -> Groups {
+    /// What is withheld from a token with these rights, of an issuer with these limits.
+    pub(crate) fn of(&self, rights: &Rights, limits: &IssuerLimits) -> Groups {
         self.rules
             .iter()
-            .filter(|rule| rule.holds(rights))
+            .filter(|rule| rule.holds(rights, limits))
             .flat_map(|rule| rule.groups.iter().copied())
             .collect()
     }
@@ -52,11 +53,13 @@ impl Withholding {
 }
 
 impl Rule {
-    fn holds(&self, rights: &Rights) -> bool {
-        let excepted = self
-            .unless_scope
-            .as_ref()
-            .is_some_and(|word| rights.scope.contains(word));
+    fn holds(&self, rights: &Rights, limits: &IssuerLimits) -> bool {
+        // The widest scope of an issuer is the most for these words too: else it could give its tokens any of them.
+        let allowed = |word: &str| {
+            let widest = limits.scope.as_ref();
+            rights.scope.contains(word) && widest.is_none_or(|scope| scope.contains(word))
+        };
+        let excepted = self.unless_scope.as_deref().is_some_and(allowed);
         let meant = match (&self.from_roles, rights.acting) {
             (None, _) => true,
             (Some(roles), Acting::Person(Some(role))) => {

@@ -155,18 +155,25 @@ fn token(replacements: &[(&str, &str)]) -> String {
 
 /// Sends `request` as if its token had been introspected with `answer`.
 async fn send(server: &ResourceServer, answer: &str, request: Request<Body>) -> Answer {
+    send_within(server, &IssuerLimits::none(), answer, request).await
+}
+
+/// The same of an issuer with these limits.
+async fn send_within(
+    server: &ResourceServer,
+    limits: &IssuerLimits,
+    answer: &str,
+    request: Request<Body>,
+) -> Answer {
     let now: Timestamp = server.clock().now();
     let token = Arc::new(introspect::testing_verified(answer, now));
     let (parts, body) = request.into_parts();
     let interaction = interactions::parse(server, &parts);
     let action = interaction.as_ref().map_or("unknown", interactions::action);
     let mut exchange = Exchange::new(server.clone(), parts, action);
-    exchange.authenticated(Arc::clone(&token));
-    let limits = IssuerLimits::none();
+    exchange.authenticated(Arc::clone(&token), limits);
     let outcome = match interaction {
-        Ok(interaction) => {
-            fhir_router::proceed(&exchange, &token, &limits, interaction, body).await
-        }
+        Ok(interaction) => fhir_router::proceed(&exchange, &token, limits, interaction, body).await,
         Err(failure) => Err(failure),
     };
     let response = match outcome {

@@ -209,6 +209,39 @@ async fn roles_and_scopes_decide() {
     .await;
 }
 
+/// The most for an issuer is also the most of what is withheld: whatever words its tokens have.
+#[tokio::test]
+async fn the_scope_of_an_issuer_bounds_what_is_seen() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server_with(db, |config| {
+            config.withholding = withholding(None, Some("sensitive/ssn"));
+        });
+        let id = stored(&server, HOSPITAL, &report()).await;
+        let full = token(&[("system/*.cruds", "system/*.cruds sensitive/ssn")]);
+        for (scope, sees) in [
+            ("system/Bundle.rs", false),
+            ("system/Bundle.rs sensitive/other", false),
+            ("system/Bundle.rs sensitive/ssn", true),
+        ] {
+            let limits = IssuerLimits {
+                scope: Some(oauth::Scope::parse(scope).unwrap()),
+                ..IssuerLimits::none()
+            };
+            let read = get(&format!("Bundle/{id}"));
+            let answer = send_within(&server, &limits, &full, read).await;
+            assert_eq!(shows(&answer), sees, "{scope}");
+            let original = get(&format!("Bundle/{id}/$original"));
+            let answer = send_within(&server, &limits, &full, original).await;
+            assert_eq!(answer.status, if sees { 200 } else { 403 }, "{scope}");
+            // The limit gives nothing by itself.
+            let read = get(&format!("Bundle/{id}"));
+            let answer = send_within(&server, &limits, HOSPITAL, read).await;
+            assert!(!shows(&answer), "{scope}");
+        }
+    })
+    .await;
+}
+
 /// A copy with gaps cannot come back as the record: neither by its entity tag nor by its content.
 #[tokio::test]
 async fn gaps_never_get_into_the_record() {
