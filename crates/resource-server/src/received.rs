@@ -22,7 +22,8 @@ pub(crate) struct Received {
     pub(crate) jurisdiction: Option<Jurisdiction>,
     /// Of the document that it is or holds.
     pub(crate) composition_type: Option<CompositionType>,
-    event_year: Option<i64>,
+    /// Of the number of the certificate.
+    pub(crate) event_year: Option<i64>,
     certificate_number: Option<String>,
     identifier: Option<(Option<String>, String)>,
     searchable: Searchable,
@@ -88,6 +89,11 @@ impl Received {
         fhir::redact::is_redacted(&self.bytes)
     }
 
+    /// The facility of the birth or delivery.
+    pub(crate) fn facility(&self) -> Option<String> {
+        facility(&self.searchable)
+    }
+
     /// The facts that decide who reaches the record, once its jurisdiction is settled. A record that
     /// does not say its type takes `record_type`.
     pub(crate) fn facts(
@@ -102,7 +108,7 @@ impl Received {
             addressee: addressee.map(str::to_owned),
             jurisdiction,
             record_type: self.record_type.or(record_type),
-            facility: facility(&self.searchable),
+            facility: self.facility(),
             composition_type: self.composition_type.map(|kind| kind.code().to_owned()),
             event_year: self.event_year,
         }
@@ -163,8 +169,6 @@ impl Received {
             id,
             facts,
             bundle_type: self.bundle_type,
-            composition_type: self.composition_type.map(|kind| kind.code().to_owned()),
-            event_year: self.event_year,
             certificate_number: self.certificate_number,
             identifier_system,
             identifier_value,

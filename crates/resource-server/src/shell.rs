@@ -181,8 +181,6 @@ impl From<RecordHead> for HostedRecord {
         let RecordHead {
             id,
             facts,
-            composition_type,
-            event_year,
             certificate_number,
             ..
         } = head;
@@ -191,9 +189,9 @@ impl From<RecordHead> for HostedRecord {
             id,
             record_type: facts.record_type,
             jurisdiction: facts.jurisdiction,
-            composition_type,
+            composition_type: facts.composition_type,
             identifier: head.identifier_value.map(|value| (system, shown(value))),
-            event_year,
+            event_year: facts.event_year,
             certificate_number,
             organization: facts.organization,
             addressee: facts.addressee,

@@ -84,6 +84,7 @@ fn admit(
     unchanged(received, before)?;
     let facts = RecordFacts {
         facility: before.facts.facility.clone(),
+        event_year: before.facts.event_year,
         ..received.facts(
             &before.facts.organization,
             before.facts.addressee.as_deref(),
@@ -118,7 +119,21 @@ fn unchanged(received: &Received, before: &RecordHead) -> Result<(), Failure> {
             "Bundle.entry[0].resource.type",
         ),
         (
-            composition_type == before.composition_type.as_deref(),
+            received
+                .event_year
+                .is_none_or(|year| Some(year) == facts.event_year),
+            "the year of a record's event cannot change",
+            "Bundle.identifier",
+        ),
+        (
+            received
+                .facility()
+                .is_none_or(|name| Some(name) == facts.facility),
+            "the facility of a record's event cannot change",
+            "Bundle.entry",
+        ),
+        (
+            composition_type == facts.composition_type.as_deref(),
             "a document's type cannot change",
             "Bundle.entry[0].resource.type",
         ),

@@ -151,6 +151,8 @@ fn place(head: &RecordHead) -> Place<'_> {
         addressee: head.facts.addressee.as_deref(),
         record_type: head.facts.record_type.map(RecordType::as_str),
         facility: head.facts.facility.as_deref(),
+        composition_type: head.facts.composition_type.as_deref(),
+        event_year: head.facts.event_year,
     }
 }
 

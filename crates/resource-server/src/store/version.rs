@@ -146,7 +146,6 @@ impl Work for Replace {
         }
         let [format, key_id, body] = self.record.body.values();
         let values = [
-            Value::from(head.event_year),
             Value::from(head.certificate_number.clone()),
             Value::from(head.identifier_system.clone()),
             Value::from(head.identifier_value.clone()),
@@ -244,7 +243,7 @@ const KEEP: &str = "INSERT INTO record_version (id, version_id, interaction, las
     body_format, key_id, body_length, body_sha256, body) \
     SELECT id, version_id, interaction, last_updated_ms, body_format, key_id, body_length, body_sha256, body \
     FROM record WHERE id = $1 AND version_id = $2";
-const REPLACE: &str = "UPDATE record SET event_year = $1, certificate_number = $2, \
-    identifier_system = $3, identifier_value = $4, version_id = $5, interaction = $6, last_updated_ms = $7, \
-    body_format = $8, key_id = $9, body_length = $10, body_sha256 = $11, body = $12 \
-    WHERE id = $13 AND version_id = $14";
+const REPLACE: &str = "UPDATE record SET certificate_number = $1, \
+    identifier_system = $2, identifier_value = $3, version_id = $4, interaction = $5, last_updated_ms = $6, \
+    body_format = $7, key_id = $8, body_length = $9, body_sha256 = $10, body = $11 \
+    WHERE id = $12 AND version_id = $13";

@@ -132,6 +132,14 @@ async fn a_record_that_is_moved_to_others_does_not_open() {
         let others = token(&[("Hospital A", "Hospital B")]);
         let deaths = token(&[(r#"["birth"]"#, r#"["fetal-death"]"#)]);
         let placed = token(&[(r#""exp""#, r#""facilities":["F1"],"exp""#)]);
+        let scoped = |query: &str| {
+            let word = format!("system/Bundle.cruds?{query}");
+            token(&[("system/*.cruds", &word)])
+        };
+        let (year, kind) = (
+            scoped("event-year=2025"),
+            scoped("composition.type=92011-6"),
+        );
         for (to, back, token) in [
             (
                 "organization = 'Hospital B'",
@@ -149,6 +157,12 @@ async fn a_record_that_is_moved_to_others_does_not_open() {
                 &deaths,
             ),
             ("facility = 'F1'", "facility = NULL", &placed),
+            ("event_year = 2025", "event_year = 2026", &year),
+            (
+                "composition_type = '92011-6'",
+                "composition_type = '68998-4'",
+                &kind,
+            ),
         ] {
             let set = |what: &str| {
                 let sql = format!("UPDATE record SET {what} WHERE id = $1");

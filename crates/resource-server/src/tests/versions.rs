@@ -2,6 +2,7 @@
 
 use storage::testing::each_engine;
 
+use super::search::named;
 use super::*;
 
 fn with(mut request: Request<Body>, headers: &[(&'static str, &str)]) -> Request<Body> {
@@ -101,6 +102,8 @@ async fn an_update_that_cannot_be_is_refused() {
         let moved = identified(&document("2026NJ000001", "68998-4"), &id);
         let other_type = identified(&document("2026MA000001", "69045-3"), &id);
         let other_report = identified(&document("2026MA000001", "92011-6"), &id);
+        let other_year = identified(&document("2025MA000001", "68998-4"), &id);
+        let elsewhere = identified(&named(1, "Quinn", "Ada"), &id);
         let rows: &[(&str, &str, u16, &str)] = &[
             (&good, "", 428, "required"),
             (&good, "*", 428, "required"),
@@ -111,6 +114,8 @@ async fn an_update_that_cannot_be_is_refused() {
             (&birth(1), "W/\"1\"", 400, "value"),
             (&amended(1, "another"), "W/\"1\"", 400, "value"),
             ("{", "W/\"1\"", 400, "structure"),
+            (&other_year, "W/\"1\"", 422, "business-rule"),
+            (&elsewhere, "W/\"1\"", 422, "business-rule"),
             (&moved, "W/\"1\"", 422, "business-rule"),
             (&other_type, "W/\"1\"", 422, "business-rule"),
             (&other_report, "W/\"1\"", 422, "business-rule"),
@@ -118,9 +123,7 @@ async fn an_update_that_cannot_be_is_refused() {
         for (body, if_match, status, code) in rows {
             let answer = send(&server, &both, put(&id, body, if_match)).await;
             assert_eq!(answer.status.as_u16(), *status, "{if_match} {body}");
-            if *body != "{" {
-                answer.assert_refused(*status, code);
-            }
+            answer.assert_refused(*status, code);
         }
         let xml = with(
             put(&id, &good, "W/\"1\""),
@@ -131,6 +134,39 @@ async fn an_update_that_cannot_be_is_refused() {
             .assert_refused(415, "not-supported");
         let answer = send(&server, HOSPITAL, get(&format!("Bundle/{id}"))).await;
         assert_eq!(answer.header("etag"), "W/\"1\"", "nothing was written");
+    })
+    .await;
+}
+
+/// What decides who reaches a record stays as it is: its year, too, and also where an update says none.
+#[tokio::test]
+async fn an_update_hands_no_earlier_version_to_others() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server(db);
+        let first = named(1, "Quinn", "Ada");
+        let id = stored(&server, HOSPITAL, &first).await;
+        let moved = identified(&first, &id).replace("2026MA", "2025MA");
+        assert!(moved.contains("2025MA000001"));
+        let answer = send(&server, HOSPITAL, put(&id, &moved, "W/\"1\"")).await;
+        answer.assert_refused(422, "business-rule");
+        let other = token(&[("system/*.cruds", "system/Bundle.rs?event-year=2025")]);
+        for tail in ["", "/_history/1", "/_history"] {
+            let answer = send(&server, &other, get(&format!("Bundle/{id}{tail}"))).await;
+            answer.assert_refused(404, "not-found");
+        }
+        // Without a year and without a facility it is what it was.
+        let silent = identified(&document("another-number", "68998-4"), &id);
+        let answer = send(&server, HOSPITAL, put(&id, &silent, "W/\"1\"")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        let own = token(&[
+            ("system/*.cruds", "system/Bundle.rs?event-year=2026"),
+            (r#""exp""#, r#""facilities":["1164"],"exp""#),
+        ]);
+        for version in ["1", "2"] {
+            let path = format!("Bundle/{id}/_history/{version}");
+            let answer = send(&server, &own, get(&path)).await;
+            assert_eq!(answer.status, StatusCode::OK, "{version}");
+        }
     })
     .await;
 }

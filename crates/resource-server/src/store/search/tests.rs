@@ -54,8 +54,6 @@ fn head(number: u32, organization: &str) -> RecordHead {
             event_year: Some(2026),
         },
         bundle_type: "document".to_owned(),
-        composition_type: Some("68998-4".to_owned()),
-        event_year: Some(2026),
         certificate_number: None,
         identifier_system: None,
         identifier_value: None,
