@@ -96,7 +96,7 @@ fn show(file: &Path, checked: &Checked) -> anyhow::Result<()> {
             Ok(())
         }
         Checked::NoJson(issue) => {
-            eprintln!("error: {name}: {}", issue.diagnostics);
+            eprintln!("error: {name}: {}", issue.text);
             Ok(())
         }
         Checked::Read(_, findings) if findings.all().is_empty() => {
@@ -153,7 +153,7 @@ fn table(bytes: &[u8], findings: &[Finding], terminal: bool) -> Table {
         table.add_row([
             Cell::new(format!("  line {line}")),
             Cell::new(word).fg(color),
-            Cell::new(&issue.diagnostics),
+            Cell::new(&issue.text),
             Cell::new(issue.expression.join(" ")),
         ]);
     }

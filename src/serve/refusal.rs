@@ -41,7 +41,7 @@ pub(super) fn refusal(role: Role, status: StatusCode) -> Response<Body> {
         Role::ResourceServer => (
             "application/fhir+json; charset=utf-8",
             format!(
-                r#"{{"resourceType":"OperationOutcome","issue":[{{"severity":"error","code":"{issue}","diagnostics":"{text}"}}]}}"#
+                r#"{{"resourceType":"OperationOutcome","issue":[{{"severity":"error","code":"{issue}","details":{{"text":"{text}"}}}}]}}"#
             ),
         ),
         Role::AuthorizationServer | Role::Client => (

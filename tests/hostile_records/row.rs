@@ -102,7 +102,7 @@ fn is_outcome(answer: &Answer, status: u16, code: &str) -> Option<String> {
     let right = answer.status == status
         && found["resourceType"] == "OperationOutcome"
         && issue["code"] == code
-        && issue["diagnostics"]
+        && issue["details"]["text"]
             .as_str()
             .is_some_and(|text| !text.is_empty());
     let media_type = answer

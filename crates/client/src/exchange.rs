@@ -309,9 +309,8 @@ pub(crate) fn is_fhir_id(text: &str) -> bool {
 /// `If-None-Exist` on the record's identifier, if it has one. The receiver looks among documents of
 /// the same composition type: a report and its coded answer share an identifier.
 fn condition(record: &[u8]) -> Result<Option<HeaderValue>, ExchangeError> {
-    let bundle = Bundle::parse(record).map_err(|issue| {
-        ExchangeError::Record(text::shortened(&issue.diagnostics, text::LONGEST))
-    })?;
+    let bundle = Bundle::parse(record)
+        .map_err(|issue| ExchangeError::Record(text::shortened(&issue.text, text::LONGEST)))?;
     let Some((system, value)) = &bundle.index().identifier else {
         return Ok(None);
     };

@@ -25,11 +25,10 @@ pub(crate) fn outcome(body: &[u8]) -> Option<String> {
         .iter()
         .take(MOST_ISSUES)
         .map(|issue| {
+            // What is meant for people comes first; other servers have diagnostics only.
             let details = issue.details.as_ref().and_then(|d| d.text.as_deref());
-            let text = issue
-                .diagnostics
-                .as_deref()
-                .or(details)
+            let text = details
+                .or(issue.diagnostics.as_deref())
                 .unwrap_or(&issue.code);
             shortened(text, LONGEST)
         })
@@ -79,7 +78,7 @@ mod tests {
     fn the_issues_of_an_outcome_are_told() {
         let body = br#"{"resourceType":"OperationOutcome","issue":[
             {"severity":"error","code":"business-rule","diagnostics":"jurisdictions disagree"},
-            {"severity":"error","code":"invalid","details":{"text":"no identifier"}},
+            {"severity":"error","code":"invalid","diagnostics":"HAPI-0389","details":{"text":"no identifier"}},
             {"severity":"error","code":"required"},
             {"severity":"error","code":"value"}]}"#;
         let text = outcome(body).unwrap();

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 /// `OperationOutcome.issue.severity`, the worst first.
@@ -118,37 +119,37 @@ impl Serialize for IssueCode {
 }
 
 /// One issue. Its text is for people and never repeats content of a record: it may end up in a log
-/// or on the screen of somebody who may not see the record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// or on the screen of somebody who may not see the record. It stands in `details.text`, which clients show
+/// to their users; `diagnostics` would be for what only developers read, and no issue has any of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
     /// How bad it is.
     pub severity: Severity,
     /// What kind of problem it is.
     pub code: IssueCode,
-    /// What is wrong, in words.
-    pub diagnostics: Cow<'static, str>,
-    /// FHIRPath of the element that it is about.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// What is wrong, in a sentence for whoever has to put it right.
+    pub text: Cow<'static, str>,
+    /// FHIRPath of the element that it is about, or `http.` and the name of a parameter or header.
     pub expression: Vec<String>,
 }
 
 impl Issue {
     /// An error.
     #[must_use]
-    pub fn error(code: IssueCode, diagnostics: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Severity::Error, code, diagnostics)
+    pub fn error(code: IssueCode, text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Severity::Error, code, text)
     }
 
     /// A warning.
     #[must_use]
-    pub fn warning(code: IssueCode, diagnostics: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Severity::Warning, code, diagnostics)
+    pub fn warning(code: IssueCode, text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Severity::Warning, code, text)
     }
 
     /// A piece of information.
     #[must_use]
-    pub fn information(code: IssueCode, diagnostics: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Severity::Information, code, diagnostics)
+    pub fn information(code: IssueCode, text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Severity::Information, code, text)
     }
 
     /// The same issue, about the element at this FHIRPath.
@@ -158,19 +159,44 @@ impl Issue {
         self
     }
 
-    fn new(severity: Severity, code: IssueCode, diagnostics: impl Into<Cow<'static, str>>) -> Self {
+    /// The same issue, about the parameter or header of this name (FHIR R4 operationoutcome, `issue.location`: `http.`
+    /// and the name). Only names that we know: one that a client made up may be content.
+    #[must_use]
+    pub fn of_http(self, name: &str) -> Self {
+        self.at(format!("{HTTP}{name}"))
+    }
+
+    fn new(severity: Severity, code: IssueCode, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             severity,
             code,
-            diagnostics: diagnostics.into(),
+            text: text.into(),
             expression: Vec::new(),
         }
     }
 }
 
+impl Serialize for Issue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut issue = serializer.serialize_map(None)?;
+        issue.serialize_entry("severity", &self.severity)?;
+        issue.serialize_entry("code", &self.code)?;
+        issue.serialize_entry("details", &serde_json::json!({ "text": self.text }))?;
+        // FHIR has no empty arrays.
+        if let Some(first) = self.expression.first() {
+            // R4 knows `http.` in location alone, and has deprecated that in favour of expression.
+            if first.starts_with(HTTP) {
+                issue.serialize_entry("location", &self.expression)?;
+            }
+            issue.serialize_entry("expression", &self.expression)?;
+        }
+        issue.end()
+    }
+}
+
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.diagnostics)?;
+        f.write_str(&self.text)?;
         match self.expression.first() {
             Some(expression) => write!(f, " ({expression})"),
             None => Ok(()),
@@ -194,11 +220,20 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal of one error.
     #[must_use]
-    pub fn new(status: u16, code: IssueCode, diagnostics: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(status: u16, code: IssueCode, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
-            issue: Issue::error(code, diagnostics),
+            issue: Issue::error(code, text),
             allow: None,
+        }
+    }
+
+    /// The same refusal, for the parameter or header of this name; see [`Issue::of_http`].
+    #[must_use]
+    pub fn of_http(self, name: &str) -> Self {
+        Self {
+            issue: self.issue.of_http(name),
+            ..self
         }
     }
 }
@@ -244,6 +279,9 @@ impl From<Issue> for OperationOutcome {
         }
     }
 }
+
+/// What stands before the name of a parameter or header, where an element's FHIRPath has its resource type.
+const HTTP: &str = "http.";
 
 #[cfg(test)]
 mod tests;

@@ -233,7 +233,7 @@ async fn a_busy_receiver_gets_the_delivery_again() {
 
 #[tokio::test]
 async fn another_refusal_is_told_and_not_repeated() {
-    let body = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"forbidden","diagnostics":"another jurisdiction"}]}"#;
+    let body = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"forbidden","details":{"text":"another jurisdiction"}}]}"#;
     let stage = stage_where(move |_, asked| {
         (asked.target == "/fhir/Bundle").then(|| {
             Answer::json(403, body)

@@ -179,10 +179,7 @@ fn what_is_no_bundle_is_refused() {
     let issue =
         Bundle::parse(b"{\"resourceType\":\"Bundle\",\n\"type\":[\"Jane Doe\"]}").unwrap_err();
     assert_eq!(issue.code, IssueCode::Structure);
-    assert_eq!(
-        issue.diagnostics,
-        "the Bundle cannot be read at line 2, column 7"
-    );
+    assert_eq!(issue.text, "the Bundle cannot be read at line 2, column 7");
     let nested = message(
         "birth_submission",
         &key("MA", 2026, 1),

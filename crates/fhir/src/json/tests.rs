@@ -198,7 +198,7 @@ fn the_issue_says_where_and_what() {
     let issue = Issue::from(error("{\n\"id\":1,\"id\":2}"));
     assert_eq!(issue.code, IssueCode::Structure);
     assert_eq!(
-        issue.diagnostics,
+        issue.text,
         "line 2, column 8: the object has the member \"id\" already"
     );
 }
