@@ -12,7 +12,8 @@ pub fn types(stage: &Stage) -> Vec<Row> {
     };
     let read =
         |path: &str| Ask::get(&format!("/fhir/Bundle/{}{path}", stage.record)).bearer(&stage.own);
-    let mut rows = vec![row("media: no content type", post(), 415, "not-supported")];
+    let mut rows =
+        vec![row("media: no content type", post(), 415, "not-supported").about("Content-Type")];
     for value in [
         "text/plain",
         "application/xml",
@@ -31,12 +32,15 @@ pub fn types(stage: &Stage) -> Vec<Row> {
         "",
         "application/fhir+json, text/plain",
     ] {
-        rows.push(row(
-            format!("media: content type {value:?}"),
-            post().header("Content-Type", value),
-            415,
-            "not-supported",
-        ));
+        rows.push(
+            row(
+                format!("media: content type {value:?}"),
+                post().header("Content-Type", value),
+                415,
+                "not-supported",
+            )
+            .about("Content-Type"),
+        );
     }
     // A bomb: eight megabytes of zeros in eight kilobytes would be one; that it is coded is enough.
     for coding in [
@@ -52,12 +56,15 @@ pub fn types(stage: &Stage) -> Vec<Row> {
         let ask = post()
             .header("Content-Type", "application/fhir+json")
             .header("Content-Encoding", coding);
-        rows.push(row(
-            format!("media: content encoding {coding}"),
-            ask,
-            415,
-            "not-supported",
-        ));
+        rows.push(
+            row(
+                format!("media: content encoding {coding}"),
+                ask,
+                415,
+                "not-supported",
+            )
+            .about("Content-Encoding"),
+        );
     }
     for accept in [
         "application/fhir+xml",
@@ -66,20 +73,26 @@ pub fn types(stage: &Stage) -> Vec<Row> {
         "image/*",
         "application/fhir+json; fhirVersion=5.0",
     ] {
-        rows.push(row(
-            format!("media: accept {accept}"),
-            read("").header("Accept", accept),
-            406,
-            "not-supported",
-        ));
+        rows.push(
+            row(
+                format!("media: accept {accept}"),
+                read("").header("Accept", accept),
+                406,
+                "not-supported",
+            )
+            .about("Accept"),
+        );
     }
     for format in ["xml", "application/fhir%2Bxml", "ttl", "html"] {
-        rows.push(row(
-            format!("media: _format={format}"),
-            read(&format!("?_format={format}")),
-            406,
-            "not-supported",
-        ));
+        rows.push(
+            row(
+                format!("media: _format={format}"),
+                read(&format!("?_format={format}")),
+                406,
+                "not-supported",
+            )
+            .about("_format"),
+        );
     }
     let conditional = |value: &str| {
         post()
@@ -98,14 +111,17 @@ pub fn types(stage: &Stage) -> Vec<Row> {
         ("identifier=a&composition.type=64297-5", "value"),
         ("identifier=%ff", "invalid"),
     ] {
-        rows.push(row(
-            format!("media: If-None-Exist {value:?}"),
-            conditional(value),
-            400,
-            code,
-        ));
+        rows.push(
+            row(
+                format!("media: If-None-Exist {value:?}"),
+                conditional(value),
+                400,
+                code,
+            )
+            .about("If-None-Exist"),
+        );
     }
     let twice = conditional("identifier=a").header("If-None-Exist", "identifier=b");
-    rows.push(row("media: If-None-Exist twice", twice, 400, "invalid"));
+    rows.push(row("media: If-None-Exist twice", twice, 400, "invalid").about("If-None-Exist"));
     rows
 }

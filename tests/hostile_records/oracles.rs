@@ -19,6 +19,8 @@ pub fn oracles(stage: &Stage) -> Vec<Row> {
             format!("Bundle/{id}"),
             format!("Bundle/{id}/$original"),
             format!("Bundle/{id}/_history/1"),
+            format!("Bundle/{id}/_history/99"),
+            format!("Bundle/{id}/_history/x"),
             format!("Bundle/{id}/_history"),
             format!("Composition/{id}"),
             format!("Composition/{id}/$document"),

@@ -48,6 +48,10 @@ pub fn paths(stage: &Stage) -> Vec<Row> {
             format!("/fhir/Patient/{id}-99999999999999999999999"),
             "not-found",
         ),
+        ("/fhir/Patient?_id=1".to_owned(), "not-supported"),
+        (format!("/fhir/Patient/{id}-1/_history"), "not-supported"),
+        (format!("/fhir/Patient/{id}-1/_history/1"), "not-supported"),
+        ("/fhir/AuditEvent/1/_history".to_owned(), "not-supported"),
         (format!("/fhir/Bundle/{id}/_history/0"), "not-found"),
         (format!("/fhir/Bundle/{id}/_history/2"), "not-found"),
         (

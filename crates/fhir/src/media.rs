@@ -17,7 +17,11 @@ pub fn check_accept<'a>(
     let formats = formats(query.unwrap_or_default());
     if !formats.is_empty() {
         let json = formats.iter().all(|format| is_json_format(format));
-        return if json { Ok(()) } else { Err(not_acceptable()) };
+        return if json {
+            Ok(())
+        } else {
+            Err(not_acceptable("_format"))
+        };
     }
     let mut weights = Weights::default();
     for range in accept.into_iter().flat_map(|line| line.split(',')) {
@@ -26,7 +30,7 @@ pub fn check_accept<'a>(
     if weights.allow_json() {
         Ok(())
     } else {
-        Err(not_acceptable())
+        Err(not_acceptable("Accept"))
     }
 }
 
@@ -36,11 +40,8 @@ pub fn check_accept<'a>(
 /// # Errors
 /// 415 `not-supported`.
 pub fn check_content_type(content_type: Option<&str>) -> Result<(), Refusal> {
-    check_type(
-        content_type,
-        is_json,
-        "the body must be application/fhir+json in UTF-8",
-    )
+    let text = "the body must be application/fhir+json in UTF-8, and Content-Type must say so";
+    check_type(content_type, is_json, text)
 }
 
 /// Whether the body of a `POST _search` is a form (FHIR R4 search, section 3.1.0.9).
@@ -49,11 +50,9 @@ pub fn check_content_type(content_type: Option<&str>) -> Result<(), Refusal> {
 /// 415 `not-supported`.
 pub fn check_form_content_type(content_type: Option<&str>) -> Result<(), Refusal> {
     let is_form = |essence: &str| essence == "application/x-www-form-urlencoded";
-    check_type(
-        content_type,
-        is_form,
-        "the body must be application/x-www-form-urlencoded in UTF-8",
-    )
+    let text =
+        "the body must be application/x-www-form-urlencoded in UTF-8, and Content-Type must say so";
+    check_type(content_type, is_form, text)
 }
 
 fn check_type(
@@ -68,13 +67,13 @@ fn check_type(
         {
             Ok(())
         }
-        _ => Err(Refusal::new(415, IssueCode::NotSupported, text)),
+        _ => Err(Refusal::new(415, IssueCode::NotSupported, text).of_http("Content-Type")),
     }
 }
 
-fn not_acceptable() -> Refusal {
+fn not_acceptable(by: &str) -> Refusal {
     let text = "only application/fhir+json (FHIR R4) is offered";
-    Refusal::new(406, IssueCode::NotSupported, text)
+    Refusal::new(406, IssueCode::NotSupported, text).of_http(by)
 }
 
 /// What `_format` asks for; usually one.

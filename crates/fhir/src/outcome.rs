@@ -213,7 +213,7 @@ pub struct Refusal {
     pub status: u16,
     /// What the OperationOutcome says.
     pub issue: Issue,
-    /// The `Allow` header that a 405 must carry (RFC 9110 section 15.5.6); may be empty.
+    /// The `Allow` header that a 405 must carry (RFC 9110 section 15.5.6).
     pub allow: Option<&'static str>,
 }
 

@@ -16,6 +16,7 @@ pub use criterion::{Column, Criterion, Prefix, Range};
 pub use definition::{Definition, ParameterType};
 pub use document::{parse_posted, parse_query};
 pub use parameters::{Parameters, Sort, SortKey, Total, TypeCriterion};
+pub(crate) use parameters::{of_all, of_shown, shown, unreadable};
 pub use period::Period;
 pub use term::Term;
 pub use text::folded;

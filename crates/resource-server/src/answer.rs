@@ -13,7 +13,7 @@ use oauth::{BearerChallenge, ErrorCode, Permission};
 use crate::access_decision::{Asked, Denial};
 use crate::bearer::BearerError;
 use crate::introspect::Refusal;
-use crate::store::record::RecordHead;
+use crate::store::record::{DOCUMENT, RecordHead};
 
 /// A request that is not done, with everything the caller and the audit are told.
 #[derive(Debug)]
@@ -79,6 +79,12 @@ impl Failure {
         Self::detailed(StatusCode::NOT_FOUND, issue, reason)
     }
 
+    /// A record that the token reaches, which has no such version (404).
+    pub(crate) fn no_version() -> Self {
+        let text = "the record has no such version; its _history tells which it has";
+        Self::new(StatusCode::NOT_FOUND, IssueCode::NotFound, text)
+    }
+
     /// A record that was there and was deleted (FHIR R4 http, section 3.1.0.2: 410).
     pub(crate) fn gone() -> Self {
         let text = "the record was deleted; its earlier versions can be read";
@@ -134,8 +140,20 @@ impl Failure {
         self
     }
 
+    /// The same, for the parameter or header of this name.
+    pub(crate) fn of_http(self, name: &str) -> Self {
+        Self {
+            issue: Box::new(self.issue.of_http(name)),
+            ..self
+        }
+    }
+
     /// The same, of an entry of a transaction.
     pub(crate) fn in_entry(mut self, number: usize) -> Self {
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            // Allow is of the URL that was asked, and that is the base.
+            self.allow = Some("POST");
+        }
         for issue in std::iter::once(&mut *self.issue).chain(&mut self.others) {
             issue.expression = vec![format!("Bundle.entry[{number}]")];
         }
@@ -145,6 +163,16 @@ impl Failure {
     /// Whether it says that there is no such record.
     pub(crate) fn is_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND
+    }
+
+    /// The same, of somebody who asked for a document: any other record is as good as absent, in all its versions.
+    pub(crate) fn of_document(self) -> Self {
+        match &self.about {
+            Some(head) if self.is_not_found() && head.bundle_type != DOCUMENT => {
+                self.instead(Self::not_found("the record is no document"))
+            }
+            _ => self,
+        }
     }
 
     /// Another answer to the caller; the audit is told what it was.
@@ -215,7 +243,7 @@ impl From<BearerError> for Failure {
         };
         Self {
             challenge: Some(Box::new(challenge)),
-            ..Self::new(status, code, text)
+            ..Self::new(status, code, text).of_http("Authorization")
         }
     }
 }
@@ -224,7 +252,8 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Token(text) => {
-                let failure = Self::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text);
+                let failure = Self::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text)
+                    .of_http("Authorization");
                 Self {
                     challenge: Some(Box::new(challenge(ErrorCode::InvalidToken, text, None))),
                     ..failure

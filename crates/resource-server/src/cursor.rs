@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fhir::IssueCode;
+use fhir::search::CURSOR;
 use oauth::Random;
 use serde::{Deserialize, Serialize};
 
@@ -92,7 +93,7 @@ impl Cursor {
 /// 400: no link of ours, or one of another search or reach.
 pub(crate) fn refused() -> Failure {
     let text = "_cursor is no next link of this search for this token: begin the search again";
-    Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text)
+    Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text).of_http(CURSOR)
 }
 
 fn cipher(key: &[u8; 16]) -> Option<LessSafeKey> {

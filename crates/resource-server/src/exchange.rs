@@ -197,12 +197,12 @@ impl Permitted<'_> {
     /// One version of a record.
     ///
     /// # Errors
-    /// As [`Permitted::read`]; 410 for a version that deletes.
+    /// As [`Permitted::read`]; 410 for a version that deletes, and another 404 if a record that the token reaches has no
+    /// such version.
     pub(crate) async fn read_version(&self, id: &str, version_id: &str) -> Result<Record, Failure> {
         // One version has one spelling.
         let number: Option<i64> = version_id.parse().ok();
         let number = number.filter(|number| number.to_string() == version_id);
-        let number = number.ok_or_else(|| Failure::not_found("no such version"))?;
         let server = &self.exchange.server;
         let found = hosted::read_version(server, &self.permit, (id, number)).await?;
         existing(found).map(|record| *record)
@@ -223,6 +223,7 @@ pub(crate) fn existing<T>(found: Found<T>) -> Result<T, Failure> {
     match found {
         Found::Record(record) => Ok(record),
         Found::Gone(head) => Err(Failure::gone().about(*head)),
+        Found::NoVersion(head) => Err(Failure::no_version().about(*head)),
         Found::Absent => Err(Failure::not_found("no such record")),
         Found::Hidden(head, denial) => Err(Failure::not_found(denial.text()).about(*head)),
     }

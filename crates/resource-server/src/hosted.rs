@@ -22,6 +22,8 @@ pub(crate) enum Found<T> {
     Gone(Box<RecordHead>),
     /// A record that it does not reach: the caller is told that there is none, the audit what it was.
     Hidden(Box<RecordHead>, Denial),
+    /// A record that it reaches, and that has no such version.
+    NoVersion(Box<RecordHead>),
     /// No such record.
     Absent,
 }
@@ -33,6 +35,7 @@ impl<T> Found<T> {
             Self::Record(found) => Found::Record(then(found)?),
             Self::Gone(head) => Found::Gone(head),
             Self::Hidden(head, denial) => Found::Hidden(head, denial),
+            Self::NoVersion(head) => Found::NoVersion(head),
             Self::Absent => Found::Absent,
         })
     }
@@ -92,12 +95,12 @@ fn judge(permit: &Permit, head: RecordHead) -> Found<Box<RecordHead>> {
     }
 }
 
-/// Reads one version of a record, if the permit reaches it. What may touch a record is the same for all its
-/// versions: its facts do not change.
+/// Reads one version of a record, if the permit reaches it; `None` is a version that no record has. What may touch a
+/// record is the same for all its versions: its facts do not change.
 pub(crate) async fn read_version(
     server: &ResourceServer,
     permit: &Permit,
-    (id, version_id): (&str, i64),
+    (id, version_id): (&str, Option<i64>),
 ) -> Result<Found<Box<Record>>, Error> {
     let keys = &server.config().record_keys;
     let found = find_sealed_version(server, permit, (id, version_id)).await?;
@@ -107,7 +110,7 @@ pub(crate) async fn read_version(
 async fn find_sealed_version(
     server: &ResourceServer,
     permit: &Permit,
-    (id, version_id): (&str, i64),
+    (id, version_id): (&str, Option<i64>),
 ) -> Result<Found<Box<Stored>>, Error> {
     let Some(head) = record::find_head(server.db(), id).await? else {
         return Ok(Found::Absent);
@@ -115,6 +118,10 @@ async fn find_sealed_version(
     if let Err(denial) = permit.admit(&head.facts) {
         return Ok(Found::Hidden(Box::new(head), denial));
     }
+    // Only now: whether a hidden record has a version, or could have it, is nobody's to know.
+    let Some(version_id) = version_id else {
+        return Ok(Found::NoVersion(Box::new(head)));
+    };
     let current = match head.version_id == version_id {
         true => record::find(server.db(), id).await?,
         false => None,
@@ -125,7 +132,7 @@ async fn find_sealed_version(
         None => version::find(server.db(), &head, version_id).await?,
     };
     Ok(match stored {
-        None => Found::Absent,
+        None => Found::NoVersion(Box::new(head)),
         Some(stored) if stored.head.change == Change::Delete => Found::Gone(Box::new(stored.head)),
         Some(stored) => Found::Record(Box::new(stored)),
     })
@@ -176,11 +183,11 @@ pub(crate) async fn history(
             break;
         }
         // Asked again, so that the pure decision has the last word over the SQL.
-        match find_sealed_version(server, permit, (&head.id, head.version_id)).await? {
+        match find_sealed_version(server, permit, (&head.id, Some(head.version_id))).await? {
             // One that does not open is no reason to hold up all others.
             Found::Record(stored) => page.versions.push((head, opened(*stored, keys))),
             Found::Gone(_) => page.versions.push((head, None)),
-            Found::Hidden(..) | Found::Absent => {}
+            Found::Hidden(..) | Found::NoVersion(_) | Found::Absent => {}
         }
     }
     Ok(page)

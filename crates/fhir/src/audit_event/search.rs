@@ -7,7 +7,7 @@ use super::ActionCode;
 use crate::interaction::is_id;
 use crate::outcome::{Issue, IssueCode, Refusal};
 use crate::prefer::Handling;
-use crate::search::{CURSOR, CURSOR_ALONE};
+use crate::search::{CURSOR, CURSOR_ALONE, of_all, of_shown, shown, unreadable};
 
 /// What a search of the audit is narrowed to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,16 +53,13 @@ impl AuditParameters {
             && parameters.unknown.is_empty()
             && parameters.count.is_none();
         if parameters.cursor.is_some() && !alone {
-            return Err(Refusal::new(400, IssueCode::Invalid, CURSOR_ALONE));
+            return Err(Refusal::new(400, IssueCode::Invalid, CURSOR_ALONE).of_http(CURSOR));
         }
         Ok(parameters)
     }
 
     fn one(&mut self, name: &str, value: &str) -> Result<(), Refusal> {
-        let wrong = || {
-            let text = format!("the value of {name} cannot be read");
-            Refusal::new(400, IssueCode::Value, text)
-        };
+        let wrong = || unreadable(name, form(name));
         let text = |allowed: bool| Some(value.to_owned()).filter(|_| allowed).ok_or_else(wrong);
         // PostgreSQL has no text with a NUL: no row can match.
         let short = !value.is_empty() && value.len() <= MAX_VALUE && !value.contains('\0');
@@ -89,17 +86,18 @@ impl AuditParameters {
             "_count" => fresh(&mut self.count, value.parse().map_err(|_| wrong())?),
             CURSOR => fresh(&mut self.cursor, value.to_owned()),
             "_sort" if value == "-date" => true,
-            "_sort" => return Err(not_supported("audit rows are sorted by -date only")),
+            "_sort" => {
+                return Err(not_supported("audit rows are sorted by -date only").of_http(name));
+            }
             "_format" | "_pretty" => return Ok(()),
             other => {
-                self.unknown.push(other.chars().take(MAX_NAME).collect());
+                self.unknown.push(shown(other));
                 return Ok(());
             }
         };
         if !fresh {
-            return Err(not_supported(
-                "a search of the audit takes each parameter once, date apart",
-            ));
+            let text = "a search of the audit takes each parameter once, date apart";
+            return Err(not_supported(text).of_http(name));
         }
         if !["_count", "_sort", CURSOR].contains(&name) {
             self.said.push((name.to_owned(), value.to_owned()));
@@ -109,7 +107,7 @@ impl AuditParameters {
 
     /// `date` with its prefix: the period that is meant is cut to it.
     fn date(&mut self, value: &str) -> Result<(), Refusal> {
-        let wrong = || Refusal::new(400, IssueCode::Value, "the value of date cannot be read");
+        let wrong = || unreadable("date", form("date"));
         let digits = value
             .find(|it: char| it.is_ascii_digit())
             .ok_or_else(wrong)?;
@@ -121,7 +119,10 @@ impl AuditParameters {
             "gt" | "sa" => (Some(end), None),
             "le" => (None, Some(end)),
             "lt" | "eb" => (None, Some(start)),
-            _ => return Err(not_supported("date takes eq, ge, gt, sa, le, lt and eb")),
+            _ => {
+                let text = "date takes the prefixes eq, ge, gt, sa, le, lt and eb";
+                return Err(not_supported(text).of_http("date"));
+            }
         };
         self.since = self.since.max(since);
         self.until = match (self.until, until) {
@@ -139,13 +140,18 @@ impl AuditParameters {
         if self.unknown.is_empty() {
             return Ok(None);
         }
-        let text = format!("not offered and ignored: {}", self.unknown.join(", "));
         if handling == Handling::Strict {
             let text = "a parameter is not offered; AuditEvent is searched by _id, date, action, outcome, agent, \
                         address and entity";
-            return Err(not_supported(text));
+            let names = self.unknown.iter();
+            return Err(names.fold(not_supported(text), |refusal, name| of_shown(refusal, name)));
         }
-        Ok(Some(Issue::warning(IssueCode::NotSupported, text)))
+        let text = format!(
+            "search parameters that are not offered here, and were ignored: {}",
+            self.unknown.join(", ")
+        );
+        let warning = Issue::warning(IssueCode::NotSupported, text);
+        Ok(Some(of_all(&self.unknown, warning)))
     }
 
     /// The query of this search.
@@ -226,14 +232,28 @@ fn instant(text: &str) -> Option<(Timestamp, Timestamp)> {
     Some((start, Timestamp::from_millisecond(end).ok()?))
 }
 
+/// How the value of a parameter is written.
+fn form(name: &str) -> &'static str {
+    match name {
+        "date" => {
+            "a date is written year, month, day, such as 2026-01-31, 2026-01 or 2026, or with a time and its zone, such as \
+             2026-01-31T13:45:00-05:00, with a prefix such as ge before it if wanted"
+        }
+        "action" => "it is one of C, R, U, D and E",
+        "outcome" => "it is one of 0, 4, 8 and 12",
+        "entity" => "it is the id of a record, as in Bundle/1",
+        "_id" => "an id has up to 64 letters, digits, hyphens and dots",
+        "_count" => "it is a whole number of rows on a page, such as 50",
+        _ => "it is a text of up to 256 letters",
+    }
+}
+
 fn not_supported(text: &'static str) -> Refusal {
     Refusal::new(400, IssueCode::NotSupported, text)
 }
 
 /// Longer values are in no row.
 const MAX_VALUE: usize = 256;
-/// Of an unknown parameter's name in an answer.
-const MAX_NAME: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::outcome::{IssueCode, Refusal};
-use crate::search::{CURSOR, CURSOR_ALONE};
+use crate::search::{CURSOR, CURSOR_ALONE, of_shown, unreadable};
 
 /// What a history is narrowed to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,33 +26,30 @@ impl HistoryParameters {
     pub fn parse(query: &str) -> Result<Self, Refusal> {
         let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let wrong = || {
-                Refusal::new(
-                    400,
-                    IssueCode::Value,
-                    format!("the value of {name} is not allowed"),
-                )
-            };
             let twice = match name.as_ref() {
                 "_since" => {
-                    let since = value.parse().map_err(|_| wrong())?;
+                    let since = value.parse().map_err(|_| unreadable(&name, INSTANT))?;
                     parameters.since.replace(since).is_some()
                 }
                 "_count" => {
-                    let count = value.parse().map_err(|_| wrong())?;
+                    let count = value.parse().map_err(|_| unreadable(&name, NUMBER))?;
                     parameters.count.replace(count).is_some()
                 }
                 CURSOR => parameters.cursor.replace(value.into_owned()).is_some(),
                 "_format" | "_pretty" => false,
-                _ => return Err(not_supported("a history takes _since and _count only")),
+                _ => {
+                    let refusal = not_supported("a history takes _since and _count only");
+                    return Err(of_shown(refusal, &name));
+                }
             };
             if twice {
-                return Err(not_supported("a history takes each parameter once"));
+                let refusal = not_supported("a history takes each parameter once");
+                return Err(refusal.of_http(&name));
             }
         }
         let alone = parameters.since.is_none() && parameters.count.is_none();
         if parameters.cursor.is_some() && !alone {
-            return Err(Refusal::new(400, IssueCode::Invalid, CURSOR_ALONE));
+            return Err(Refusal::new(400, IssueCode::Invalid, CURSOR_ALONE).of_http(CURSOR));
         }
         Ok(parameters)
     }
@@ -72,3 +69,7 @@ impl HistoryParameters {
 fn not_supported(text: &'static str) -> Refusal {
     Refusal::new(400, IssueCode::NotSupported, text)
 }
+
+/// How the values are written.
+const INSTANT: &str = "it is a time with its zone, such as 2026-01-31T13:45:00-05:00";
+const NUMBER: &str = "it is a whole number of versions on a page, such as 50";

@@ -37,9 +37,15 @@ impl Place {
     }
 
     fn of_type(kind: ResourceType, below: &[&str]) -> Result<Self, Refusal> {
-        use ResourceType::{Bundle, Composition};
+        use ResourceType::{AuditEvent, Bundle, Composition, Part};
         let owned = |text: &&str| (*text).to_owned();
         match (kind, below) {
+            (Part(_), [] | ["_search"]) => {
+                Err(absent("the parts of documents are read by their id only"))
+            }
+            (AuditEvent | Part(_), ["_history"] | [_, "_history", ..]) => Err(absent(
+                "parts of documents and audit rows have one version; a document's history is its Bundle's",
+            )),
             (_, []) => Ok(Self::Type(kind)),
             (_, ["_search"]) => Ok(Self::Search(kind)),
             (_, ["_history"]) => Ok(Self::History(kind, None)),
@@ -60,21 +66,16 @@ impl Place {
         self.allowed().split(", ").any(|allowed| allowed == method)
     }
 
-    /// The value of `Allow`; empty where nothing is offered.
+    /// The value of `Allow`. Where nothing is offered there is no place, but 404.
     fn allowed(&self) -> &'static str {
-        use ResourceType::{AuditEvent, Bundle, Composition, Part};
+        use ResourceType::Bundle;
         match self {
             Self::Type(Bundle) | Self::Document(None) => "GET, HEAD, POST",
             Self::Instance(Bundle, _) => "GET, HEAD, PUT, DELETE",
-            Self::Base | Self::Validate | Self::Search(Bundle | Composition | AuditEvent) => "POST",
-            // Parts and audit rows have one version, and parts are found by their document.
-            Self::Type(Part(_))
-            | Self::Search(Part(_))
-            | Self::History(AuditEvent | Part(_), _)
-            | Self::Version(AuditEvent | Part(_), ..) => "",
+            Self::Base | Self::Validate | Self::Search(_) => "POST",
             Self::Metadata
             | Self::SmartConfiguration
-            | Self::Type(Composition | AuditEvent)
+            | Self::Type(_)
             | Self::Instance(..)
             | Self::History(..)
             | Self::Version(..)
@@ -92,8 +93,8 @@ impl Place {
             (Self::Instance(ResourceType::Composition | ResourceType::Part(_), _), "PUT") => {
                 "a part of a document is changed with the Bundle that it is in"
             }
-            (Self::Type(ResourceType::Part(_)) | Self::Search(ResourceType::Part(_)), _) => {
-                "the parts of documents are read by their id only"
+            (Self::Base, "GET") => {
+                "batches and transactions are posted here; what this server offers is at metadata"
             }
             (_, "PATCH") => "records are changed as a whole, with PUT",
             _ => "this method is not offered here",
@@ -153,10 +154,15 @@ impl Place {
 
 fn resource_type(name: &str) -> Result<ResourceType, Refusal> {
     ResourceType::parse(name).ok_or_else(|| {
-        let text =
-            "only Bundle, Composition, the parts of documents, AuditEvent and metadata are offered";
-        Refusal::new(404, IssueCode::NotSupported, text)
+        absent(
+            "only Bundle, Composition, the parts of documents, AuditEvent and metadata are offered",
+        )
     })
+}
+
+/// What FHIR has and this server has not.
+fn absent(text: &'static str) -> Refusal {
+    Refusal::new(404, IssueCode::NotSupported, text)
 }
 
 /// The longest path that is offered, `Bundle/{id}/_history/{version}`.

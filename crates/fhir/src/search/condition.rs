@@ -23,6 +23,10 @@ impl IfNoneExist {
     /// a record that is not the one meant; `value` for a value that cannot be read; `required`
     /// without an identifier.
     pub fn parse(header: &str) -> Result<Self, Refusal> {
+        Self::read(header).map_err(|refusal| refusal.of_http("If-None-Exist"))
+    }
+
+    fn read(header: &str) -> Result<Self, Refusal> {
         let (mut identifier, mut composition_type) = (None, None);
         // A whole URL or a leading question mark is tolerated by many servers; not here.
         for pair in header.trim().split('&').filter(|pair| !pair.is_empty()) {

@@ -2,7 +2,7 @@
 //! have to.
 
 use super::definition::{Compares, Definition};
-use super::parameters::{TypeCriterion, refused};
+use super::parameters::{TypeCriterion, refused, unreadable};
 use super::period::Period;
 use super::term::{Field, Term};
 use super::token::{Token, alternatives};
@@ -97,21 +97,20 @@ impl Criterion {
                 let missing = match value {
                     "true" => true,
                     "false" => false,
-                    _ => return Err(unreadable(name)),
+                    _ => return Err(unreadable(name, ":missing is true or false")),
                 };
-                return missing_of(compares, missing).ok_or_else(|| no_modifier(name));
+                return missing_of(compares, missing).ok_or_else(|| no_modifier(name, compares));
             }
             (Some("exact"), Compares::String(_)) => {}
-            (Some(_), _) => return Err(no_modifier(name)),
+            (Some(_), compares) => return Err(no_modifier(name, compares)),
         }
-        let values = alternatives(value).ok_or_else(|| unreadable(name))?;
+        let form = definition.compares.form();
+        let values = alternatives(value).ok_or_else(|| unreadable(name, form))?;
         if values.len() > MAX_ALTERNATIVES {
-            return Err(refused(
-                IssueCode::TooCostly,
-                format!("{name} has too many values"),
-            ));
+            let text = format!("{name} has too many values: {MAX_ALTERNATIVES} at most");
+            return Err(refused(IssueCode::TooCostly, text).of_http(name));
         }
-        let reader = Reader { name, values };
+        let reader = Reader { name, form, values };
         match definition.compares {
             Compares::Id => reader
                 .each(|text| Some(text.to_owned()).filter(|id| is_id(id)))
@@ -138,6 +137,8 @@ impl Criterion {
 /// The values of one parameter, still escaped.
 struct Reader<'a> {
     name: &'a str,
+    /// How a value is written.
+    form: &'static str,
     values: Vec<&'a str>,
 }
 
@@ -146,7 +147,7 @@ impl Reader<'_> {
         let values = self.values.iter().map(|text| read(text));
         values
             .collect::<Option<_>>()
-            .ok_or_else(|| unreadable(self.name))
+            .ok_or_else(|| unreadable(self.name, self.form))
     }
 
     fn ranges(&self, read: impl Fn(&str) -> Option<Vec<Range>>) -> Result<Vec<Range>, Refusal> {
@@ -192,12 +193,12 @@ impl Reader<'_> {
         let dates = self.each(prefixed)?;
         if dates.iter().any(|(prefix, _)| *prefix != Prefix::Equal) {
             let text = format!("{} takes no prefix but eq", self.name);
-            return Err(refused(IssueCode::NotSupported, text));
+            return Err(refused(IssueCode::NotSupported, text).of_http(self.name));
         }
         let terms = dates.into_iter().map(|(_, date)| field.date(date));
         terms
             .collect::<Option<_>>()
-            .ok_or_else(|| unreadable(self.name))
+            .ok_or_else(|| unreadable(self.name, self.form))
     }
 }
 
@@ -297,18 +298,14 @@ fn certificate_number(text: &str) -> Option<String> {
     natural_key::certificate_number(text.parse().ok().filter(|_| digits)?)
 }
 
-fn unreadable(name: &str) -> Refusal {
-    refused(
-        IssueCode::Value,
-        format!("the value of {name} is not allowed"),
-    )
-}
-
-fn no_modifier(name: &str) -> Refusal {
-    refused(
-        IssueCode::NotSupported,
-        format!("the modifier is not offered for {name}"),
-    )
+fn no_modifier(name: &str, compares: Compares) -> Refusal {
+    let offered = match compares {
+        Compares::String(_) => ":exact and :missing are",
+        _ if missing_of(compares, true).is_some() => ":missing is",
+        _ => "none is",
+    };
+    let text = format!("{name} is not offered with this modifier; {offered}");
+    refused(IssueCode::NotSupported, text).of_http(name)
 }
 
 /// Each is a lookup of its own.

@@ -50,6 +50,35 @@ pub(super) enum Compares {
     BirthDate(super::term::Field),
 }
 
+impl Compares {
+    /// How a value is written, for whoever has written it otherwise: as the end of a sentence.
+    pub(super) fn form(self) -> &'static str {
+        match self {
+            Self::Id => "an id has up to 64 letters, digits, hyphens and dots",
+            Self::LastUpdated | Self::Date => {
+                "a date is written year, month, day, such as 2026-01-31, 2026-01 or 2026, \
+                 with a prefix such as ge before it if wanted"
+            }
+            Self::BirthDate(_) => {
+                "a date is written year, month, day, such as 2026-01-31, 2026-01 or 2026"
+            }
+            Self::EventYear => {
+                "a year has four digits, such as 2026, with a prefix such as ge before it if wanted"
+            }
+            Self::String(_) => {
+                "a text must not be empty, and a comma or bar in it is written \\, or \\|"
+            }
+            Self::CompositionType
+            | Self::Jurisdiction
+            | Self::RecordType
+            | Self::CertificateNumber(_)
+            | Self::Token(_) => {
+                "it is a value alone or with its system, as system|value, and a comma or bar in it is written \\, or \\|"
+            }
+        }
+    }
+}
+
 impl Definition {
     /// Its name in a search on `resource_type`.
     #[must_use]

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::parameters::{once, pairs, refused};
+use super::parameters::{of_shown, once, pairs, refused, unreadable};
 use super::token::escaped;
 use super::{CURSOR, Criterion, Parameters, Token};
 use crate::ResourceType;
@@ -73,7 +73,7 @@ fn read(given: Vec<(String, String)>) -> Result<Document, Refusal> {
                 let token = Token::parse(&value).filter(|token| token.value.is_some());
                 reports.push(
                     token
-                        .ok_or_else(|| unreadable("the report number"))?
+                        .ok_or_else(|| unreadable("report-number", NUMBER))?
                         .to_string(),
                 );
                 parameters.use_as_given("report-number", value)?;
@@ -107,7 +107,7 @@ fn narrow(
         _ => {
             let text = "$document takes id, or report-number, identifier, patient.birthdate, patient.family, \
                         patient.given and birth-location; other parameters are not offered";
-            return Err(refused(IssueCode::NotSupported, text));
+            return Err(of_shown(refused(IssueCode::NotSupported, text), name));
         }
     };
     // Also of two patients: that one document is of both is not what such a request means.
@@ -115,13 +115,14 @@ fn narrow(
         return Err(refused(
             IssueCode::NotSupported,
             format!("$document takes {known} once"),
-        ));
+        )
+        .of_http(known));
     }
     seen.push(known);
     let criterion = match known {
         "identifier" => {
             let token = Token::parse(&value).filter(|token| token.value.is_some());
-            token.ok_or_else(|| unreadable("identifier"))?.to_string()
+            token.ok_or_else(|| unreadable(known, NUMBER))?.to_string()
         }
         // A comma in a parameter of an operation separates nothing.
         _ => escaped(&value),
@@ -155,22 +156,19 @@ fn composition_id(value: &str) -> Result<String, Refusal> {
             IssueCode::Value,
             "id of $document must be the id of a Composition",
         )
+        .of_http("id")
     })
 }
 
 fn persist(value: &str) -> Result<(), Refusal> {
     match value {
         "true" | "false" => Ok(()),
-        _ => Err(unreadable("persist")),
+        _ => Err(unreadable("persist", "it is true or false")),
     }
 }
 
-fn unreadable(name: &str) -> Refusal {
-    refused(
-        IssueCode::Value,
-        format!("the value of {name} is not allowed"),
-    )
-}
+/// How what a report is found by is written.
+const NUMBER: &str = "it is a value alone or with its system, as system|value";
 
 #[derive(Deserialize)]
 struct Posted {
@@ -223,10 +221,10 @@ impl Parameter {
                 Some(system) => format!("{}|{}", escaped(&system), escaped(&value)),
                 None => escaped(&value),
             }),
-            _ => Err(refused(
-                IssueCode::Structure,
-                "a parameter of $document must have one value",
-            )),
+            _ => {
+                let text = "a parameter of $document must have one value";
+                Err(of_shown(refused(IssueCode::Structure, text), &self.name))
+            }
         }
     }
 }

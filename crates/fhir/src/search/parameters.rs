@@ -28,8 +28,8 @@ pub struct Parameters {
     pub cursor: Option<String>,
     /// Names of the parameters that are not offered; ignored unless handling is strict.
     pub unsupported: Vec<String>,
-    /// What the search could betray, whatever it finds.
-    pub reveals: Vec<Group>,
+    /// What the search could betray, whatever it finds, and by which parameter.
+    pub reveals: Vec<(Group, &'static str)>,
     /// The parameters that are followed, as they were given.
     pub(super) used: Vec<(String, String)>,
 }
@@ -145,30 +145,30 @@ impl Parameters {
         name: &str,
         value: &str,
     ) -> Result<bool, Refusal> {
-        let unreadable = || {
-            refused(
-                IssueCode::Value,
-                format!("the value of {} is not allowed", shown(name)),
-            )
-        };
         match name {
             "_count" => once(
                 name,
                 &mut self.count,
-                value.parse().map_err(|_| unreadable())?,
+                value.parse().map_err(|_| {
+                    unreadable(
+                        name,
+                        "it is a whole number of resources on a page, such as 50",
+                    )
+                })?,
             )?,
             "_sort" => once(name, &mut self.sort, Sort::parse(value)?)?,
             "_total" => once(
                 name,
                 &mut self.total,
-                Total::parse(value).ok_or_else(unreadable)?,
+                Total::parse(value)
+                    .ok_or_else(|| unreadable(name, "it is one of none, estimate and accurate"))?,
             )?,
             "_summary" => match value {
                 "count" => self.summary = true,
                 "false" => {}
                 // Whole resources are answered instead.
                 "true" | "text" | "data" => return Ok(false),
-                _ => return Err(unreadable()),
+                _ => return Err(unreadable(name, "it is count or false")),
             },
             CURSOR => once(name, &mut self.cursor, value.to_owned())?,
             _ => return Ok(false),
@@ -185,7 +185,8 @@ impl Parameters {
         let known = definition.name(self.resource_type);
         self.criteria
             .push(Criterion::parse(definition, (known, modifier), value)?);
-        self.reveals.extend(definition.reveals);
+        self.reveals
+            .extend(definition.reveals.map(|group| (group, known)));
         Ok(true)
     }
 
@@ -193,7 +194,7 @@ impl Parameters {
     pub(super) fn check_cursor(&self) -> Result<(), Refusal> {
         let alone = self.used.is_empty() && self.count.is_none() && self.unsupported.is_empty();
         if self.cursor.is_some() && !alone {
-            return Err(refused(IssueCode::Invalid, CURSOR_ALONE));
+            return Err(refused(IssueCode::Invalid, CURSOR_ALONE).of_http(CURSOR));
         }
         Ok(())
     }
@@ -208,13 +209,18 @@ impl Parameters {
         }
         let names = self.unsupported.join(", ");
         match handling {
-            Handling::Strict => Err(refused(
-                IssueCode::NotSupported,
-                format!("not offered here: {names}"),
-            )),
+            Handling::Strict => {
+                let text = format!("search parameters that are not offered here: {names}");
+                let refusal = refused(IssueCode::NotSupported, text);
+                let names = self.unsupported.iter();
+                Err(names.fold(refusal, |refusal, name| of_shown(refusal, name)))
+            }
             Handling::Lenient => {
-                let text = format!("not offered here and ignored: {names}");
-                Ok(Some(Issue::warning(IssueCode::NotSupported, text)))
+                let text = format!(
+                    "search parameters that are not offered here, and were ignored: {names}"
+                );
+                let warning = Issue::warning(IssueCode::NotSupported, text);
+                Ok(Some(of_all(&self.unsupported, warning)))
             }
         }
     }
@@ -268,7 +274,7 @@ impl Sort {
             "date" => SortKey::Date,
             _ => {
                 let text = "_sort takes one of _lastUpdated, date and _id, each also with a minus before it";
-                return Err(refused(IssueCode::NotSupported, text));
+                return Err(refused(IssueCode::NotSupported, text).of_http("_sort"));
             }
         };
         Ok(Self { key, descending })
@@ -317,7 +323,11 @@ pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Refusal> {
     }
     let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs
-        .map(|(name, value)| Ok((decoded(name)?, decoded(value)?)))
+        .map(|(name, value)| {
+            let name = decoded(name)?;
+            let value = decoded(value).map_err(|refusal| of_shown(refusal, &name))?;
+            Ok((name, value))
+        })
         .collect()
 }
 
@@ -335,7 +345,8 @@ pub(super) fn once<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(),
         Some(_) => Err(refused(
             IssueCode::NotSupported,
             format!("{name} may be given once only"),
-        )),
+        )
+        .of_http(name)),
     }
 }
 
@@ -343,19 +354,44 @@ pub(super) fn once<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(),
 pub(super) fn decoded(text: &str) -> Result<String, Refusal> {
     let spaced = text.replace('+', " ");
     let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8();
-    decoded
-        .map(std::borrow::Cow::into_owned)
-        .map_err(|_| refused(IssueCode::Invalid, "the parameters are not UTF-8"))
+    decoded.map(std::borrow::Cow::into_owned).map_err(|_| {
+        let text = "the parameters are not UTF-8, in which a URL spells letters such as é (%C3%A9)";
+        refused(IssueCode::Invalid, text)
+    })
 }
 
 /// A parameter's name, if it can be shown: what a client made up may be content.
-pub(super) fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
+    match is_plain(name) {
+        true => name.to_owned(),
+        false => "a parameter with an unusual name".to_owned(),
+    }
+}
+
+fn is_plain(name: &str) -> bool {
     let plain =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
-    match name.len() {
-        1..=64 if name.bytes().all(plain) => name.to_owned(),
-        _ => "a parameter with an unusual name".to_owned(),
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
+}
+
+/// A refusal for the parameter of this name, if it can be shown.
+pub(crate) fn of_shown(refusal: Refusal, name: &str) -> Refusal {
+    match is_plain(name) {
+        true => refusal.of_http(name),
+        false => refusal,
     }
+}
+
+/// A warning of parameters that are ignored, by those of their names that can be shown.
+pub(crate) fn of_all(names: &[String], warning: Issue) -> Issue {
+    let plain = names.iter().filter(|name| is_plain(name));
+    plain.fold(warning, |warning, name| warning.of_http(name))
+}
+
+/// A value of a parameter of ours that cannot be read; `form` says how it would be written.
+pub(crate) fn unreadable(name: &str, form: &str) -> Refusal {
+    let text = format!("the value of {name} cannot be read: {form}");
+    refused(IssueCode::Value, text).of_http(name)
 }
 
 pub(super) fn refused(code: IssueCode, text: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {

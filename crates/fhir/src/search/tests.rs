@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod texts;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -313,18 +315,22 @@ fn the_longest_search_is_still_its_own_link() {
 #[test]
 fn what_a_search_reveals_is_known() {
     let names = bundle("identifier=a&subject.family=b&patient.birthdate:missing=true&date=2026");
-    assert_eq!(names.reveals, [Group::Names, Group::Names]);
+    let expected = [
+        (Group::Names, "patient.family"),
+        (Group::Names, "patient.birthdate"),
+    ];
+    assert_eq!(names.reveals, expected);
     let numbers = bundle("patient.identifier=a&birth-location=b&author.identifier=c");
     let expected = [
-        Group::MedicalRecordNumber,
-        Group::Names,
-        Group::MedicalRecordNumber,
+        (Group::MedicalRecordNumber, "patient.identifier"),
+        (Group::Names, "birth-location"),
+        (Group::MedicalRecordNumber, "author.identifier"),
     ];
     assert_eq!(numbers.reveals, expected);
     let Ok(Document::Search(found)) = parse_query("patient.family=a&report-number=1") else {
         panic!("a search");
     };
-    assert_eq!(found.reveals, [Group::Names]);
+    assert_eq!(found.reveals, [(Group::Names, "patient.family")]);
 }
 
 #[test]

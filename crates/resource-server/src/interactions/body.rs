@@ -24,7 +24,8 @@ pub(super) async fn collect(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             IssueCode::NotSupported,
             text,
-        ));
+        )
+        .of_http("Content-Encoding"));
     }
     let too_large = || {
         let text = "the body is too large";

@@ -90,7 +90,8 @@ impl Answer {
                 StatusCode::PRECONDITION_FAILED,
                 IssueCode::MultipleMatches,
                 "If-None-Exist matches several records",
-            )),
+            )
+            .of_http("If-None-Exist")),
             (Self::Updated { head, copy, .. }, Replace(ReplaceOutcome::Replaced)) => {
                 Ok(located(StatusCode::OK, base, &head, copy))
             }

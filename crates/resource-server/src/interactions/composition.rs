@@ -21,7 +21,8 @@ pub(crate) async fn answer_version(
     permitted: Permitted<'_>,
     (id, version_id): (&str, &str),
 ) -> Result<Response, Failure> {
-    let record = document::is_one(permitted.read_version(id, version_id).await?)?;
+    let found = permitted.read_version(id, version_id).await;
+    let record = document::is_one(found.map_err(Failure::of_document)?)?;
     let body = spliced(&record, permitted.exchange.withheld())?;
     read::handed_out(&permitted, &record, body).await
 }

@@ -62,7 +62,7 @@ fn condition(
     let text = value.to_str().ok().filter(|_| values.next().is_none());
     let text = text.ok_or_else(|| {
         let text = "If-None-Exist must be one line of ASCII";
-        Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text)
+        Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text).of_http("If-None-Exist")
     })?;
     let condition = IfNoneExist::parse(text)?;
     let composition_type = condition.composition_type.or(received.composition_type);

@@ -108,11 +108,7 @@ pub(crate) fn permission(interaction: &Interaction) -> Permission {
 /// An interaction that has its word but no answer yet.
 pub(crate) fn not_offered() -> Failure {
     let text = "this interaction is not offered here";
-    Failure::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        IssueCode::NotSupported,
-        text,
-    )
+    Failure::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text)
 }
 
 /// The lines of a header that are text.

@@ -35,7 +35,8 @@ impl Expected {
             Some("*") => Ok(Self::Any),
             Some(tag) if withholding::is_tag_of_copy(tag) => Err(Failure::precondition(
                 "this is the tag of a copy from which parts are withheld: it must not replace the record",
-            )),
+            )
+            .of_http(IF_MATCH)),
             tag => tag
                 .and_then(version)
                 .map(Self::Version)
@@ -52,8 +53,10 @@ impl Expected {
             Self::Any if required => Err(Failure::new(
                 StatusCode::PRECONDITION_REQUIRED,
                 IssueCode::Required,
-                "an update needs If-Match with the version that it changes: W/\"1\"",
-            )),
+                "an update must name the version that it changes: read the record first, change that, and send the ETag \
+                 of the read as If-Match",
+            )
+            .of_http(IF_MATCH)),
             expected => Ok(expected),
         }
     }
@@ -75,7 +78,7 @@ impl Expected {
     pub(super) fn lost(self) -> Failure {
         let text = "the record has another version by now: read it and change that";
         match self {
-            Self::Version(_) => Failure::precondition(text),
+            Self::Version(_) => Failure::precondition(text).of_http(IF_MATCH),
             Self::Any => Failure::new(StatusCode::CONFLICT, IssueCode::Conflict, text),
         }
     }
@@ -115,9 +118,11 @@ fn version(tag: &str) -> Option<i64> {
 }
 
 fn malformed() -> Failure {
-    let text = "If-Match must be one version of this record: W/\"1\"";
-    Failure::new(StatusCode::BAD_REQUEST, IssueCode::Value, text)
+    let text = "If-Match takes the ETag of one version of this record, as a read gives it: W/\"3\", for instance";
+    Failure::new(StatusCode::BAD_REQUEST, IssueCode::Value, text).of_http(IF_MATCH)
 }
+
+const IF_MATCH: &str = "If-Match";
 
 #[cfg(test)]
 mod tests {

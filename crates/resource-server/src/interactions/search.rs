@@ -90,19 +90,12 @@ pub(crate) async fn answer(
 /// 403 `suppressed`, which tells of the rule and of no record.
 fn refuse_withheld(permitted: &Permitted<'_>, parameters: &Parameters) -> Result<(), Failure> {
     let withheld = permitted.exchange.withheld();
-    if parameters
-        .reveals
-        .iter()
-        .any(|group| withheld.contains(*group))
-    {
-        let text = "this token may not search by what is withheld from it";
-        return Err(Failure::new(
-            StatusCode::FORBIDDEN,
-            IssueCode::Suppressed,
-            text,
-        ));
-    }
-    Ok(())
+    let mut reveals = parameters.reveals.iter();
+    let Some((_, name)) = reveals.find(|(group, _)| withheld.contains(*group)) else {
+        return Ok(());
+    };
+    let text = "this token may not search by what is withheld from it";
+    Err(Failure::new(StatusCode::FORBIDDEN, IssueCode::Suppressed, text).of_http(name))
 }
 
 /// The page that is asked for.

@@ -13,6 +13,7 @@ mod narrow;
 mod part;
 mod read;
 mod real_records;
+mod refusals;
 mod sealed;
 mod search;
 mod shell;
@@ -75,6 +76,10 @@ impl Answer {
             String::from_utf8_lossy(&self.body)
         );
         assert_eq!(self.issue_code(), code);
+        let text = &self.json()["issue"][0]["details"]["text"];
+        assert!(text.as_str().is_some_and(|text| !text.is_empty()));
+        let allow = !self.header("allow").is_empty();
+        assert_eq!(allow, status == 405, "RFC 9110 section 15.5.6");
         assert_eq!(self.header("cache-control"), "no-store");
         assert_eq!(self.header("x-content-type-options"), "nosniff");
     }

@@ -5,7 +5,7 @@ use axum::http::header::{
     CONTENT_TYPE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use axum::response::Response;
 use fhir::batch::{Entry, EntryRequest};
 use fhir::{Interaction, IssueCode, Refusal};
@@ -60,7 +60,8 @@ fn offered(interaction: Interaction) -> Result<Interaction, Failure> {
         | Interaction::Delete { .. } => Ok(interaction),
         _ => {
             let text = "this interaction is not offered in a batch";
-            Err(Failure::not_allowed(text, ""))
+            let status = StatusCode::METHOD_NOT_ALLOWED;
+            Err(Failure::new(status, IssueCode::NotSupported, text))
         }
     }
 }

@@ -107,7 +107,8 @@ fn once(interaction: Interaction, touched: &mut BTreeSet<String>) -> Result<Inte
 /// What a read of the same unit would see was not committed yet, and nothing is answered before it is.
 fn not_in_a_transaction() -> Failure {
     let text = "a transaction creates, updates and deletes; reads and searches go into a batch";
-    Failure::not_allowed(text, "")
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    Failure::new(status, IssueCode::NotSupported, text)
 }
 
 async fn write(
