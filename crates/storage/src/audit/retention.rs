@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::audit::chain::Hash;
+use crate::audit::link::{Link, OF_WRITER};
 use crate::audit::seal::{self, Seal, Stored};
 use crate::audit::{AuditEvent, Outcome, WriterHead};
 use crate::error::Error;
@@ -47,8 +48,15 @@ pub async fn remove_before(
     let Some(seal) = stored.seal.clone().filter(|_| stored.is_whole()) else {
         return Err(Error::Failed(TAMPERED.to_owned()));
     };
-    if !is_due(db, &seal).await? {
+    let due = due(db, &seal).await?;
+    if due.is_empty() {
         return Ok(None);
+    }
+    for head in &due {
+        let row = [head.writer.as_str().into(), head.sequence.into()];
+        if db.find(HASH, &row, |row| row.bytes(0)).await? != Some(head.hash.0.clone()) {
+            return Err(Error::Failed(TAMPERED.to_owned()));
+        }
     }
     db.audit(AuditEvent {
         action: ACTION.to_owned(),
@@ -58,7 +66,7 @@ pub async fn remove_before(
     })
     .await?;
     let mut rows = 0;
-    for head in &seal.heads {
+    for head in due {
         loop {
             match db.write(Rows(head.clone())).await? {
                 0 => break,
@@ -76,17 +84,17 @@ pub async fn remove_before(
     }))
 }
 
-/// Whether anything that the seal covers is still there.
-async fn is_due(db: &Db, seal: &Seal) -> Result<bool, Error> {
+/// What the seal covers and is still there.
+async fn due(db: &Db, seal: &Seal) -> Result<Vec<WriterHead>, Error> {
     let writers = db.select(ALL_REMOVED, Vec::new(), |row| {
         Ok((row.text(0)?, row.integer(1)?))
     });
     let writers: BTreeMap<String, i64> = writers.await?.into_iter().collect();
-    let is_left = |head: &WriterHead| {
+    let is_left = |head: &&WriterHead| {
         let removed = writers.get(&head.writer);
         removed.is_some_and(|removed| *removed < head.sequence)
     };
-    Ok(seal.heads.iter().any(is_left))
+    Ok(seal.heads.iter().filter(is_left).cloned().collect())
 }
 
 /// The text of the audit row; [`announced`] reads it.
@@ -109,24 +117,42 @@ impl Work for Rows {
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<u64, Error> {
         tx.lock("audit retention").await?;
         let writer: Value = self.0.writer.as_str().into();
-        let removed = tx
-            .find(REMOVED, std::slice::from_ref(&writer), |row| row.integer(0))
-            .await?;
-        let Some(removed) = removed.filter(|removed| *removed < self.0.sequence) else {
+        let removed = tx.find(REMOVED, std::slice::from_ref(&writer), |row| {
+            Ok((row.integer(0)?, Hash(row.bytes(1)?)))
+        });
+        let Some((first, hash)) = removed.await?.filter(|it| it.0 < self.0.sequence) else {
             return Ok(0);
         };
-        let last = self.0.sequence.min(removed.saturating_add(CHUNK));
-        let hash = tx
-            .find(HASH, &[writer.clone(), last.into()], |row| row.bytes(0))
-            .await?;
-        let as_sealed = |hash: &Vec<u8>| last < self.0.sequence || *hash == self.0.hash.0;
-        let Some(hash) = hash.filter(as_sealed) else {
+        let last = self.0.sequence.min(first.saturating_add(CHUNK));
+        let range = [
+            writer.clone(),
+            first.into(),
+            last.saturating_sub(first).into(),
+        ];
+        let rows = tx.select(OF_WRITER, &range, Link::read).await?;
+        let hash = self.follow(&rows, (first, hash));
+        let Some(hash) = hash.filter(|it| it.0 == last).map(|it| it.1) else {
             return Err(Error::Failed(TAMPERED.to_owned()));
         };
-        tx.execute(MARK, &[last.into(), hash.into(), writer.clone()])
+        let hash: Value = hash.0.into();
+        tx.execute(MARK, &[last.into(), hash, writer.clone()])
             .await?;
-        tx.execute(DELETE, &[writer, last.into()]).await?;
-        u64::try_from(last - removed).map_err(|_| Error::Failed(TAMPERED.to_owned()))
+        tx.execute(DELETE, &[writer, first.into(), last.into()])
+            .await
+    }
+}
+
+impl Rows {
+    /// The place after the rows, when all of them are what was written. A hash that stands there proves nothing of the
+    /// columns beside it.
+    fn follow(&self, rows: &[Link], from: (i64, Hash)) -> Option<(i64, Hash)> {
+        let head = &self.0;
+        rows.iter().try_fold(from, |(before, hash), row| {
+            let follows = row.sequence == before.saturating_add(1)
+                && row.follows(&hash, &head.writer, row.sequence)
+                && (row.sequence != head.sequence || row.hash == head.hash);
+            follows.then(|| (row.sequence, row.hash.clone()))
+        })
     }
 }
 
@@ -151,11 +177,12 @@ const TAMPERED: &str = "the audit is not what its seals say: run `vitalgate audi
 /// Rows in a unit: no other writer waits long.
 const CHUNK: i64 = 1_000;
 const ALL_REMOVED: &str = "SELECT writer, removed_sequence FROM audit_writer";
-const REMOVED: &str = "SELECT removed_sequence FROM audit_writer WHERE writer = $1";
+const REMOVED: &str = "SELECT removed_sequence, removed_hash FROM audit_writer WHERE writer = $1";
 const HASH: &str = "SELECT hash FROM audit_event WHERE writer = $1 AND sequence = $2";
 const MARK: &str =
     "UPDATE audit_writer SET removed_sequence = $1, removed_hash = $2 WHERE writer = $3";
-const DELETE: &str = "DELETE FROM audit_event WHERE writer = $1 AND sequence <= $2";
+const DELETE: &str =
+    "DELETE FROM audit_event WHERE writer = $1 AND sequence > $2 AND sequence <= $3";
 const MARK_SEALS: &str = "UPDATE audit_writer SET removed_sequence = $1, removed_hash = $2 \
                           WHERE writer = 'seals' AND removed_sequence <= $1";
 const DELETE_SEALS: &str = "DELETE FROM audit_seal WHERE sequence IN \

@@ -40,7 +40,9 @@ pub struct WriterHead {
     pub hash: Hash,
 }
 
-/// Writes a seal unless nothing was written since the last one; answers the newest.
+/// Writes a seal unless nothing was written since the last one; answers the newest. It is never dated before the seal
+/// before it, or, as the first, before the rows: retention takes a seal's time for that of everything it covers, and a
+/// machine whose clock is not set yet would date it back by decades.
 ///
 /// # Errors
 /// Any [`Error`].
@@ -70,19 +72,27 @@ impl Work for Write {
         let heads: Vec<WriterHead> = heads.into_iter().map(WriterHead::from).collect();
         let newest = tx.find(NEWEST, &[], Stored::read).await?;
         let text = text(&heads);
-        if heads.is_empty() || newest.is_some_and(|seal| seal.heads == text) {
+        if heads.is_empty() || newest.as_ref().is_some_and(|seal| seal.heads == text) {
             return Ok(());
         }
+        let before = match newest {
+            Some(newest) => newest.seal.map(|seal| seal.at),
+            None => tx
+                .find(NEWEST_ROW, &[], |row| Ok(row.timestamp(0).ok()))
+                .await?
+                .flatten(),
+        };
+        let at = before.map_or(self.0, |before| before.max(self.0));
         let Some(last) = tx.find(LAST, &[], Head::read).await? else {
             return Err(Error::Failed("the audit has lost its seals".to_owned()));
         };
         let sequence = last.sequence.saturating_add(1);
-        let hash = hash(&last.hash, sequence, to_ms(self.0), &text);
+        let hash = hash(&last.hash, sequence, to_ms(at), &text);
         let previous: Value = last.hash.0.as_slice().into();
         let hash: Value = hash.0.as_slice().into();
         let seal = [
             sequence.into(),
-            self.0.into(),
+            at.into(),
             text.into(),
             previous,
             hash.clone(),
@@ -175,12 +185,15 @@ const HEADS: &str = "SELECT writer, sequence, hash FROM audit_writer WHERE write
 const LAST: &str = "SELECT writer, sequence, hash FROM audit_writer WHERE writer = 'seals'";
 const NEWEST: &str =
     "SELECT sequence, at_ms, heads, previous, hash FROM audit_seal ORDER BY sequence DESC LIMIT 1";
+const NEWEST_ROW: &str = "SELECT MAX(at_ms) FROM audit_event";
 const INSERT: &str =
     "INSERT INTO audit_seal (sequence, at_ms, heads, previous, hash) VALUES ($1, $2, $3, $4, $5)";
 const MOVE: &str = "UPDATE audit_writer SET sequence = $1, hash = $2 WHERE writer = 'seals'";
 /// Seals from one on.
 pub(super) const FROM: &str = "SELECT sequence, at_ms, heads, previous, hash FROM audit_seal WHERE sequence > $1 \
                                ORDER BY sequence LIMIT 100";
-/// The newest seal before a time.
-pub(super) const BEFORE: &str = "SELECT sequence, at_ms, heads, previous, hash FROM audit_seal WHERE at_ms < $1 \
-                                 ORDER BY at_ms DESC, sequence DESC LIMIT 1";
+/// The newest seal before a time, and before every seal that is not: a later seal covers what those cover, whatever time
+/// it says. In the order of the numbers, because there are few before: the `+` keeps the engines from the index by time.
+pub(super) const BEFORE: &str = "SELECT sequence, at_ms, heads, previous, hash FROM audit_seal WHERE sequence < \
+                                 COALESCE((SELECT MIN(sequence) FROM audit_seal WHERE +at_ms >= $1), \
+                                 9223372036854775807) ORDER BY sequence DESC LIMIT 1";

@@ -119,7 +119,8 @@ pub async fn verify_held(
     match seals.as_slice() {
         [seals] => {
             let walked = self::seals::verify(db, seals, &mut report).await;
-            report.readable(walked)?;
+            let walked = report.readable(walked)?;
+            let seals = walked.as_ref().unwrap_or(seals);
             let elsewhere = Elsewhere::find(db, known, seals, &mut report).await;
             let elsewhere = report.readable(elsewhere)?.unwrap_or_default();
             let held = elsewhere

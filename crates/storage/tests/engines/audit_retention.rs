@@ -1,10 +1,12 @@
 //! Retention of the audit.
 
-use storage::audit::{self, What};
-use storage::testing::{each_engine, open, sqlite};
-use storage::{AuditEvent, Error, Outcome};
+use std::time::Duration;
 
-use crate::audit_chain::{assert_whole, at, write};
+use storage::audit::{self, What};
+use storage::testing::{each_engine, open, postgres, sqlite};
+use storage::{AuditEvent, Error, Outcome, Transaction, Work};
+
+use crate::audit_chain::{assert_whole, at, event, write};
 use crate::audit_tampering::tamper;
 
 fn by_the_shell() -> AuditEvent {
@@ -53,18 +55,140 @@ async fn the_oldest_segments_go_and_the_chain_stays_whole() {
     .await;
 }
 
+/// What was done to 1,500 rows, and how many stay at least.
+const TAMPERED: [(&str, &str, u64); 4] = [
+    (
+        "the row that the seal names",
+        "UPDATE audit_event SET hash = (SELECT hash FROM audit_event WHERE sequence = 1) WHERE sequence = 1500",
+        1_500,
+    ),
+    (
+        "a column of the first thousand under its old hash",
+        "UPDATE audit_event SET client_id = 'other' WHERE sequence = 4",
+        1_500,
+    ),
+    (
+        "a column of the others under its old hash",
+        "UPDATE audit_event SET client_id = 'other' WHERE sequence = 1499",
+        500,
+    ),
+    (
+        "a row in the middle taken out",
+        "DELETE FROM audit_event WHERE sequence = 4",
+        1_499,
+    ),
+];
+
 #[tokio::test]
 async fn what_was_tampered_with_is_kept() {
+    for (name, statement, kept) in TAMPERED {
+        let directory = tempfile::tempdir().unwrap();
+        let mut locations = vec![sqlite(directory.path())];
+        locations.extend(postgres().await);
+        for location in locations {
+            let db = open(location.clone(), &[]).await;
+            db.write(Rows(0..1_500)).await.unwrap();
+            audit::seal(&db, at(1_500)).await.unwrap();
+            tamper(&location, &db, &[statement]).await;
+            let refused = audit::remove_before(&db, at(1_501), by_the_shell()).await;
+            assert!(
+                matches!(refused, Err(Error::Failed(_))),
+                "{name}: {refused:?}"
+            );
+            let report = audit::verify(&db, &[]).await.unwrap();
+            assert!(report.rows >= kept, "{name}: {} rows", report.rows);
+            assert!(!report.verified, "{name}");
+        }
+    }
+}
+
+/// A machine whose clock is not set yet seals what was written in all the years before.
+#[tokio::test]
+async fn a_clock_that_is_behind_dates_no_seal_before_what_it_covers() {
+    each_engine(&[], |db| async move {
+        write(&db, 5_000..5_003).await;
+        // The first seal has none before it.
+        let first = audit::seal(&db, at(0)).await.unwrap().unwrap();
+        assert_eq!(first.at, at(5_002));
+        write(&db, 5_003..5_006).await;
+        audit::seal(&db, at(6_000)).await.unwrap();
+        write(&db, 6_000..6_003).await;
+        let third = audit::seal(&db, at(10)).await.unwrap().unwrap();
+        assert_eq!((third.sequence, third.at), (3, at(6_000)));
+        let none = audit::remove_before(&db, at(5_000), by_the_shell()).await;
+        assert_eq!(none.unwrap(), None);
+        assert_whole(&db, 9).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_seal_that_is_dated_before_its_predecessor_lets_nothing_go() {
     let directory = tempfile::tempdir().unwrap();
-    let location = sqlite(directory.path());
-    let db = open(location.clone(), &[]).await;
-    write(&db, 0..10).await;
-    audit::seal(&db, at(10)).await.unwrap();
-    let edit = "UPDATE audit_event SET hash = X'01' WHERE sequence = 10";
-    tamper(&location, &db, &[edit]).await;
-    let refused = audit::remove_before(&db, at(11), by_the_shell()).await;
-    assert!(matches!(refused, Err(Error::Failed(_))), "{refused:?}");
-    let report = audit::verify(&db, &[]).await.unwrap();
-    assert_eq!(report.rows, 11);
-    assert!(report.findings.iter().any(|it| it.what == What::Edited));
+    let mut locations = vec![sqlite(directory.path())];
+    locations.extend(postgres().await);
+    for location in locations {
+        let db = open(location.clone(), &[]).await;
+        write(&db, 0..3).await;
+        audit::seal(&db, at(5)).await.unwrap();
+        write(&db, 3..6).await;
+        audit::seal(&db, at(200)).await.unwrap();
+        let later = "UPDATE audit_seal SET at_ms = at_ms + 300000 WHERE sequence = 1";
+        tamper(&location, &db, &[later]).await;
+        let none = audit::remove_before(&db, at(250), by_the_shell()).await;
+        assert_eq!(none.unwrap(), None);
+        let report = audit::verify(&db, &[]).await.unwrap();
+        assert_eq!(report.rows, 6);
+        let found = |it: &audit::Finding| it.sequence == Some(2) && it.what == What::Edited;
+        assert!(report.findings.iter().any(found), "{:#?}", report.findings);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_audit_is_verified_beside_running_retention() {
+    each_engine(&[], |db| async move {
+        let mut known = Vec::new();
+        for second in 0..30 {
+            write(&db, second..second + 1).await;
+            let seal = audit::seal(&db, at(second)).await.unwrap().unwrap();
+            known.push((seal.sequence, seal.hash));
+        }
+        // Verification reads for a while before it comes to the seals.
+        db.write(Rows(100..2_100)).await.unwrap();
+        let removing = {
+            let db = db.clone();
+            tokio::spawn(async move {
+                for second in 1..30 {
+                    let mut event = by_the_shell();
+                    event.at = at(9_000 + second);
+                    let removed = audit::remove_before(&db, at(second), event).await;
+                    assert_eq!(removed.unwrap().unwrap().rows, 1);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            })
+        };
+        while !removing.is_finished() {
+            let report = audit::verify_held(&db, &known, Some(at(10_000))).await;
+            let report = report.unwrap();
+            assert!(report.verified, "{:#?}", report.findings);
+        }
+        removing.await.unwrap();
+        let report = audit::verify(&db, &[]).await.unwrap();
+        assert_eq!((report.removed_by_retention, report.seals), (29, 2));
+    })
+    .await;
+}
+
+/// Rows in one unit, for there are many.
+struct Rows(std::ops::Range<i64>);
+
+impl Work for Rows {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        for second in self.0.clone() {
+            tx.audit(&event(second)).await?;
+        }
+        Ok(())
+    }
 }

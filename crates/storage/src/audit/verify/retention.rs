@@ -43,13 +43,17 @@ impl Elsewhere {
         };
         for (sequence, hash) in known {
             // What stands below the mark is not walked: it would prove nothing about what comes after.
-            let is_removed = *sequence <= seals.removed_sequence;
+            let mut is_removed = *sequence <= seals.removed_sequence;
             let found = match seal(db, *sequence).await? {
                 Some(seal) => Some((seal.hash.clone(), Some(seal))),
-                None if *sequence == seals.removed_sequence => {
-                    Some((seals.removed_hash.clone(), None))
+                None => {
+                    // Read after it: what retention has removed meanwhile is below its mark.
+                    let now = Writer::find(db, SEALS).await?;
+                    let now = now.filter(|now| *sequence <= now.removed_sequence);
+                    is_removed |= now.is_some();
+                    let at_mark = now.filter(|now| *sequence == now.removed_sequence);
+                    at_mark.map(|now| (now.removed_hash, None))
                 }
-                None => None,
             };
             match found {
                 Some((found, _)) if found != *hash => {

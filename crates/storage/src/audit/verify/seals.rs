@@ -4,18 +4,33 @@ use std::collections::BTreeMap;
 
 use super::{SEALS, Verification, What, Writer};
 use crate::Db;
+use crate::audit::chain::Hash;
 use crate::audit::seal::{FROM, Stored};
 use crate::audit::{Seal, WriterHead};
 use crate::error::Error;
 
-/// Walks the seals.
+/// Walks the seals, and answers from which mark of retention on.
 pub(super) async fn verify(
     db: &Db,
     writer: &Writer,
     report: &mut Verification,
-) -> Result<(), Error> {
-    let mut last = writer.removed_sequence;
-    let mut previous = writer.removed_hash.clone();
+) -> Result<Writer, Error> {
+    let mut from = writer.clone();
+    let (findings, more, read) = (report.findings.len(), report.more_findings, report.seals);
+    while let Some(moved) = walk(db, &from, report).await? {
+        // Retention is at work: from its new end on.
+        report.findings.truncate(findings);
+        (report.more_findings, report.seals) = (more, read);
+        from = moved;
+    }
+    Ok(from)
+}
+
+/// The mark of retention, where it has moved meanwhile and seals are gone by that.
+async fn walk(db: &Db, from: &Writer, report: &mut Verification) -> Result<Option<Writer>, Error> {
+    let mut last = from.removed_sequence;
+    let mut previous = from.removed_hash.clone();
+    let mut at = None;
     let mut seen = BTreeMap::new();
     loop {
         let page = db.select(FROM, vec![last.into()], Stored::read).await?;
@@ -26,36 +41,67 @@ pub(super) async fn verify(
             report.seals += 1;
             let sequence = stored.sequence;
             if sequence > last.saturating_add(1) {
+                if let Some(moved) = moved(db, from).await? {
+                    return Ok(Some(moved));
+                }
                 gone(report, last.saturating_add(1), sequence.saturating_sub(1));
             } else if stored.previous != previous || !stored.is_whole() {
-                let text = "the seal is not what was written";
-                report.add(What::Edited, Some(SEALS), Some(sequence), None, text);
+                edited(report, sequence, "the seal is not what was written");
+            }
+            let dated = stored.seal.as_ref().map(|seal| seal.at);
+            // Retention would take what it covers for as old as it says.
+            if dated.zip(at).is_some_and(|(dated, at)| dated < at) {
+                edited(
+                    report,
+                    sequence,
+                    "the seal is dated before the one before it",
+                );
             }
             match &stored.seal {
                 Some(seal) => heads(db, seal, &mut seen, report).await?,
-                None => {
-                    let text = "the seal cannot be read";
-                    report.add(What::Edited, Some(SEALS), Some(sequence), None, text);
-                }
+                None => edited(report, sequence, "the seal cannot be read"),
             }
+            at = dated.or(at);
             last = sequence;
             previous = stored.hash;
         }
     }
+    end(db, from, (last, &previous), report).await
+}
+
+/// The newest seal must be the one that the writer's own row names.
+async fn end(
+    db: &Db,
+    from: &Writer,
+    (last, hash): (i64, &Hash),
+    report: &mut Verification,
+) -> Result<Option<Writer>, Error> {
     let Some(now) = Writer::find(db, SEALS).await? else {
-        return Ok(());
+        return Ok(None);
     };
     let head = now.head.sequence;
     if last < head && newest(db).await? < head {
+        if let Some(moved) = moved(db, from).await? {
+            return Ok(Some(moved));
+        }
         gone(report, last.saturating_add(1), head);
-    } else if last == head && previous != now.head.hash {
-        let text = "is not the newest seal that was written";
-        report.add(What::Edited, Some(SEALS), Some(last), None, text);
+    } else if last == head && *hash != now.head.hash {
+        edited(report, last, "is not the newest seal that was written");
     } else if last > head {
         let text = "comes after the newest seal that was written";
         report.add(What::Inserted, Some(SEALS), Some(last), None, text);
     }
-    Ok(())
+    Ok(None)
+}
+
+/// Read after seals that were not there: what retention has removed is below its mark.
+async fn moved(db: &Db, from: &Writer) -> Result<Option<Writer>, Error> {
+    let now = Writer::find(db, SEALS).await?;
+    Ok(now.filter(|now| now.removed_sequence > from.removed_sequence))
+}
+
+fn edited(report: &mut Verification, sequence: i64, text: &str) {
+    report.add(What::Edited, Some(SEALS), Some(sequence), None, text);
 }
 
 async fn newest(db: &Db) -> Result<i64, Error> {
@@ -77,8 +123,11 @@ async fn heads(
 ) -> Result<(), Error> {
     for head in &seal.heads {
         if head.writer == SEALS {
-            let text = "the seal names a writer that writes no rows";
-            report.add(What::Edited, Some(SEALS), Some(seal.sequence), None, text);
+            edited(
+                report,
+                seal.sequence,
+                "the seal names a writer that writes no rows",
+            );
             continue;
         }
         let before = seen.insert(head.writer.clone(), head.sequence);
@@ -90,7 +139,7 @@ async fn heads(
                 "seal {} names fewer rows than the one before",
                 seal.sequence
             );
-            report.add(What::Edited, Some(SEALS), Some(seal.sequence), None, &text);
+            edited(report, seal.sequence, &text);
         }
         let row = [head.writer.as_str().into(), head.sequence.into()];
         match db.find(HASH, &row, |row| row.bytes(0)).await? {
