@@ -4,13 +4,13 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::http::{self, Answer, Connection, FORM};
-use support::party::{Party, text};
+use support::party::{HANGS, Party, free_port, text};
 use vitalgate::sample::{self, Form, Kind};
 
 const PAGE: &str = include_str!("../docs/behind-a-proxy.md");
@@ -91,7 +91,7 @@ fn start(party: &Party, port: u16) -> Nginx {
         port,
         _home: home,
     };
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + HANGS;
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
         let log = nginx._home.path().join("stderr");
         let said = std::fs::read_to_string(log).unwrap();
@@ -103,9 +103,7 @@ fn start(party: &Party, port: u16) -> Nginx {
 
 /// A party that everybody knows under the origin of the nginx before it.
 fn party_and_proxy(settings: &[&str]) -> (Party, Nginx) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    let port = free_port();
     let mut party = Party::init("vro");
     let direct = party.origin();
     let public = format!("https://localhost:{port}");
@@ -325,19 +323,21 @@ fn smuggled_requests_reach_nobody() {
     }
 }
 
-/// Reads everything that comes within a second: at most two answers (the request's own and, if it was a
+/// Reads everything that comes, until nothing more does: at most two answers (the request's own and, if it was a
 /// complete one, none for what was hidden in it), no 5xx, and never a 404, which only `/smuggled` would get.
 fn judge(mut connection: Connection, request: &str) {
     connection.send(request);
     let stream = &mut connection.0;
     stream
         .sock
-        .set_read_timeout(Some(Duration::from_millis(400)))
+        .set_read_timeout(Some(Duration::from_secs(3)))
         .unwrap();
     let mut said = Vec::new();
     let mut part = [0; 4096];
     while let Ok(count @ 1..) = stream.read(&mut part) {
         said.extend_from_slice(&part[..count]);
+        let silence = Some(Duration::from_millis(400));
+        stream.sock.set_read_timeout(silence).unwrap();
     }
     let _ = stream.sock.flush();
     let said = text(&said);

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::party::text;
+use support::party::{HANGS, free_port, text};
 
 const PAGE: &str = include_str!("../docs/connect.md");
 
@@ -75,10 +75,6 @@ fn typed() -> Vec<Typed> {
 
 impl Stage {
     fn new(home: &Path) -> Self {
-        let port = || {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            listener.local_addr().unwrap().port()
-        };
         let mut stage = Self {
             machines: HashMap::new(),
             replaced: Vec::new(),
@@ -87,7 +83,7 @@ impl Stage {
         for (machine, host) in [("hospital", "ehr.example"), ("office", "vro.example")] {
             let directory = home.join(machine);
             std::fs::create_dir(&directory).unwrap();
-            let (https, internal) = (port(), port());
+            let (https, internal) = (free_port(), free_port());
             let name = format!("https://{host}:8443");
             stage
                 .replaced
@@ -209,7 +205,7 @@ fn path() -> String {
 }
 
 fn wait_until_ready(internal: u16) {
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + HANGS;
     while Instant::now() < until {
         if support::party::internal(internal, "/ready").0 == 200 {
             return;

@@ -33,7 +33,7 @@ async fn every_dataflow_holds_three_ways_and_everything_else_is_refused() {
     assert_held(&outcome);
     // A debug build on a machine that has other things to do; it tells one that hangs from one that does not.
     assert!(
-        outcome.elapsed < Duration::from_secs(60),
+        outcome.elapsed < Duration::from_mins(3),
         "{:?}",
         outcome.elapsed
     );

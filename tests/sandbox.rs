@@ -13,6 +13,7 @@ use serde_json::Value;
 use vitalgate::sandbox::{self, Options};
 
 use support::http::{Answer, Connection, FORM};
+use support::party::HANGS;
 
 fn read(directory: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(directory.join("sandbox.json")).unwrap()).unwrap()
@@ -326,7 +327,7 @@ fn the_program_starts_ends_and_logs_nothing_secret() {
         .unwrap();
     let started = Instant::now();
     while !directory.path().join("sandbox.json").exists() {
-        assert!(started.elapsed() < Duration::from_secs(60) && child.try_wait().unwrap().is_none());
+        assert!(started.elapsed() < HANGS && child.try_wait().unwrap().is_none());
         std::thread::sleep(Duration::from_millis(50));
     }
     let json = read(directory.path());

@@ -81,7 +81,8 @@ fn of_a_hundred_uses_of_an_assertion_one_succeeds_and_a_kill_forgets_none() {
 fn a_refresh_token_has_one_successor_and_a_later_use_ends_the_family() {
     on_each_engine(|pair| {
         let (access, first) = pair.office.session();
-        let answers = pair.at_once(MANY, "/oauth2/token", &refresh_form(&first));
+        // No more than a busy machine answers in the seconds in which a lost answer may be asked for again.
+        let answers = pair.at_once(MANY / 4, "/oauth2/token", &refresh_form(&first));
         let successors: BTreeSet<String> = answers
             .iter()
             .filter(|it| it.status == 200)

@@ -3,13 +3,12 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::party::Party;
+use super::party::{HANGS, Party};
 
 /// A connection to a party, TLS done.
 pub struct Connection(pub StreamOwned<ClientConnection, TcpStream>);
@@ -72,9 +71,7 @@ impl Connection {
         let name = ServerName::try_from("localhost").unwrap();
         let mut session = ClientConnection::new(Arc::new(config), name).unwrap();
         let mut stream = TcpStream::connect(address).ok()?;
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
+        stream.set_read_timeout(Some(HANGS)).unwrap();
         while session.is_handshaking() {
             session.complete_io(&mut stream).ok()?;
         }

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -138,7 +139,7 @@ impl Party {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + HANGS;
         while self.internal("/ready").0 != 200 {
             assert!(Instant::now() < deadline, "not ready: {}", self.log());
             assert!(
@@ -191,7 +192,7 @@ impl Party {
     /// Waits for the end of the process.
     pub fn ended(&mut self) -> ExitStatus {
         let mut child = self.child.take().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + HANGS;
         loop {
             if let Some(status) = child.try_wait().unwrap() {
                 return status;
@@ -203,7 +204,7 @@ impl Party {
 
     /// Waits until the log says `text`.
     pub fn has_logged(&self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + HANGS;
         while !self.log().contains(text) {
             assert!(
                 Instant::now() < deadline,
@@ -306,10 +307,18 @@ pub fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+/// What takes longer hangs, on whatever machine.
+pub const HANGS: Duration = Duration::from_mins(2);
+
+/// A port that nobody else is given until somebody listens on it: below those that the system gives out by itself, and
+/// another one for each call.
+pub fn free_port() -> u16 {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let offset = u16::try_from(std::process::id() % 10).unwrap() * 2_000;
+    loop {
+        let port = 11_000 + offset + TAKEN.fetch_add(1, Ordering::SeqCst) % 2_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }

@@ -231,10 +231,10 @@ async fn a_silent_peer_runs_into_the_connect_timeout() {
 async fn a_slow_answer_runs_into_the_request_deadline() {
     let authority = Authority::new();
     let server = Server::start(&authority, |_, _| {
-        Answer::empty(200).after(Duration::from_secs(20))
+        Answer::empty(200).after(Duration::from_secs(600))
     })
     .await;
-    let request = get(server.url("/")).deadline(Duration::from_millis(300));
+    let request = get(server.url("/")).deadline(Duration::from_secs(3));
     let error = outbound(authority.trust()).send(request).await.unwrap_err();
     assert!(
         matches!(

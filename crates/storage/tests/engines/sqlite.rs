@@ -232,7 +232,7 @@ async fn readers_of_closed_databases_are_closed() {
         .check()
         .await
         .unwrap();
-    for _ in 0..200 {
+    for _ in 0..6_000 {
         if open_files(first.path()) == 0 {
             return;
         }

@@ -107,7 +107,7 @@ async fn a_cancelled_request_does_not_stop_its_unit() {
             let _ = first.await;
             drop(writing);
         }
-        for _ in 0..200 {
+        for _ in 0..6_000 {
             if ids(&db).await.len() == 20 {
                 return;
             }
