@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use storage::testing::{open, postgres};
 use storage::{Db, Error, Transaction, Work};
+use tokio::sync::Barrier;
 
 use crate::thing::*;
 
