@@ -1,20 +1,32 @@
 //! Social security numbers in texts. What an identifier says in one place may be repeated in any other: the
 //! numbers that a record names are looked for everywhere, and so is whatever is written like one.
 
-use unicode_normalization::UnicodeNormalization;
+use std::collections::HashSet;
 
 use crate::json::tree::{Kind, Node};
 
-use super::plan::{is_withheld_finding, names_number, withheld_identifier};
+use super::finding::is_withheld_finding;
+use super::glyphs::{self, Glyph, is_invisible};
+use super::identifier::withheld_identifier;
+use super::label::{names_number, names_one};
+use super::object::is_value;
 use super::{Group, Groups};
 
-/// The numbers that a record names, digits only.
+/// The numbers that a record names. Finding one takes no longer the more of them there are: a sender may name
+/// a hundred thousand.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
-    known: Vec<Vec<u8>>,
+    known: HashSet<Known>,
+    /// The same without leading zeros, as JSON numbers are.
+    values: HashSet<u64>,
+    /// How many digits known numbers have: a bit for each count.
+    lengths: u32,
     /// Whether anything is looked for.
     look: bool,
 }
+
+/// How many digits a number has, and its value.
+type Known = (usize, u64);
 
 /// What is known of a node from those around it.
 #[derive(Clone, Copy, Default)]
@@ -36,8 +48,8 @@ impl Numbers {
     /// None yet: only what is written like one is found.
     pub(crate) fn unknown() -> Self {
         Self {
-            known: Vec::new(),
             look: true,
+            ..Self::default()
         }
     }
 
@@ -58,27 +70,67 @@ impl Numbers {
                     || is_withheld_finding(node, ssn);
                 for member in node.members() {
                     let name = member.name.trim_start_matches('_').to_ascii_lowercase();
-                    let value = named && name.starts_with("value") || identifier && name == "code";
+                    let value = named && is_value(&name)
+                        || identifier && name == "code"
+                        || names_one(&member.name);
+                    let carries = named && CARRIERS.contains(&name.as_str());
                     self.gather(
                         member.value,
                         Said {
-                            named: named && (value || CARRIERS.contains(&name.as_str())),
+                            named: value || carries,
                             value: said.value || value,
                         },
                     );
                 }
             }
             Kind::Array => node.elements().for_each(|item| self.gather(item, said)),
-            Kind::Text if said.value => self.add(&node.text().unwrap_or_default()),
-            Kind::Number if said.value => self.add(node.raw()),
+            Kind::Text => {
+                let text = node.text().unwrap_or_default();
+                if said.value {
+                    self.add(&text);
+                } else if may_hold_one(&text) && names_one(&text) {
+                    self.add_named(&text);
+                }
+            }
+            Kind::Number if said.value => {
+                self.add(node.raw());
+                self.add(&whole(node.raw()).unwrap_or_default());
+            }
             _ => {}
         }
     }
 
+    /// A text that is a number, perhaps with words beside it: each run of digits that could be the number, and
+    /// all digits together.
     fn add(&mut self, text: &str) {
-        let digits: Vec<u8> = glyphs(text).filter_map(|glyph| glyph.digit()).collect();
-        if digits.len() >= LEAST_DIGITS && !self.known.contains(&digits) {
-            self.known.push(digits);
+        let digits: Vec<Digit> = digits(glyphs::shown(text)).collect();
+        for run in digits.chunk_by(|a, b| a.letters == b.letters) {
+            self.add_digits(run);
+            run.windows(DIGITS)
+                .for_each(|window| self.add_digits(window));
+        }
+        self.add_digits(&digits);
+    }
+
+    /// A text that says that there is a number in it.
+    fn add_named(&mut self, text: &str) {
+        let digits: Vec<Digit> = digits(glyphs::shown(text)).collect();
+        for at in 0..digits.len() {
+            let rest = digits.get(at..).unwrap_or_default();
+            if is_bare(rest) {
+                self.add_digits(rest.get(..DIGITS).unwrap_or_default());
+            }
+        }
+    }
+
+    fn add_digits(&mut self, digits: &[Digit]) {
+        if (LEAST_DIGITS..=MOST_DIGITS).contains(&digits.len()) {
+            let value = digits
+                .iter()
+                .fold(0, |value, digit| value * 10 + digit.value);
+            self.known.insert((digits.len(), value));
+            self.values.insert(value);
+            self.lengths |= 1 << digits.len();
         }
     }
 
@@ -88,14 +140,15 @@ impl Numbers {
         if self.known.is_empty() {
             return false;
         }
-        let digits: Vec<u8> = raw.bytes().filter(u8::is_ascii_digit).collect();
-        let whole = raw.parse::<f64>().unwrap_or_default().abs().trunc();
-        let whole = format!("{whole:.0}").into_bytes();
-        self.known.iter().any(|known| {
-            let zeros = known.iter().take_while(|digit| **digit == b'0').count();
-            let significant = known.get(zeros..).unwrap_or_default();
-            significant == whole || digits.windows(known.len()).any(|window| window == known)
-        })
+        let digits: Vec<Digit> = digits(glyphs::written(raw)).collect();
+        let one = |value: &u64| *value > 0 && self.values.contains(value);
+        whole(raw)
+            .and_then(|whole| whole.parse().ok())
+            .is_some_and(|value| one(&value))
+            || (0..digits.len()).any(|at| {
+                self.known_at(digits.get(at..).unwrap_or_default())
+                    .is_some()
+            })
     }
 
     /// The text without the numbers in it; `None` if there are none.
@@ -103,151 +156,103 @@ impl Numbers {
         if !self.look || !may_hold_one(text) {
             return None;
         }
-        let glyphs: Vec<Glyph> = glyphs(text).collect();
-        let digits: Vec<usize> = (0..glyphs.len())
-            .filter(|at| glyphs.get(*at).and_then(Glyph::digit).is_some())
-            .collect();
+        let named = names_one(text);
+        if !glyphs::is_encoded(text) {
+            return self.masked_in(text, glyphs::written(text), named);
+        }
+        let shown = self.masked_in(text, glyphs::shown(text), named);
+        // What no browser shows, as in the attributes of a tag, can be read all the same.
+        let rest = shown.as_deref().unwrap_or(text);
+        let written = self.masked_in(rest, glyphs::written(rest), named);
+        written.or(shown)
+    }
+
+    fn masked_in(
+        &self,
+        text: &str,
+        glyphs: impl Iterator<Item = Glyph>,
+        named: bool,
+    ) -> Option<String> {
+        let digits: Vec<Digit> = digits(glyphs).collect();
         let mut masked = String::new();
         let (mut at, mut done) = (0, 0);
         while at < digits.len() {
-            let length = self.length_at(&glyphs, digits.get(at..).unwrap_or_default());
-            let ends = length.and_then(|length| {
-                let first = glyphs.get(*digits.get(at)?)?;
-                Some((first.start, glyphs.get(*digits.get(at + length - 1)?)?.end))
-            });
-            let (Some(length), Some((start, end))) = (length, ends) else {
-                at += 1;
-                continue;
-            };
-            masked.push_str(text.get(done..start).unwrap_or_default());
-            masked.push_str(MASK);
-            (at, done) = (at + length, end);
+            let rest = digits.get(at..).unwrap_or_default();
+            let length = self.length_at(rest, named).unwrap_or(1);
+            let number = rest.get(..length).unwrap_or_default();
+            if length > 1
+                && let (Some(first), Some(last)) = (number.first(), number.last())
+            {
+                masked.push_str(text.get(done..first.start).unwrap_or_default());
+                masked.push_str(MASK);
+                done = last.end;
+            }
+            at += length;
         }
         (done > 0).then(|| masked + text.get(done..).unwrap_or_default())
     }
 
     /// How many digits the number has that begins with the first of these, if one does.
-    fn length_at(&self, glyphs: &[Glyph], digits: &[usize]) -> Option<usize> {
-        let known = self.known.iter().find(|known| {
-            let window = digits.get(..known.len());
-            window.is_some_and(|window| {
-                let window_digits = window.iter().filter_map(|at| glyphs.get(*at)?.digit());
-                window_digits.eq(known.iter().copied()) && is_one_number(glyphs, window)
-            })
-        });
-        if let Some(known) = known {
-            return Some(known.len());
+    fn length_at(&self, digits: &[Digit], named: bool) -> Option<usize> {
+        let one = || is_written_like_one(digits) || named && is_bare(digits);
+        self.known_at(digits).or_else(|| one().then_some(DIGITS))
+    }
+
+    /// The same, of the longest known number.
+    fn known_at(&self, digits: &[Digit]) -> Option<usize> {
+        let letters = digits.first()?.letters;
+        let together = digits.iter().take_while(|digit| digit.letters == letters);
+        let (mut value, mut found) = (0, None);
+        for (count, digit) in (1..=MOST_DIGITS).zip(together) {
+            value = value * 10 + digit.value;
+            if self.lengths & 1 << count != 0 && self.known.contains(&(count, value)) {
+                found = Some(count);
+            }
         }
-        is_written_like_one(glyphs, digits).then_some(DIGITS)
+        found
     }
 }
 
-/// Whether a name says that a social security number stands beside it.
-pub(super) fn names_one(name: &str) -> bool {
-    let squeezed: String = name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
-    squeezed.contains("socialsec")
-        || words(name).any(|word| word.starts_with("ssn") || word.ends_with("ssn"))
-}
-
-/// The words of a name in small letters, also of one in camel case (`motherSSN`).
-pub(super) fn words(name: &str) -> impl Iterator<Item = String> {
-    let mut spaced = String::with_capacity(name.len() + 8);
-    let mut before = ' ';
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && before.is_ascii_lowercase() {
-            spaced.push(' ');
-        }
-        before = c;
-        spaced.push(if c.is_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            ' '
-        });
-    }
-    let words: Vec<String> = spaced.split_whitespace().map(str::to_owned).collect();
-    words.into_iter()
-}
-
-/// A character as a reader sees it, and the bytes of the text that say it.
-struct Glyph {
-    seen: char,
+/// A digit, and what stands between it and the one before.
+struct Digit {
+    value: u64,
     start: usize,
     end: usize,
+    /// Letters before it in the whole text: within a number there are none.
+    letters: usize,
+    /// Characters between, and how many of them take room.
+    gap: usize,
+    seen: usize,
 }
 
-impl Glyph {
-    fn digit(&self) -> Option<u8> {
-        self.seen.is_ascii_digit().then_some(self.seen as u8)
-    }
-}
-
-/// The characters of a text as a browser shows them: tags are gaps, character references are what they
-/// stand for, and digits of any width are digits.
-fn glyphs(text: &str) -> impl Iterator<Item = Glyph> {
-    let mut start = 0;
+fn digits(mut glyphs: impl Iterator<Item = Glyph>) -> impl Iterator<Item = Digit> {
+    let (mut letters, mut first) = (0, true);
     std::iter::from_fn(move || {
-        let rest = text.get(start..)?;
-        let first = rest.chars().next()?;
-        let (seen, length) = match first {
-            '<' => tag(rest).map(|length| (' ', length)),
-            '&' => reference(rest),
-            _ => None,
+        let (mut gap, mut seen) = (usize::from(std::mem::take(&mut first)), 0);
+        loop {
+            let glyph = glyphs.next()?;
+            if let Some(value) = glyph.seen.to_digit(10) {
+                return Some(Digit {
+                    value: value.into(),
+                    start: glyph.start,
+                    end: glyph.end,
+                    letters,
+                    gap,
+                    seen,
+                });
+            }
+            letters += usize::from(glyph.seen.is_alphanumeric());
+            gap += 1;
+            seen += usize::from(!is_invisible(glyph.seen));
         }
-        .unwrap_or((plain(first), first.len_utf8()));
-        let glyph = Glyph {
-            seen,
-            start,
-            end: start + length,
-        };
-        start = glyph.end;
-        Some(glyph)
     })
 }
 
-fn tag(rest: &str) -> Option<usize> {
-    let named = rest
-        .chars()
-        .nth(1)
-        .is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '/' | '!'));
-    rest.find('>').filter(|_| named).map(|end| end + 1)
-}
-
-/// `&#53;`, `&#x35;`, `&nbsp;`.
-fn reference(rest: &str) -> Option<(char, usize)> {
-    let end = rest
-        .bytes()
-        .take(MAX_REFERENCE)
-        .position(|byte| byte == b';')?;
-    let name = rest.get(1..end)?;
-    let Some(number) = name.strip_prefix('#') else {
-        let named = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        return named.then_some((' ', end + 1));
-    };
-    let code = match number.strip_prefix(['x', 'X']) {
-        Some(hex) => u32::from_str_radix(hex, 16),
-        None => number.parse(),
-    };
-    Some((plain(char::from_u32(code.ok()?)?), end + 1))
-}
-
-fn plain(c: char) -> char {
-    if c.is_ascii() {
-        return c;
-    }
-    let digit = ZEROS.iter().find_map(|zero| {
-        let digit = u32::from(c).checked_sub(*zero)?;
-        char::from_digit(digit, 10)
-    });
-    let compatible = || {
-        let mut compatible = std::iter::once(c).nfkc();
-        let one = compatible.next();
-        one.filter(|one| one.is_ascii_digit() && compatible.next().is_none())
-    };
-    digit.or_else(compatible).unwrap_or(c)
+/// A number as JSON writes it without what is behind its point, in as many digits as a social security number
+/// has at least; `None` if it is longer than any.
+fn whole(raw: &str) -> Option<String> {
+    let whole = raw.parse::<f64>().unwrap_or_default().abs().trunc();
+    (whole < 1e18).then(|| format!("{whole:09.0}"))
 }
 
 /// Whether it has digits enough, in whatever spelling.
@@ -256,37 +261,34 @@ fn may_hold_one(text: &str) -> bool {
     digits.count() >= LEAST_DIGITS || !text.is_ascii() || text.contains("&#")
 }
 
-/// Nothing but separators between the digits.
-fn is_one_number(glyphs: &[Glyph], window: &[usize]) -> bool {
-    let (Some(first), Some(last)) = (window.first(), window.last()) else {
-        return false;
-    };
-    let mut span = glyphs.get(*first..=*last).unwrap_or_default().iter();
-    span.all(|glyph| glyph.digit().is_some() || !glyph.seen.is_alphanumeric())
+/// `123-45-6789`, with whatever is no letter between its parts, and not as a part of a longer number.
+fn is_written_like_one(digits: &[Digit]) -> bool {
+    is_one(digits, |at, digit| match at {
+        3 | 5 => digit.gap > 0 && digit.seen <= MAX_GAP,
+        _ => digit.seen == 0,
+    })
 }
 
-/// `123-45-6789`, with whatever is no letter between its parts, and not as a part of a longer number.
-fn is_written_like_one(glyphs: &[Glyph], digits: &[usize]) -> bool {
-    let Some(window) = digits.get(..DIGITS) else {
+/// Nine digits in three parts at most, and not as a part of a longer number.
+fn is_bare(digits: &[Digit]) -> bool {
+    let mut parts = 1;
+    is_one(digits, |_, digit| {
+        parts += usize::from(digit.seen > 0);
+        parts <= 3 && digit.seen <= MAX_GAP
+    })
+}
+
+/// Nine digits that nothing but gaps which `fit` separates.
+fn is_one(digits: &[Digit], mut fit: impl FnMut(usize, &Digit) -> bool) -> bool {
+    let Some((window, after)) = digits.split_at_checked(DIGITS) else {
         return false;
     };
-    let parts_end = |at: usize| matches!(at, 3 | 5);
-    let mut gaps = window.windows(2).enumerate().map(|(at, pair)| {
-        let gap = pair.last().zip(pair.first()).map_or(0, |(b, a)| b - a - 1);
-        if parts_end(at + 1) {
-            (1..=MAX_GAP).contains(&gap)
-        } else {
-            gap == 0
-        }
-    });
-    let digit = |at: Option<usize>| {
-        at.and_then(|at| glyphs.get(at))
-            .is_some_and(|glyph| glyph.digit().is_some())
+    let Some(first) = window.first().filter(|first| first.gap > 0) else {
+        return false;
     };
-    gaps.all(|fits| fits)
-        && is_one_number(glyphs, window)
-        && !digit(window.first().and_then(|at| at.checked_sub(1)))
-        && !digit(window.last().map(|at| at + 1))
+    let mut others = window.iter().enumerate().skip(1);
+    after.first().is_none_or(|after| after.gap > 0)
+        && others.all(|(at, digit)| digit.letters == first.letters && fit(at, digit))
 }
 
 /// Members that stand between a name and its value.
@@ -308,11 +310,8 @@ const DIGITS: usize = 9;
 /// Mistyped numbers have fewer digits than nine, and are looked for too; below this a number is too common.
 const LEAST_DIGITS: usize = 7;
 
+/// Longer than any number, whatever is put before and behind it.
+const MOST_DIGITS: usize = 19;
+
 /// Separators between two parts of a number, and the space around them.
 const MAX_GAP: usize = 4;
-
-/// Bytes of a character reference that is looked for.
-const MAX_REFERENCE: usize = 12;
-
-/// Zeros of decimal digits that no compatibility form has: Arabic, Persian, Devanagari.
-const ZEROS: [u32; 3] = [0x0660, 0x06f0, 0x0966];

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use super::*;
 
 mod hostile;
+mod labels;
+mod spellings;
 
 fn only(group: Group) -> Groups {
     [group].into_iter().collect()

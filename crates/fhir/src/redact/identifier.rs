@@ -1,0 +1,70 @@
+//! Which identifiers are of which group, by their systems and types.
+
+use std::borrow::Cow;
+
+use crate::json::tree::Node;
+
+use super::elements::IDENTIFIERS;
+use super::label::{behind_host, concept_names_number, names_one};
+use super::object::texts;
+use super::{Group, Groups};
+
+/// An identifier (or a coding) of a withheld group, whichever of its members holds the number.
+pub(super) fn withheld_identifier(object: Node<'_>, groups: Groups) -> bool {
+    if object.get("resourceType").is_some() {
+        return false;
+    }
+    let systems: Vec<_> = texts(object, "system").collect();
+    let assigned_by_its_office = || {
+        let assigner = object.get("assigner");
+        let mut names = assigner.into_iter().flat_map(|by| texts(by, "display"));
+        groups.contains(Group::Ssn) && names.any(|name| names_one(&name))
+    };
+    is_of_group(&systems, object.get("type"), groups) || assigned_by_its_office()
+}
+
+/// Whether an identifier is of a withheld group by its system, the codes of its type, or the words for it;
+/// each said once or several times, as sloppy senders do.
+pub(super) fn is_of_group(
+    systems: &[Cow<'_, str>],
+    kind: Option<Node<'_>>,
+    groups: Groups,
+) -> bool {
+    let kinds: Vec<Node<'_>> = kind.into_iter().flat_map(Node::each).collect();
+    let codings = kinds.iter().filter_map(|kind| kind.get("coding"));
+    let codings = codings.flat_map(Node::each).chain(kinds.iter().copied());
+    let codes = codings.filter_map(|coding| coding.text_of("code"));
+    let codes: Vec<_> = codes
+        .chain(kinds.iter().filter_map(|kind| kind.text()))
+        .collect();
+    let known = IDENTIFIERS.iter().any(|(group, types, known)| {
+        let of_system = |system: &Cow<'_, str>| known.iter().any(|it| same_system(system, it));
+        let mut types = types.iter();
+        groups.contains(*group)
+            && (systems.iter().any(of_system)
+                || types.any(|known| codes.iter().any(|code| same_code(code, known))))
+    });
+    let number = || {
+        systems.iter().any(|system| names_one(behind_host(system)))
+            || kinds.iter().any(|kind| concept_names_number(*kind))
+    };
+    known || groups.contains(Group::Ssn) && number()
+}
+
+pub(super) fn same_code(code: &str, known: &str) -> bool {
+    code.trim().eq_ignore_ascii_case(known)
+}
+
+/// Systems are compared as a sloppy sender writes them.
+fn same_system(system: &str, known: &str) -> bool {
+    fn bare(system: &str) -> String {
+        let system = system.split('|').next().unwrap_or(system);
+        let system = system.trim().trim_end_matches('/').to_ascii_lowercase();
+        let schemes = ["http://", "https://", "urn:oid:", "oid:"];
+        let rest = schemes
+            .iter()
+            .find_map(|scheme| system.strip_prefix(scheme));
+        rest.unwrap_or(&system).to_owned()
+    }
+    bare(system) == bare(known)
+}
