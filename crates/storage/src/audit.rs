@@ -295,5 +295,11 @@ pub(crate) static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/sqlite/0003_audit_chain.sql"),
             postgres: include_str!("../migrations/postgres/0003_audit_chain.sql"),
         },
+        Migration {
+            version: 4,
+            title: "writers keep their kind, and retention is found by an index",
+            sqlite: include_str!("../migrations/sqlite/0004_audit_kept.sql"),
+            postgres: include_str!("../migrations/postgres/0004_audit_kept.sql"),
+        },
     ],
 };

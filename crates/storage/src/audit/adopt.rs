@@ -1,11 +1,14 @@
 //! Rows from before the chain become links of a writer of their own.
 
-use crate::Db;
+use jiff::Timestamp;
+
 use crate::audit::chain::Head;
 use crate::audit::link::{Link, UNLINKED};
+use crate::audit::{AuditEvent, Outcome};
 use crate::error::Error;
 use crate::transaction::{Transaction, Work};
 use crate::value::Value;
+use crate::{Clock, Db};
 
 /// Once after the migration that brought the chain: whatever is there then is taken for what it is. It goes on where
 /// it was interrupted; later rows without a writer are a finding of [`super::verify`].
@@ -15,7 +18,7 @@ pub(crate) async fn adopt_once(db: &Db) -> Result<(), Error> {
         return Ok(());
     }
     let adopted = adopt(db).await?;
-    db.write(Done).await?;
+    db.write(Done(Clock::system().now())).await?;
     tracing::info!(
         adopted,
         "audit rows from before the chain are links of it now"
@@ -67,13 +70,26 @@ impl Work for Batch {
     }
 }
 
-struct Done;
+/// Leaves a row: whoever owns the database can have this happen again, for rows that he has put in.
+struct Done(Timestamp);
 
 impl Work for Done {
     type Output = ();
 
     async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
-        tx.execute(DONE, &[]).await.map(drop)
+        if tx.execute(DONE, &[]).await? == 0 {
+            return Ok(());
+        }
+        let newest = tx.find(NEWEST, &[], |row| {
+            Ok((row.text(0)?, row.text(1)?, row.integer(2)?))
+        });
+        let Some((party, role, rows)) = newest.await? else {
+            return Ok(());
+        };
+        let role = super::role(&role);
+        let event = AuditEvent::new(self.0, &party, role, "audit.adopt", Outcome::Allowed);
+        let reason = Some(format!("{rows} rows from before the chain"));
+        tx.audit(&AuditEvent { reason, ..event }).await
     }
 }
 
@@ -82,4 +98,8 @@ const HEAD: &str = "SELECT writer, sequence, hash FROM audit_writer WHERE writer
 const LINK: &str =
     "UPDATE audit_event SET writer = 'before', sequence = $1, hash = $2 WHERE id = $3";
 const MOVE: &str = "UPDATE audit_writer SET sequence = $1, hash = $2 WHERE writer = 'before'";
-const DONE: &str = "UPDATE audit_writer SET kind = 'adopted' WHERE writer = 'before'";
+const DONE: &str =
+    "UPDATE audit_writer SET kind = 'adopted' WHERE writer = 'before' AND kind = 'adopting'";
+/// Whose rows they are is known from nowhere else here.
+const NEWEST: &str = "SELECT party, role, sequence FROM audit_event WHERE writer = 'before' \
+                      ORDER BY writer DESC, sequence DESC LIMIT 1";

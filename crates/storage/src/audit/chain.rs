@@ -22,7 +22,9 @@ impl Hash {
     /// From its hexadecimal form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        if !text.is_ascii() || !text.len().is_multiple_of(2) {
+        // The standard library would take a sign for the first digit.
+        let is_digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_digits || !text.len().is_multiple_of(2) {
             return None;
         }
         let pairs = text.as_bytes().chunks(2);
@@ -222,11 +224,8 @@ mod tests {
     fn hashes_are_read_as_they_are_written() {
         let hash = of(&[]);
         assert_eq!(Hash::parse(&hash.to_string()).unwrap(), hash);
-        for wrong in ["0", "zz", "é0", "+1"] {
-            assert!(
-                Hash::parse(wrong).is_none_or(|it| it.to_string() != wrong),
-                "{wrong}"
-            );
+        for wrong in ["0", "zz", "é0", "+1", "-1", " 1"] {
+            assert_eq!(Hash::parse(wrong), None, "{wrong}");
         }
     }
 

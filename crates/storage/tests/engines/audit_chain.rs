@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use storage::testing::{each_engine, open, sqlite};
 use storage::{AuditEvent, Db, Error, Outcome, Transaction, Work, audit};
 
+use crate::audit_tampering::tamper;
 use crate::thing::*;
 
 pub fn at(second: i64) -> Timestamp {
@@ -40,20 +41,38 @@ pub async fn assert_whole(db: &Db, rows: u64) -> audit::Verification {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn parallel_units_leave_whole_chains() {
     each_engine(&[&TABLES], |db| async move {
-        let units: Vec<_> = (0..200)
-            .map(|number| {
-                let db = db.clone();
-                tokio::spawn(async move { db.audit(event(number)).await })
-            })
-            .collect();
-        for unit in units {
-            unit.await.unwrap().unwrap();
-        }
+        side_by_side(std::slice::from_ref(&db), 200, audited).await;
         let report = assert_whole(&db, 200).await;
         // As many as units ran at once, at most what the pool has; and the one of the rows before the chain.
         assert!((2..=9).contains(&report.writers), "{}", report.writers);
     })
     .await;
+}
+
+/// Units in some tasks side by side: as many as a pool has connections, since a unit waits for one for seconds only.
+async fn side_by_side<F: Future<Output = ()> + Send>(
+    processes: &[Db],
+    units: i64,
+    unit: impl Fn(Db, i64) -> F + Copy + Send + 'static,
+) {
+    const TASKS: i64 = 8;
+    let tasks: Vec<_> = (0..TASKS)
+        .zip(processes.iter().cloned().cycle())
+        .map(|(task, db)| {
+            tokio::spawn(async move {
+                for number in (0..units).filter(|number| number % TASKS == task) {
+                    unit(db.clone(), number).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+async fn audited(db: Db, number: i64) {
+    db.audit(event(number)).await.unwrap();
 }
 
 struct Several(Vec<AuditEvent>, Then);
@@ -76,21 +95,18 @@ impl Work for Several {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn units_that_fail_leave_no_gap_and_several_rows_of_one_unit_follow_each_other() {
     each_engine(&[&TABLES], |db| async move {
-        let units: Vec<_> = (0..60)
-            .map(|number| {
-                let then = match number % 3 {
-                    0 => Then::Fail,
-                    1 => Then::Panic,
-                    _ => Then::Succeed,
-                };
-                let db = db.clone();
-                let events = (0..3).map(|more| event(number * 10 + more)).collect();
-                tokio::spawn(async move { db.write(Several(events, then)).await })
-            })
-            .collect();
-        for unit in units {
-            let _ = unit.await.unwrap();
-        }
+        side_by_side(std::slice::from_ref(&db), 60, |db, number| async move {
+            let then = match number % 3 {
+                0 => Then::Fail,
+                1 => Then::Panic,
+                _ => Then::Succeed,
+            };
+            let succeeds = number % 3 == 2;
+            let events = (0..3).map(|more| event(number * 10 + more)).collect();
+            let done = db.write(Several(events, then)).await;
+            assert_eq!(done.is_ok(), succeeds, "{done:?}");
+        })
+        .await;
         assert_whole(&db, 60).await;
     })
     .await;
@@ -107,16 +123,7 @@ async fn several_processes_write_the_same_chains() {
         for _ in 0..3 {
             processes.push(open(location.clone(), &[]).await);
         }
-        let units: Vec<_> = (0..150)
-            .zip(processes.iter().cycle())
-            .map(|(number, db)| {
-                let db = db.clone();
-                tokio::spawn(async move { db.audit(event(number)).await })
-            })
-            .collect();
-        for unit in units {
-            unit.await.unwrap().unwrap();
-        }
+        side_by_side(&processes, 150, audited).await;
         let db = processes.first().unwrap();
         let first = audit::seal(db, at(200)).await.unwrap().unwrap();
         write(processes.last().unwrap(), 300..301).await;
@@ -178,18 +185,32 @@ async fn rows_from_before_the_chain_become_links_once() {
         db.write(Older(1200)).await.unwrap();
         let report = audit::verify(&db, &[]).await.unwrap();
         assert!(!report.verified, "rows without a place are a finding");
-        db.write(Adopting).await.unwrap();
+        let adopting = "UPDATE audit_writer SET kind = 'adopting' WHERE writer = 'before'";
+        tamper(&location, &db, &[adopting]).await;
         let db = open(location.clone(), &[]).await;
         write(&db, 0..3).await;
-        let report = assert_whole(&db, 1203).await;
+        let report = assert_whole(&db, 1204).await;
         assert_eq!(report.adopted, 1200);
+        // Whoever could make it happen again leaves a row of it.
+        let filter = audit::Filter {
+            action: Some("audit.adopt".to_owned()),
+            limit: 2,
+            ..audit::Filter::default()
+        };
+        let said = audit::list(&db, &filter).await.unwrap();
+        assert_eq!(said.len(), 1);
+        let said = &said.first().unwrap().event;
+        assert_eq!(
+            (said.party.as_str(), said.reason.as_deref()),
+            ("vro", Some("1200 rows from before the chain"))
+        );
         // Later ones are adopted only when somebody says so.
         db.write(Older(1)).await.unwrap();
         let db = open(location, &[]).await;
         let report = audit::verify(&db, &[]).await.unwrap();
         assert_eq!(report.findings.first().unwrap().what, audit::What::Inserted);
         assert_eq!(audit::adopt(&db).await, Ok(1));
-        assert_whole(&db, 1204).await;
+        assert_whole(&db, 1205).await;
     }
 }
 
@@ -217,17 +238,6 @@ impl Work for Older {
     }
 }
 
-struct Adopting;
-
-impl Work for Adopting {
-    type Output = ();
-
-    async fn run(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
-        let sql = "UPDATE audit_writer SET kind = 'adopting' WHERE writer = 'before'";
-        tx.execute(sql, &[]).await.map(drop)
-    }
-}
-
 struct Statement(&'static str);
 
 impl Work for Statement {
@@ -251,6 +261,8 @@ async fn the_database_refuses_to_change_the_audit() {
             "DELETE FROM audit_event",
             "UPDATE audit_writer SET sequence = sequence - 1 WHERE sequence > 0",
             "UPDATE audit_writer SET removed_sequence = sequence + 1",
+            "UPDATE audit_writer SET kind = 'adopting' WHERE writer = 'before'",
+            "UPDATE audit_writer SET kind = 'seals' WHERE kind = 'rows'",
             "DELETE FROM audit_writer",
             "UPDATE audit_seal SET at_ms = 1",
             "DELETE FROM audit_seal",

@@ -314,6 +314,10 @@ async fn what_sqlite_takes_in_any_column_is_a_finding_and_no_error() {
     for statement in [
         "UPDATE audit_event SET writer = X'7A7A' WHERE sequence = 4",
         "UPDATE audit_event SET sequence = 'x' WHERE sequence = 4",
+        "UPDATE audit_event SET sequence = 4.5 WHERE sequence = 4",
+        "UPDATE audit_event SET sequence = 10.5 WHERE sequence = 10",
+        "UPDATE audit_event SET sequence = 0.5 WHERE sequence = 1",
+        "UPDATE audit_event SET sequence = 1e300 WHERE sequence = 10",
         "UPDATE audit_event SET id = X'00' WHERE sequence = 4",
         "UPDATE audit_seal SET heads = X'00' WHERE sequence = 1",
         "UPDATE audit_writer SET writer = X'00' WHERE kind = 'rows'",

@@ -184,6 +184,6 @@ async fn seal(db: &Db, sequence: i64) -> Result<Option<Seal>, Error> {
     Ok(seal.filter(|seal| seal.sequence == sequence))
 }
 
-const RETENTION: &str = "SELECT reason, writer, sequence FROM audit_event WHERE action = 'audit.retention' \
+pub(super) const RETENTION: &str = "SELECT reason, writer, sequence FROM audit_event WHERE action = 'audit.retention' \
                          AND outcome = 'allowed' AND writer IS NOT NULL AND sequence >= 1 \
                          ORDER BY at_ms DESC, id DESC LIMIT 1";
