@@ -3,7 +3,7 @@
 use fhir::audit_event::{ActionCode, AuditParameters, Source, actions};
 use serde_json::Value;
 use storage::Outcome;
-use storage::audit::{Actions, AuditRow, Filter, Reach};
+use storage::audit::{Actions, AuditRow, Filter, Reach, Records};
 
 use crate::access_decision::Permit;
 use crate::cursor::Cursor;
@@ -13,18 +13,20 @@ use crate::cursor::Cursor;
 pub(crate) fn reach(permit: &Permit, party: &str) -> Reach {
     let organization = permit.organization().map(str::to_owned);
     Reach {
-        party: party.to_owned(),
+        party: Some(party.to_owned()),
         organization: organization.filter(|_| !permit.reaches_every_organization()),
-        jurisdictions: permit
-            .jurisdictions()
-            .iter()
-            .map(|code| code.as_str().to_owned())
-            .collect(),
-        record_types: permit
-            .record_types()
-            .iter()
-            .map(|kind| kind.as_str().to_owned())
-            .collect(),
+        records: Some(Records {
+            jurisdictions: permit
+                .jurisdictions()
+                .iter()
+                .map(|code| code.as_str().to_owned())
+                .collect(),
+            record_types: permit
+                .record_types()
+                .iter()
+                .map(|kind| kind.as_str().to_owned())
+                .collect(),
+        }),
     }
 }
 

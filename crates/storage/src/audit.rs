@@ -2,6 +2,7 @@
 
 mod adopt;
 mod chain;
+pub mod hidden;
 mod link;
 mod query;
 mod retention;
@@ -171,16 +172,24 @@ pub enum Actions {
     But(Vec<&'static str>),
 }
 
-/// What somebody may see of the audit.
+/// What somebody may see of the audit. Of a record that is out of reach a refusal's row shows no more than of none
+/// ([`hidden`]).
 #[derive(Clone, Debug)]
 pub struct Reach {
-    /// Rows of this party.
-    pub party: String,
+    /// Rows of this party; `None` is of all.
+    pub party: Option<String>,
     /// By this organization; `None` is by all.
     pub organization: Option<String>,
-    /// About records of these jurisdictions, or about no record.
+    /// About these records, or about no record; `None` is about all.
+    pub records: Option<Records>,
+}
+
+/// The records that somebody may see rows about.
+#[derive(Clone, Debug)]
+pub struct Records {
+    /// Of these jurisdictions.
     pub jurisdictions: Vec<String>,
-    /// About records of these types, or about no record.
+    /// Of these types.
     pub record_types: Vec<String>,
 }
 

@@ -103,14 +103,8 @@ impl AuditExport {
 
 /// One organization reads its own rows, whichever it asks for.
 fn narrowed(filter: Filter, reach: &Reach) -> Filter {
-    let organization = match (reach.organization(), filter.organization) {
-        (None, asked) => asked,
-        (Some(own), None) => Some(own.to_owned()),
-        // Another one: nothing is of both, and the rows are looked at once more.
-        (Some(_), asked) => asked,
-    };
     Filter {
-        organization,
+        reach: reach.of_audit(),
         limit: u32::try_from(CHUNK).unwrap_or(u32::MAX),
         ..filter
     }

@@ -1,6 +1,6 @@
 //! Whom and what an administrator reaches: all organizations, or the own one within the own rights.
 
-use storage::AuditEvent;
+use storage::{AuditEvent, audit};
 
 use crate::registration::{OrganizationAccess, Rights};
 
@@ -56,6 +56,23 @@ impl Reach {
                 (None, Some(_)) => false,
                 (Some(some), Some(all)) => is_within(some, all),
             }
+    }
+
+    /// What of the audit the database is asked for, as it is shown within this reach; [`Reach::covers_event`] still decides
+    /// on every row. `None` for all.
+    pub(crate) fn of_audit(&self) -> Option<audit::Reach> {
+        match self {
+            Self::All => None,
+            Self::Within(own) => Some(audit::Reach {
+                party: None,
+                // An empty text is no organization's name.
+                organization: Some(own.organization.clone().unwrap_or_default()),
+                records: Some(audit::Records {
+                    jurisdictions: own.jurisdictions.clone(),
+                    record_types: own.record_types.clone(),
+                }),
+            }),
+        }
     }
 
     /// Whether an audit row may be read: what the own organization did, in jurisdictions and with record types of its own.

@@ -1,5 +1,7 @@
 //! Why a request is refused.
 
+use storage::audit::hidden;
+
 /// Why a request is refused. The text goes to the caller and into the audit: it holds no content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denial {
@@ -28,7 +30,7 @@ pub(crate) enum Denial {
 }
 
 impl Denial {
-    /// Static text for the caller and the audit.
+    /// Static text for the caller and the audit, which shows those of records to who reaches them alone.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::InsufficientScope => "the token's scope does not permit this interaction",
@@ -37,11 +39,11 @@ impl Denial {
             Self::NoJurisdiction => "the token has no jurisdiction here",
             Self::NoRecordType => "the token has no record type here",
             Self::NoFacility => "the token has no facility here",
-            Self::RecordOrganization => "the record belongs to another organization",
-            Self::RecordJurisdiction => "the record's jurisdiction is not one of the token's",
-            Self::RecordType => "the record's type is not one of the token's",
-            Self::RecordFacility => "the record's facility is not one of the token's",
-            Self::RecordScope => "the record is not one that the token's scope names",
+            Self::RecordOrganization => hidden::ORGANIZATION,
+            Self::RecordJurisdiction => hidden::JURISDICTION,
+            Self::RecordType => hidden::TYPE,
+            Self::RecordFacility => hidden::FACILITY,
+            Self::RecordScope => hidden::SCOPE,
         }
     }
 }

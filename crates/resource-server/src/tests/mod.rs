@@ -4,6 +4,7 @@
 
 mod audit;
 mod audit_event;
+mod audit_oracle;
 mod batch;
 mod cors;
 mod create;

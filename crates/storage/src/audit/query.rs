@@ -1,14 +1,15 @@
 //! The statement that lists audit rows, from what it is narrowed to.
 
-use crate::audit::{Actions, COLUMNS, Filter, Reach};
+use crate::audit::{Actions, COLUMNS, Filter, Reach, hidden};
 use crate::value::Value;
 
 /// The statement and its parameters.
 pub(super) fn write(filter: &Filter) -> (String, Vec<Value>) {
     let mut query = Query {
-        sql: format!("SELECT {COLUMNS} FROM audit_event WHERE 1 = 1"),
+        sql: String::new(),
         parameters: Vec::new(),
     };
+    query.rows(filter);
     query.period(filter);
     query.action(filter.action.as_deref());
     for (condition, wanted) in [
@@ -74,6 +75,23 @@ impl Query {
             .push_str(&format!(" AND ({condition} ({names}){or})"));
     }
 
+    /// The rows as they are shown, which everything else is asked of.
+    fn rows(&mut self, filter: &Filter) {
+        let Some(reach) = &filter.reach else {
+            self.sql = format!("SELECT {COLUMNS} FROM audit_event WHERE 1 = 1");
+            return;
+        };
+        let columns = hidden::shown(reach, &mut |value| self.next(value));
+        // A row that is shown with this record is of it: an index finds it.
+        let of_record = match &filter.record_id {
+            Some(id) => format!(" WHERE record_id = {}", self.next(id.as_str().into())),
+            None => String::new(),
+        };
+        self.sql = format!(
+            "SELECT {COLUMNS} FROM (SELECT {columns} FROM audit_event{of_record}) AS shown WHERE 1 = 1"
+        );
+    }
+
     fn period(&mut self, filter: &Filter) {
         self.add("at_ms >=", filter.since.map(Value::from));
         self.add("at_ms <", filter.until.map(Value::from));
@@ -94,19 +112,22 @@ impl Query {
     }
 
     fn reach(&mut self, reach: &Reach) {
-        self.add("party =", Some(reach.party.as_str().into()));
+        self.add("party =", reach.party.as_deref().map(Value::from));
         self.add(
             "organization =",
             reach.organization.as_deref().map(Value::from),
         );
+        let Some(records) = &reach.records else {
+            return;
+        };
         self.list(
             "jurisdiction IN",
-            &reach.jurisdictions,
+            &records.jurisdictions,
             " OR jurisdiction IS NULL",
         );
         self.list(
             "record_type IN",
-            &reach.record_types,
+            &records.record_types,
             " OR record_type IS NULL",
         );
     }

@@ -167,3 +167,69 @@ async fn an_auditor_of_one_organization_reads_its_rows() {
         assert_eq!(text.contains("\"seen\""), query.is_empty(), "{text}");
     }
 }
+
+/// A record that a request did not reach, and one that is not there: to an auditor of one organization the same.
+#[tokio::test]
+async fn a_hidden_record_reads_like_an_absent_one() {
+    let bench = Bench::new().await;
+    bench.app().await;
+    let ours = rights().organization;
+    for (reason, jurisdiction) in [
+        ("the record belongs to another organization", "MA"),
+        ("the record's jurisdiction is not one of the token's", "VT"),
+    ] {
+        record(&bench, |event| {
+            event.outcome = Outcome::Denied;
+            event.organization.clone_from(&ours);
+            event.reason = Some(reason.to_owned());
+            event.record_id = Some("hidden-1".to_owned());
+            event.jurisdiction = Some(jurisdiction.to_owned());
+            event.record_type = Some("birth".to_owned());
+        })
+        .await;
+    }
+    record(&bench, |event| {
+        event.outcome = Outcome::Denied;
+        event.organization.clone_from(&ours);
+        event.reason = Some("no such record".to_owned());
+    })
+    .await;
+    let of_one_facility = Rights {
+        facilities: Some(vec!["1".to_owned()]),
+        ..rights()
+    };
+    for (name, rights) in [("auditor", rights()), ("second", of_one_facility)] {
+        let auditor = bench.person(name, "auditor", rights).await;
+        let console = bench
+            .through_app(&auditor, EVERYTHING, bench.clock.now())
+            .await;
+        let answer = console.get("/audit?action=bundle.read").await;
+        let (_, text) = exported(&console, "?action=bundle.read").await;
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        for mut rows in [
+            answer.json["items"].as_array().unwrap().clone(),
+            lines.collect(),
+        ] {
+            for row in &mut rows {
+                row.as_object_mut().unwrap().remove("id");
+            }
+            assert_eq!(rows.len(), 3, "{name} {rows:?}");
+            assert!(rows.iter().all(|row| *row == rows[0]), "{name} {rows:?}");
+            assert_eq!(rows[0]["reason"], "no such record");
+        }
+        let (_, text) = exported(&console, "?format=csv").await;
+        assert!(
+            !text.contains("hidden-1") && !text.contains("the record"),
+            "{text}"
+        );
+        let answer = console.get("/audit?record_id=hidden-1").await;
+        assert_eq!(answer.json["items"], json!([]), "{name}");
+        let (_, text) = exported(&console, "?record_id=hidden-1").await;
+        assert_eq!(text, "", "{name}");
+    }
+    let console = bench.console().await;
+    let answer = console.get("/audit?record_id=hidden-1").await;
+    let rows = answer.json["items"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    assert_ne!(rows[0]["reason"], rows[1]["reason"]);
+}
