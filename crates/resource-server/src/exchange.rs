@@ -13,7 +13,7 @@ use crate::access_decision::{Asked, Permit};
 use crate::answer::Failure;
 use crate::config::IssuerLimits;
 use crate::hosted::{self, Found};
-use crate::introspect::VerifiedToken;
+use crate::introspect::{Refusal, VerifiedToken};
 use crate::store::record::{Record, RecordHead};
 
 /// A request and what is known of its caller so far.
@@ -68,6 +68,20 @@ impl Exchange {
         let withholding = &self.server.config().withholding;
         self.withheld = withholding.of(token.rights(), limits);
         self.token = Some(token);
+    }
+
+    /// Whether the token counts still. It did when the request began, but a body may take its time.
+    ///
+    /// # Errors
+    /// 401 `invalid_token` for one that has expired meanwhile.
+    pub(crate) fn still_authenticated(&self) -> Result<(), Refusal> {
+        let now = self.server.clock().now();
+        match &self.token {
+            Some(token) if token.expires_at() <= now => {
+                Err(Refusal::Token("the token has expired"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// What is withheld from the caller; from one that is not known, everything.

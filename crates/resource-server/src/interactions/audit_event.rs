@@ -101,7 +101,7 @@ pub(crate) async fn search_posted(
 ) -> Result<Response, Failure> {
     let headers = &permitted.exchange.parts.headers;
     fhir::media::check_form_content_type(lines(headers, "content-type").next())?;
-    let form = body::collect(headers, form, MAX_FORM_BYTES).await?;
+    let form = body::collect(permitted.exchange, form, MAX_FORM_BYTES).await?;
     let form = String::from_utf8(form).map_err(|_| {
         let text = "the parameters are not UTF-8";
         Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text)

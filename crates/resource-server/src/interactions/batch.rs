@@ -25,7 +25,7 @@ pub(crate) async fn answer(
     let config = exchange.server.config();
     let headers = &exchange.parts.headers;
     fhir::media::check_content_type(lines(headers, "content-type").next())?;
-    let bytes = body::collect(headers, content, config.max_body_bytes).await?;
+    let bytes = body::collect(exchange, content, config.max_body_bytes).await?;
     let batch = parse(&bytes)?;
     if batch.entries.len() > config.max_batch_entries {
         let max = config.max_batch_entries;

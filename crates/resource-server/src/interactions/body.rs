@@ -2,20 +2,22 @@
 
 use axum::body::Body;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use fhir::IssueCode;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::answer::Failure;
+use crate::exchange::Exchange;
 
 /// The body, if it is as sent and not too large: refused by its announced length before a byte is read. A coded
 /// body is refused (RFC 9110 section 8.4): stored as it came it would be no record, and decoding it would let
-/// a few bytes become gigabytes.
+/// a few bytes become gigabytes. And it has to be there while the token still counts.
 pub(super) async fn collect(
-    headers: &HeaderMap,
+    exchange: &Exchange,
     body: Body,
     limit: usize,
 ) -> Result<Vec<u8>, Failure> {
+    let headers = &exchange.parts.headers;
     let coded =
         |value: &axum::http::HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get_all(CONTENT_ENCODING).iter().any(coded) {
@@ -41,7 +43,10 @@ pub(super) async fn collect(
         return Err(too_large());
     }
     match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes().to_vec()),
+        Ok(collected) => {
+            exchange.still_authenticated()?;
+            Ok(collected.to_bytes().to_vec())
+        }
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => {
             let text = "the body did not arrive whole";

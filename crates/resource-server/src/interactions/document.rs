@@ -35,7 +35,7 @@ pub(crate) async fn posted(
 ) -> Result<Document, Failure> {
     let headers = &exchange.parts.headers;
     fhir::media::check_content_type(lines(headers, "content-type").next())?;
-    let bytes = body::collect(headers, content, MAX_PARAMETERS_BYTES).await?;
+    let bytes = body::collect(exchange, content, MAX_PARAMETERS_BYTES).await?;
     fhir::json::check(&bytes).map_err(|error| {
         let text = "the body is not well-formed JSON";
         Failure::detailed(StatusCode::BAD_REQUEST, Issue::from(error), text)

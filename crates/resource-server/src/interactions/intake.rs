@@ -30,7 +30,7 @@ pub(super) async fn collect(permitted: &Permitted<'_>, content: Body) -> Result<
     let headers = &permitted.exchange.parts.headers;
     fhir::media::check_content_type(lines(headers, "content-type").next())?;
     let limit = permitted.exchange.server.config().max_body_bytes;
-    body::collect(headers, content, limit).await
+    body::collect(permitted.exchange, content, limit).await
 }
 
 /// Checks a record: 400 for what is no JSON, 422 for what is no record, is a copy with gaps or, if the server enforces it, has

@@ -31,7 +31,7 @@ pub(crate) async fn answer_posted(
     }
     let headers = &permitted.exchange.parts.headers;
     fhir::media::check_form_content_type(lines(headers, "content-type").next())?;
-    let form = body::collect(headers, form, MAX_FORM_BYTES).await?;
+    let form = body::collect(permitted.exchange, form, MAX_FORM_BYTES).await?;
     let form = String::from_utf8(form).map_err(|_| {
         Failure::new(
             StatusCode::BAD_REQUEST,

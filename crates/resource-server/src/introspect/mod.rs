@@ -46,6 +46,11 @@ impl VerifiedToken {
         &self.rights
     }
 
+    /// When it counts no more.
+    pub(crate) fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
     /// The start of its hash.
     pub(crate) fn token_id(&self) -> &str {
         &self.token_id
