@@ -23,7 +23,8 @@ pub(super) fn read(bundle: wire::Bundle<'_>) -> Result<Bundle<'_>, Issue> {
     })?;
     // A hospital's own number says nothing of a jurisdiction; every later document has the key.
     if key.is_none() && composition_type.form() != ReportForm::Provider {
-        let text = "the identifier is not year, jurisdiction and certificate number (2026MA000001)";
+        let text =
+            "the identifier must be year, jurisdiction and certificate number, like 2026MA000001";
         return Err(value(text, "Bundle.identifier.value"));
     }
     index.set_key(key.unwrap_or_default());

@@ -190,14 +190,24 @@ fn read_key(parameters: &Parameters, place: &str) -> Result<NaturalKey, Issue> {
         if let Some(seen) = seen.get_mut(number)
             && std::mem::replace(seen, true)
         {
-            return Err(contradiction("the parameter is given twice", place));
+            return Err(contradiction(
+                "a parameter that says which record this is must be given once only",
+                place,
+            ));
         }
         let read = match name {
             "jurisdiction_id" => read_jurisdiction(parameter, &mut key),
             "event_year" => read_year(parameter, &mut key),
             _ => read_certificate_number(parameter, &mut key),
         };
-        read.ok_or_else(|| value("the parameter's value is not allowed", place))?;
+        let text = match name {
+            "jurisdiction_id" => {
+                "jurisdiction_id must be the two letters of a jurisdiction, such as MA"
+            }
+            "event_year" => "event_year must be a year of four digits, such as 2026",
+            _ => "cert_no must be a number of one to six digits",
+        };
+        read.ok_or_else(|| value(text, place))?;
     }
     Ok(key)
 }

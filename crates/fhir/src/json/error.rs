@@ -106,6 +106,8 @@ impl JsonError {
 
 impl From<JsonError> for Issue {
     fn from(error: JsonError) -> Self {
-        Self::error(IssueCode::Structure, error.to_string())
+        let JsonError { line, column, kind } = error;
+        let text = format!("the JSON cannot be read at line {line}, column {column}: {kind}");
+        Self::error(IssueCode::Structure, text)
     }
 }

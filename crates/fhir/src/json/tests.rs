@@ -199,7 +199,7 @@ fn the_issue_says_where_and_what() {
     assert_eq!(issue.code, IssueCode::Structure);
     assert_eq!(
         issue.text,
-        "line 2, column 8: the object has the member \"id\" already"
+        "the JSON cannot be read at line 2, column 8: the object has the member \"id\" already"
     );
 }
 

@@ -224,7 +224,7 @@ impl<'t> Envelope<'t> {
         }
         if full_url.starts_with("urn:uuid:") {
             if !is_uuid_urn(full_url) {
-                let text = "is no UUID in lower case behind urn:uuid:";
+                let text = "must be a UUID in lower case behind urn:uuid:";
                 report.warning(IssueCode::Value, text, start, &place);
             }
         } else if entry.id.is_some()
@@ -258,8 +258,7 @@ impl<'t> Envelope<'t> {
                     report.warning(IssueCode::NotFound, text, at, place);
                 }
                 Target::Malformed => {
-                    let text =
-                        "is not written like a reference: Patient/1, an address, urn:uuid:… or #1";
+                    let text = "is a reference and must be written like one: Patient/1, an address, urn:uuid:… or #1";
                     report.error(IssueCode::Value, text, at, place);
                 }
                 Target::Nowhere => {

@@ -2,6 +2,38 @@
 
 use std::fmt;
 
+use super::schema::Type;
+
+/// What a member is called in a sentence: by its name if FHIR knows that here, and else by its number among the members
+/// of its object, since a name that a sender made up may be content.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Called<'m> {
+    Name(&'m str),
+    /// From 1.
+    Number(usize),
+}
+
+impl<'m> Called<'m> {
+    /// The member number `at`, from 0, of an object of the type `known`.
+    pub(super) fn of(name: &'m str, known: Option<&Type>, at: usize) -> Self {
+        let element = name.strip_prefix('_').unwrap_or(name);
+        let is_known = known.is_some_and(|known| known.element(element).is_some());
+        match is_known || name == "resourceType" {
+            true => Self::Name(name),
+            false => Self::Number(at + 1),
+        }
+    }
+}
+
+impl fmt::Display for Called<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "the member {name}"),
+            Self::Number(number) => write!(f, "a member (number {number})"),
+        }
+    }
+}
+
 /// A step on the way from the root.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'p> {

@@ -71,11 +71,11 @@ impl Primitive {
             ),
             P::Code => whether(
                 is_code(text),
-                "is a code: no spaces around it, and single ones within",
+                "must be a code, with no spaces around it and single ones within",
             ),
             P::Uri | P::Url | P::Canonical => whether(
                 !text.contains(char::is_whitespace),
-                "is an address, which has no spaces",
+                "must be an address (URI), which has no spaces",
             ),
             P::Oid => whether(
                 is_oid(text),
@@ -195,7 +195,7 @@ fn date(text: &str) -> Result<(), &'static str> {
     let number = |part: &str| part.parse::<i8>().unwrap_or_default();
     civil::Date::new(year.parse().unwrap_or_default(), number(month), number(day))
         .map(|_| ())
-        .map_err(|_| "there is no such date")
+        .map_err(|_| "must be a date that the calendar has")
 }
 
 /// A date, or a date with a time and its zone.
@@ -222,7 +222,7 @@ fn whole(day: &str) -> Result<(), &'static str> {
     if day.len() == 10 {
         Ok(())
     } else {
-        Err("needs the day where there is a time")
+        Err("must say the day where it says a time")
     }
 }
 

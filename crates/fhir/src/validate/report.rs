@@ -34,25 +34,13 @@ impl Report {
     }
 
     /// An error of the element at `place`, which begins at `at`: its name and then `text` make the sentence.
-    pub(super) fn error(
-        &mut self,
-        code: IssueCode,
-        text: &'static str,
-        at: usize,
-        place: &Place<'_>,
-    ) {
+    pub(super) fn error(&mut self, code: IssueCode, text: &str, at: usize, place: &Place<'_>) {
         let text = format!("{} {text}", place.subject());
         self.add(at, Issue::error(code, text).at(place.to_string()));
     }
 
     /// The same as a warning: what software in use writes every day, and others may trip over.
-    pub(super) fn warning(
-        &mut self,
-        code: IssueCode,
-        text: &'static str,
-        at: usize,
-        place: &Place<'_>,
-    ) {
+    pub(super) fn warning(&mut self, code: IssueCode, text: &str, at: usize, place: &Place<'_>) {
         let text = format!("{} {text}", place.subject());
         self.add(at, Issue::warning(code, text).at(place.to_string()));
     }

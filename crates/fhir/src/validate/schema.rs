@@ -8,6 +8,7 @@ use super::primitive::Primitive;
 /// A type with its elements, those of its base first.
 #[derive(Debug, Default)]
 pub(super) struct Type {
+    pub(super) name: &'static str,
     pub(super) is_resource: bool,
     elements: Vec<Element>,
     by_json_name: HashMap<String, (usize, usize)>,
@@ -128,6 +129,12 @@ impl Type {
         Some((element, *element.types.get(*of_type)?))
     }
 
+    /// The name of the member that this would be if it were not for capital letters.
+    pub(super) fn element_but_for_case(&self, json_name: &str) -> Option<&str> {
+        let mut names = self.by_json_name.keys().map(String::as_str);
+        names.find(|known| known.eq_ignore_ascii_case(json_name))
+    }
+
     pub(super) fn elements(&self) -> &[Element] {
         &self.elements
     }
@@ -163,8 +170,11 @@ static TYPES: LazyLock<HashMap<&'static str, Type>> = LazyLock::new(|| {
 });
 
 /// A type that starts with the elements of its base.
-fn derived(types: &HashMap<&str, Type>, base: &str, name: &str) -> Type {
-    let mut derived = Type::default();
+fn derived(types: &HashMap<&str, Type>, base: &str, name: &'static str) -> Type {
+    let mut derived = Type {
+        name,
+        ..Type::default()
+    };
     if let Some(base) = types.get(base) {
         base.elements
             .iter()

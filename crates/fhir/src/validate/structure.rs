@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use crate::json::tree::{Kind, Member, Node, Tree};
 use crate::outcome::IssueCode;
 
+use super::place::Called;
 use super::primitive::{Primitive, Wrong};
 use super::schema::{Element, ElementType, Type};
 use super::{Envelope, Place, Report};
@@ -36,7 +37,11 @@ impl Walk<'_> {
         match &name {
             None => self.structure("must name its resourceType", node, place),
             Some(name) if !is_type_name(name) => {
-                self.structure("names a resourceType that cannot exist", node, place);
+                self.structure(
+                    "has a resourceType that no FHIR resource can have",
+                    node,
+                    place,
+                );
             }
             Some(_) => {}
         }
@@ -51,7 +56,7 @@ impl Walk<'_> {
     fn check_contained(&mut self, node: Node<'_>, place: &Place<'_>) {
         if node.get("contained").is_some() {
             self.structure(
-                "a contained resource contains no others (dom-2)",
+                "is contained in a resource and must contain no others (dom-2)",
                 node,
                 place,
             );
@@ -61,7 +66,7 @@ impl Walk<'_> {
             meta.get("versionId").is_some() || meta.get("lastUpdated").is_some()
         }) {
             self.structure(
-                "a contained resource has no version of its own (dom-4)",
+                "is contained in a resource and must have no versionId or lastUpdated (dom-4)",
                 node,
                 place,
             );
@@ -71,13 +76,15 @@ impl Walk<'_> {
     /// The members of a resource or of an element of a type.
     fn members(&mut self, node: Node<'_>, known: Option<&'static Type>, place: &Place<'_>) {
         let mut names = HashSet::new();
-        for member in node.members() {
+        for (at, member) in node.members().enumerate() {
             if !names.insert(member.name.clone()) {
-                let text = "has a member twice, and readers differ on which of the two counts";
+                let called = Called::of(&member.name, known, at);
+                let text =
+                    format!("has {called} twice, and readers differ on which of the two counts");
                 self.report
-                    .error(IssueCode::Structure, text, member.start, place);
+                    .error(IssueCode::Structure, &text, member.start, place);
             }
-            self.member(node, &member, known, place);
+            self.member(node, (&member, at), known, place);
         }
         if node.members().next().is_none() {
             self.structure(
@@ -93,7 +100,7 @@ impl Walk<'_> {
     fn member(
         &mut self,
         object: Node<'_>,
-        member: &Member<'_>,
+        (member, at): (&Member<'_>, usize),
         known: Option<&'static Type>,
         place: &Place<'_>,
     ) {
@@ -105,14 +112,19 @@ impl Walk<'_> {
         let Some(known) = known else {
             return self.unknown(object, name, *value, place);
         };
+        let called = || Called::of(name, Some(known), at);
         let (json_name, companion) = match name.strip_prefix('_') {
             Some(rest) => (rest, true),
             None => (name.as_ref(), false),
         };
         match known.element(json_name) {
             Some((_, of_type)) if companion && !matches!(of_type, ElementType::Primitive(..)) => {
-                let text = "has a member with an underscore for an element that is none of the simple types";
-                self.report.error(IssueCode::Structure, text, *start, place);
+                let text = format!(
+                    "has {}, and only elements of simple types have a member with an underscore",
+                    called()
+                );
+                self.report
+                    .error(IssueCode::Structure, &text, *start, place);
             }
             Some((element, of_type)) => {
                 let place = if element.is_choice() {
@@ -128,11 +140,16 @@ impl Walk<'_> {
                 }
             }
             None => {
-                // Not named: what a sender made up may be content.
-                let text =
-                    "has a member that FHIR R4 does not have here; its name may be misspelled";
+                let text = match known.element_but_for_case(json_name) {
+                    Some(right) => format!("has {} for {right}, which is spelled so", called()),
+                    None => format!(
+                        "has {} that {} does not have in FHIR R4; its name may be misspelled",
+                        called(),
+                        known.name
+                    ),
+                };
                 self.report
-                    .warning(IssueCode::Structure, text, *start, place);
+                    .warning(IssueCode::Structure, &text, *start, place);
                 self.unknown(object, name, *value, place);
             }
         }
@@ -148,7 +165,11 @@ impl Walk<'_> {
     ) {
         if !element.repeats {
             if value.kind() == Kind::Array {
-                return self.structure("stands here once and must not be an array", value, place);
+                return self.structure(
+                    "can be given only once here and must not be an array",
+                    value,
+                    place,
+                );
             }
             return self.value(element, of_type, value, place);
         }
@@ -213,8 +234,8 @@ impl Walk<'_> {
             Ok(()) if !element.codes.is_empty() => {
                 let text = value.text().unwrap_or_default();
                 if !element.codes.iter().any(|code| *code == text) {
-                    let text = "is none of the codes that FHIR allows here";
-                    self.report.error(IssueCode::Value, text, at, place);
+                    let text = format!("must be one of {}", element.codes.join(", "));
+                    self.report.error(IssueCode::Value, &text, at, place);
                 }
             }
             Ok(()) => {}
@@ -236,7 +257,7 @@ impl Walk<'_> {
     /// The ids and extensions of a primitive.
     fn companion(&mut self, element: &Element, value: Node<'_>, place: &Place<'_>) {
         if element.repeats != (value.kind() == Kind::Array) {
-            let text = "has extensions in another form than its values: both or none in an array";
+            let text = "must have its values and their extensions both in arrays, or neither";
             return self.structure(text, value, place);
         }
         let array = value.kind() == Kind::Array;
@@ -252,7 +273,7 @@ impl Walk<'_> {
     /// ele-1 of Element, cmp-1 of Composition, ext-1 of Extension.
     fn check_element(&mut self, type_name: &str, node: Node<'_>, place: &Place<'_>) {
         if node.members().next().is_some() && node.members().all(|member| member.name == "id") {
-            self.structure("has nothing but an id (ele-1)", node, place);
+            self.structure("must have more than an id (ele-1)", node, place);
         }
         let has = |name| node.get(name).is_some();
         if type_name == "Composition.section" && !has("text") && !has("entry") && !has("section") {
@@ -289,16 +310,12 @@ impl Walk<'_> {
             };
             let count = element.json_names().filter(there).count();
             if count == 0 && element.required {
-                let text = "is missing, and FHIR demands it here";
-                self.report.error(
-                    IssueCode::Required,
-                    text,
-                    start,
-                    &place.member(element.name),
-                );
+                let text = format!("is missing, and FHIR demands it in {}", known.name);
+                let place = place.member(element.name);
+                self.report.error(IssueCode::Required, &text, start, &place);
             }
             if count > 1 {
-                let text = "is there in several types, and can be of one only";
+                let text = "is given in several types, and can be of one only";
                 self.report.error(
                     IssueCode::Structure,
                     text,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod texts;
 mod whole;
 
 /// A report without a fault.
