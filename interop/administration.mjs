@@ -33,7 +33,7 @@ server.stderr.on("data", (text) => { said += text; });
 const stop = () => { server.kill("SIGTERM"); rmSync(home, { recursive: true, force: true }); };
 process.on("exit", stop);
 for (let tries = 0; !/admin recover/.test(said); tries += 1) {
-  if (tries > 300 || server.exitCode !== null) throw new Error(`no link: ${said}`);
+  if (tries > 1200 || server.exitCode !== null) throw new Error(`no link: ${said}`);
   await new Promise((resolve) => { setTimeout(resolve, 100); });
 }
 const link = said.match(/https:\/\/\S+\/setup\?token=\S+/)[0];

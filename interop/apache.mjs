@@ -99,7 +99,7 @@ OIDCOAuthTokenIntrospectionInterval -1
 }
 
 async function ready() {
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     if (await fetch(origin).catch(() => null)) return;
     await new Promise((later) => setTimeout(later, 100));
   }

@@ -85,7 +85,9 @@ check((await victim.page.locator('form[action$="/client/sign-out"]').count()) ==
 // Framing.
 for (const stranger of strangers) {
   for (const path of ["/login", "/account", "/logout"]) {
+    const answered = tab.waitForResponse((response) => response.url() === `${office}${path}`);
     await lure(tab, stranger, `<iframe src="${office}${path}"></iframe>`);
+    await answered;
     await tab.waitForTimeout(300);
     const shown = await tab.frames().at(-1).content().catch(() => "");
     check(!/<main/.test(shown), `${path} is not shown in a frame of ${stranger}`);

@@ -89,7 +89,7 @@ export async function press(page, words) {
 
 /// Waits until the page has put the focus there by itself; whoever types before loses letters.
 export async function focused(page, id) {
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     if ((await page.evaluate(() => document.activeElement?.id)) === id) return;
     await page.waitForTimeout(50);
   }

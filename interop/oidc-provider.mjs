@@ -141,7 +141,7 @@ async function serve(issuer) {
   const checked = await vitalgate("config", "check", configuration);
   check(checked.status === 0, `config check: ${checked.stdout}${checked.stderr}`);
   const child = spawn(process.env.VITALGATE, ["serve", "--config", configuration, "--log-file", join(work, "log")]);
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     const answer = await fetch(`${fhir}/metadata`).catch(() => null);
     if (answer?.status === 200) return child;
     await new Promise((later) => setTimeout(later, 100));

@@ -142,7 +142,7 @@ sign_out_there = true
   );
   await vitalgate("user", "add", "r.smith", "--role", "registrar", "--scope", "user/Bundle.rs", ...rights);
   const child = spawn(process.env.VITALGATE, ["serve", "--config", configuration, "--log-file", join(work, "log")]);
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     const answer = await fetch(`http://127.0.0.1:${internal}/ready`).catch(() => null);
     if (answer?.status === 200) return child;
     await new Promise((later) => setTimeout(later, 100));
@@ -317,7 +317,7 @@ async function away() {
   await new Promise((closed) => state.server.close(closed));
   server.kill("SIGHUP");
   let status = 0;
-  for (let tries = 0; tries < 50 && status !== 503; tries += 1) {
+  for (let tries = 0; tries < 300 && status !== 503; tries += 1) {
     await page.waitForTimeout(100);
     await page.goto(authorize());
     const answered = page.waitForResponse((response) => response.url() === `${office}/login/with/state`);

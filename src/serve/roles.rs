@@ -277,6 +277,12 @@ fn resource_server(
     let config = &loaded.config;
     let base = fhir_base(config)?;
     let keys = record_keys(loaded, section)?;
+    if section.accept_unsealed_records {
+        tracing::warn!(
+            "accept_unsealed_records is set: records that anybody could have written into the database are read; seal them \
+             with `vitalgate record rotate-key`, and take it out"
+        );
+    }
     let mut settings =
         resource_server::Config::new(&config.party, base, &config.organization, keys);
     settings.jurisdiction = config.jurisdictions.first().map(|code| **code);
