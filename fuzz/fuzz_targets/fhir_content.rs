@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
         "what nothing is withheld from stays"
     );
     assert!(
-        !redacted.withheld || is_redacted(&redacted.bytes),
+        !redacted.withheld || is_redacted(&redacted.bytes) == Ok(true),
         "and all else says so"
     );
     let value: Value = serde_json::from_slice(&redacted.bytes).expect("still JSON");

@@ -14,6 +14,7 @@ use crate::access_decision::{Asked, Denial};
 use crate::bearer::BearerError;
 use crate::introspect::Refusal;
 use crate::store::record::{DOCUMENT, RecordHead};
+use crate::withholding;
 
 /// A request that is not done, with everything the caller and the audit are told.
 #[derive(Debug)]
@@ -325,7 +326,7 @@ pub(crate) fn empty(status: StatusCode) -> Response {
 
 /// Version headers of one record (FHIR R4 http, section 3.1.0.1.3).
 pub(crate) fn with_version(mut response: Response, head: &RecordHead) -> Response {
-    set(&mut response, ETAG, &format!("W/\"{}\"", head.version_id));
+    set(&mut response, ETAG, &withholding::tag(head, false));
     set(&mut response, LAST_MODIFIED, &http_date(head.last_updated));
     response
 }

@@ -105,12 +105,6 @@ impl Exchange {
         Ok(())
     }
 
-    /// Commits the rows of a search: one for the search, one for each record that it hands out.
-    pub(crate) async fn audit_search(&self, records: &[Record]) -> Result<(), Failure> {
-        self.audit_each(records.iter().map(|record| &record.head))
-            .await
-    }
-
     /// Commits one row for the request and one for each record that it hands out.
     pub(crate) async fn audit_each(
         &self,

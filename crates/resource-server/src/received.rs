@@ -27,6 +27,7 @@ pub(crate) struct Received {
     certificate_number: Option<String>,
     identifier: Option<(Option<String>, String)>,
     searchable: Searchable,
+    is_redacted: bool,
 }
 
 /// Why bytes cannot be hosted.
@@ -49,9 +50,15 @@ impl Received {
         let searchable = bundle.searchable();
         let index = bundle.into_index();
         // Whatever is accepted can be read again.
-        fhir::splice::read(&bytes, "id", "1", Timestamp::UNIX_EPOCH).map_err(|_| {
+        let read = fhir::splice::read(&bytes, "id", "1", Timestamp::UNIX_EPOCH).map_err(|_| {
             let text = "the Bundle's meta must be an object";
             Unacceptable::Content(Issue::error(fhir::IssueCode::Structure, text).at("Bundle.meta"))
+        })?;
+        // And looked at: else nobody from whom anything is withheld could read it, and a copy with gaps, made
+        // longer, would pass for a record.
+        let is_redacted = fhir::redact::is_redacted(&read).map_err(|_| {
+            let text = "the Bundle has too many values";
+            Unacceptable::Content(Issue::error(fhir::IssueCode::TooCostly, text).at("Bundle"))
         })?;
         // Coded documents are shared by both types; whatever says neither is none of ours.
         if index.record_type.is_none() && index.composition_type.is_none() {
@@ -80,13 +87,14 @@ impl Received {
             certificate_number: index.certificate_number,
             identifier: index.identifier,
             searchable,
+            is_redacted,
             bytes,
         })
     }
 
     /// Whether it is a copy from which something was withheld.
     pub(crate) fn is_redacted(&self) -> bool {
-        fhir::redact::is_redacted(&self.bytes)
+        self.is_redacted
     }
 
     /// The facility of the birth or delivery.

@@ -9,6 +9,7 @@ use crate::access_decision::Acting;
 use crate::received::{Received, Unacceptable};
 use crate::store::identifier;
 use crate::store::record::{self, Host, RecordHead};
+use crate::withholding;
 
 /// A record that this server hosts, without its content.
 #[derive(Debug, Clone)]
@@ -122,6 +123,8 @@ impl ResourceServer {
             let (Unacceptable::Json(issue) | Unacceptable::Content(issue)) = unacceptable;
             HostError::Unacceptable(issue.to_string())
         })?;
+        withholding::check_received(&received)
+            .map_err(|refused| HostError::Unacceptable(refused.reason.to_owned()))?;
         if self.config().validation.check(bytes).is_err() {
             return Err(HostError::Invalid);
         }

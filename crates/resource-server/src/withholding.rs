@@ -1,18 +1,23 @@
 //! Which parts of records are withheld from whom: one pure decision out of the token's rights, and one place
 //! through which every answer goes, so that no interaction can forget it.
 
+mod page;
+
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::{ETAG, HeaderName};
 use axum::response::Response;
-use fhir::redact::{self, Group, Groups, Redacted};
+use fhir::redact::{self, Group, Groups, RedactError, Redacted};
 use fhir::{Interaction, Issue, IssueCode};
 use http_body_util::BodyExt;
 
+use self::page::LookedAt;
+pub(crate) use self::page::Page;
 use crate::access_decision::{Acting, Rights};
 use crate::answer::{Failure, set};
 use crate::config::IssuerLimits;
 use crate::received::Received;
+use crate::store::record::RecordHead;
 
 /// What is withheld from some, and from whom.
 #[derive(Debug, Clone, Default)]
@@ -95,7 +100,8 @@ pub(crate) fn check(interaction: &Interaction, withheld: Groups) -> Result<(), F
 /// # Errors
 /// 503 if the answer cannot be redacted.
 pub(crate) async fn apply(response: Response, withheld: Groups) -> Result<Response, Failure> {
-    if withheld.is_empty() || !response.status().is_success() {
+    let looked_at = response.extensions().get() == Some(&LookedAt(withheld));
+    if withheld.is_empty() || looked_at || !response.status().is_success() {
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
@@ -104,19 +110,42 @@ pub(crate) async fn apply(response: Response, withheld: Groups) -> Result<Respon
     if bytes.is_empty() {
         return Ok(Response::from_parts(parts, Body::empty()));
     }
-    let task = tokio::task::spawn_blocking(move || {
-        let Redacted { bytes, withheld } = redact::redact(&bytes, withheld)?;
-        // Out of a part something may have gone already when the whole was looked at.
-        let gaps = withheld || redact::is_redacted(&bytes);
-        Ok::<_, redact::RedactError>((bytes, gaps))
-    });
+    let task = tokio::task::spawn_blocking(move || seen(&bytes, withheld));
     let redacted = task.await.map_err(|_| unreadable())?;
-    let (bytes, gaps) = redacted.map_err(|_| unreadable())?;
+    let Seen { bytes, has_gaps } = redacted.map_err(|_| unreadable())?;
     let mut response = Response::from_parts(parts, Body::from(bytes));
-    if gaps {
+    if has_gaps {
         mark(&mut response);
     }
     Ok(response)
+}
+
+/// A resource without what is withheld. Made by [`seen`] only.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    bytes: Vec<u8>,
+    has_gaps: bool,
+}
+
+impl Seen {
+    /// Whether something is withheld from it.
+    pub(crate) fn has_gaps(&self) -> bool {
+        self.has_gaps
+    }
+}
+
+/// Takes what is withheld out of a resource.
+///
+/// # Errors
+/// If it cannot be looked at; then none of it may be shown.
+pub(crate) fn seen(resource: &[u8], withheld: Groups) -> Result<Seen, RedactError> {
+    let Redacted {
+        bytes,
+        withheld: gone,
+    } = redact::redact(resource, withheld)?;
+    // Out of a part something may have gone already when the whole was looked at.
+    let has_gaps = gone || (!withheld.is_empty() && redact::is_redacted(&bytes)?);
+    Ok(Seen { bytes, has_gaps })
 }
 
 /// A copy with gaps is another representation: its entity tag must not pass where the record's own is asked
@@ -127,12 +156,17 @@ pub(crate) fn mark(response: &mut Response) {
         .get(ETAG)
         .and_then(|tag| tag.to_str().ok());
     if let Some(tag) = tag.and_then(|tag| tag.strip_suffix('"')) {
-        let tag = format!("{tag}{COPY}");
-        set(response, ETAG, &tag);
+        set(response, ETAG, &format!("{tag}{COPY}"));
     }
     for digest in DIGESTS {
         response.headers_mut().remove(digest);
     }
+}
+
+/// The entity tag of a version, or of its copy with gaps.
+pub(crate) fn tag(head: &RecordHead, has_gaps: bool) -> String {
+    let end = if has_gaps { COPY } else { "\"" };
+    format!("W/\"{}{end}", head.version_id)
 }
 
 /// The tag of the record whose copy with gaps has this one.
@@ -145,12 +179,9 @@ pub(crate) fn without_gaps_mark(tag: &str) -> Option<String> {
 /// # Errors
 /// 503 if it cannot be redacted.
 pub(crate) fn has_gaps(body: &[u8], withheld: Groups) -> Result<bool, Failure> {
-    if withheld.is_empty() {
-        return Ok(false);
-    }
-    let redacted = redact::redact(body, withheld)
-        .map_err(|_| Failure::unavailable("an answer could not be redacted"))?;
-    Ok(redacted.withheld || redact::is_redacted(&redacted.bytes))
+    let seen = seen(body, withheld);
+    let seen = seen.map_err(|_| Failure::unavailable("an answer could not be redacted"))?;
+    Ok(seen.has_gaps)
 }
 
 /// Whether an entity tag is that of a copy with gaps.

@@ -66,7 +66,8 @@ fn numbers_go_wherever_they_stand() {
     assert_eq!(redacted.get("name"), mother().get("name"));
     assert_eq!(redacted.pointer("/meta/security/0/code").unwrap(), REDACTED);
     assert_eq!(redacted.pointer("/meta/versionId").unwrap(), "1");
-    assert!(is_redacted(text.as_bytes()) && !is_redacted(mother().to_string().as_bytes()));
+    assert_eq!(is_redacted(text.as_bytes()), Ok(true));
+    assert_eq!(is_redacted(mother().to_string().as_bytes()), Ok(false));
 }
 
 #[test]
@@ -286,7 +287,11 @@ fn real_records_are_redacted_and_stay_records() {
                 assert_eq!(shown_number(tree.root(), &numbers), None, "{name}");
                 assert!(!shown.contains("\"div\""), "{name}");
             }
-            assert_eq!(is_redacted(shown.as_bytes()), redacted.withheld, "{name}");
+            assert_eq!(
+                is_redacted(shown.as_bytes()),
+                Ok(redacted.withheld),
+                "{name}"
+            );
         }
     }
 }
@@ -318,7 +323,7 @@ proptest! {
             let value = serde_json::from_slice(&redacted.bytes).unwrap();
             prop_assert!(no_narrative(&value), "{}", text);
             prop_assert!(redacted.withheld || redacted.bytes == text.as_bytes(), "{}", text);
-            prop_assert!(!redacted.withheld || is_redacted(&redacted.bytes), "{}", text);
+            prop_assert!(!redacted.withheld || is_redacted(&redacted.bytes) == Ok(true), "{}", text);
         }
     }
 }

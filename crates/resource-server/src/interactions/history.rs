@@ -1,21 +1,20 @@
 //! `GET {type}/{id}/_history`, `GET {type}/_history` (FHIR R4 http, section 3.1.0.12): every version, newest first.
 
-use axum::http::StatusCode;
 use axum::response::Response;
 use fhir::interaction::HistoryParameters;
-use fhir::redact::Groups;
 use fhir::search::CURSOR;
 use fhir::{OperationOutcome, ResourceType};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{composition, read, searchset};
-use crate::answer::{Failure, fhir_json};
+use super::{read, searchset};
+use crate::answer::Failure;
 use crate::cursor::{self, Cursor};
 use crate::exchange::{Permitted, existing};
-use crate::hosted::{self, Found, Versions};
-use crate::store::record::{Change, DOCUMENT, Record, RecordHead};
+use crate::hosted::{self, Found};
+use crate::store::record::{Change, DOCUMENT, RecordHead};
 use crate::store::version::Stretch;
+use crate::withholding::{self, Page, Seen};
 
 /// Answers the versions of one record, deleted or not, or of all records that the token reaches.
 pub(crate) async fn answer(
@@ -53,7 +52,6 @@ pub(crate) async fn answer(
         base: server.config().base(),
         resource_type,
         path: &path,
-        withheld: exchange.withheld(),
     };
     let query = asked.to_query(count);
     let own = match &parameters.cursor {
@@ -65,10 +63,16 @@ pub(crate) async fn answer(
         Some((head, _)) => Some(cursor_behind(head, query).issue(server, &binding)?),
         None => None,
     };
-    let body = history.write(&page, &own, next.as_deref())?;
-    let heads = page.versions.iter().map(|(head, _)| head);
+    let withheld = exchange.withheld();
+    let head = history.head(page.total, &own, next.as_deref());
+    let versions = read::seen(page.versions, resource_type, withheld).await?;
+    let mut page = Page::new(withheld);
+    for (head, seen) in &versions {
+        history.add(&mut page, head, seen.as_ref());
+    }
+    let heads = versions.iter().map(|(head, _)| head);
     exchange.audit_each(record.iter().chain(heads)).await?;
-    Ok(fhir_json(StatusCode::OK, body))
+    Ok(page.answer(head))
 }
 
 async fn find(
@@ -93,37 +97,24 @@ struct History<'a> {
     resource_type: ResourceType,
     /// Below the base.
     path: &'a str,
-    withheld: Groups,
 }
 
 impl History<'_> {
-    fn write(&self, page: &Versions, own: &str, next: Option<&str>) -> Result<Vec<u8>, Failure> {
+    fn head(&self, total: Option<i64>, own: &str, next: Option<&str>) -> Value {
         let mut link = vec![json!({"relation": "self", "url": self.url(own)})];
         if let Some(next) = next {
             let next = self.url(&format!("{CURSOR}={next}"));
             link.push(json!({"relation": "next", "url": next}));
         }
         let mut head = json!({"resourceType": "Bundle", "type": "history", "link": link});
-        if let (Some(total), Some(members)) = (page.total, head.as_object_mut()) {
+        if let (Some(total), Some(members)) = (total, head.as_object_mut()) {
             members.insert("total".to_owned(), json!(total));
         }
-        let entries = page.versions.iter();
-        let entries: Vec<Vec<u8>> = entries
-            .map(|(head, record)| self.entry(head, record.as_ref()))
-            .collect::<Result<_, _>>()?;
-        let mut body = head.to_string().into_bytes();
-        // FHIR has no empty arrays.
-        if !entries.is_empty() {
-            body.pop();
-            body.extend_from_slice(b",\"entry\":[");
-            body.extend_from_slice(&entries.join(&b','));
-            body.extend_from_slice(b"]}");
-        }
-        Ok(body)
+        head
     }
 
     /// One version: the resource, unless it is gone, what made it (bdl-3), and what that was answered (bdl-4).
-    fn entry(&self, head: &RecordHead, record: Option<&Record>) -> Result<Vec<u8>, Failure> {
+    fn add(&self, page: &mut Page, head: &RecordHead, seen: Option<&Seen>) {
         let name = self.resource_type.as_str();
         let instance = format!("{name}/{}", head.id);
         let (method, url, status) = match head.change {
@@ -131,30 +122,23 @@ impl History<'_> {
             Change::Update => ("PUT", instance.as_str(), "200"),
             Change::Delete => ("DELETE", instance.as_str(), "204"),
         };
-        let full_url = json!(format!("{}/{instance}", self.base));
-        let mut entry = format!("{{\"fullUrl\":{full_url}").into_bytes();
-        if let Some(record) = record {
-            entry.extend_from_slice(b",\"resource\":");
-            entry.extend_from_slice(&match self.resource_type {
-                ResourceType::Composition => composition::spliced(record, self.withheld)?,
-                _ => read::spliced(record)?,
-            });
-        }
-        let request = json!({"method": method, "url": url});
         let mut response = json!({
             "status": status,
-            "etag": format!("W/\"{}\"", head.version_id),
+            "etag": withholding::tag(head, seen.is_some_and(Seen::has_gaps)),
             "lastModified": format!("{:.3}", head.last_updated),
         });
-        let unreadable = record.is_none() && head.change != Change::Delete;
+        let unreadable = seen.is_none() && head.change != Change::Delete;
         if let (true, Some(members)) = (unreadable, response.as_object_mut()) {
             let outcome = OperationOutcome::from(searchset::unreadable());
             members.insert("outcome".to_owned(), outcome.to_value());
         }
-        entry.extend_from_slice(
-            format!(",\"request\":{request},\"response\":{response}}}").as_bytes(),
+        let before = json!({"fullUrl": format!("{}/{instance}", self.base)});
+        let request = json!({"method": method, "url": url});
+        page.push(
+            &before,
+            seen,
+            &json!({"request": request, "response": response}),
         );
-        Ok(entry)
     }
 
     fn url(&self, query: &str) -> String {

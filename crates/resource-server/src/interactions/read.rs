@@ -1,14 +1,16 @@
 //! `GET Bundle/{id}` and `GET Bundle/{id}/_history/{vid}` (FHIR R4 http, sections 3.1.0.2 and 3.1.0.3).
 
 use axum::http::StatusCode;
-use axum::http::header::IF_NONE_MATCH;
+use axum::http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use axum::response::Response;
+use fhir::ResourceType;
+use fhir::redact::Groups;
 
-use super::precondition;
+use super::{composition, intake, precondition};
 use crate::answer::{Failure, empty, fhir_json, with_version};
 use crate::exchange::Permitted;
-use crate::store::record::Record;
-use crate::withholding;
+use crate::store::record::{Record, RecordHead};
+use crate::withholding::{self, Seen};
 
 /// Answers the received bytes with only the server's id, version and time spliced in.
 pub(crate) async fn answer(permitted: Permitted<'_>, id: &str) -> Result<Response, Failure> {
@@ -36,7 +38,8 @@ pub(super) async fn handed_out(
 ) -> Result<Response, Failure> {
     let exchange = permitted.exchange;
     let headers = &exchange.parts.headers;
-    let has_gaps = match headers.contains_key(IF_NONE_MATCH) {
+    let conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE];
+    let has_gaps = match conditional.iter().any(|name| headers.contains_key(name)) {
         true => withholding::has_gaps(&body, exchange.withheld())?,
         false => false,
     };
@@ -50,6 +53,43 @@ pub(super) async fn handed_out(
         withholding::mark(&mut response);
     }
     Ok(response)
+}
+
+/// What the token may see of each record of a page, as Bundles or as Compositions; nothing of one that cannot be
+/// looked at, which holds up no other. Which one that is, the log says.
+pub(super) async fn seen(
+    records: Vec<(RecordHead, Option<Record>)>,
+    resource_type: ResourceType,
+    withheld: Groups,
+) -> Result<Vec<(RecordHead, Option<Seen>)>, Failure> {
+    let length = records
+        .iter()
+        .flat_map(|(_, record)| record)
+        .map(|record| record.body.len())
+        .sum();
+    let look = move |record: &Record| {
+        let resource = match resource_type {
+            ResourceType::Composition => composition::spliced(record, withheld),
+            _ => spliced(record),
+        };
+        let seen = withholding::seen(&resource.ok()?, withheld).ok();
+        if seen.is_none() {
+            let RecordHead { id, version_id, .. } = &record.head;
+            tracing::error!(
+                record = id,
+                version_id,
+                "a record cannot be redacted and is left out of a page"
+            );
+        }
+        seen
+    };
+    let each = move || {
+        let records = records.into_iter();
+        records
+            .map(|(head, record)| (head, record.as_ref().and_then(look)))
+            .collect()
+    };
+    intake::aside(length, each).await
 }
 
 /// The record as FHIR clients see it.

@@ -10,12 +10,13 @@ use fhir::search::{self, CURSOR, Parameters, Total};
 use fhir::{IssueCode, ResourceType};
 
 use super::searchset::Searchset;
-use super::{body, lines, not_offered};
-use crate::answer::{Failure, fhir_json};
+use super::{body, lines, not_offered, read};
+use crate::answer::Failure;
 use crate::cursor::{self, Cursor};
 use crate::exchange::Permitted;
 use crate::hosted::search::{Page, Query, page};
 use crate::store::search::Position;
+use crate::withholding;
 
 /// `POST {type}/_search`: the form counts as well as the query (section 3.1.0.9.1).
 pub(crate) async fn answer_posted(
@@ -70,17 +71,30 @@ pub(crate) async fn answer(
         Some(cursor) => format!("{CURSOR}={cursor}"),
         None => asked.to_query(count),
     };
+    let next = next(&permitted, asked, count, &page, &binding)?;
+    let withheld = exchange.withheld();
+    let records = page.records.into_iter();
+    let found = records.map(|record| (record.head.clone(), Some(record)));
+    let seen = read::seen(found.collect(), asked.resource_type, withheld).await?;
+    let count_found = seen.len();
+    let shown = seen
+        .into_iter()
+        .filter_map(|(head, seen)| Some((head, seen?)));
+    let shown: Vec<_> = shown.collect();
     let set = Searchset {
         base: server.config().base(),
         parameters: asked,
         own,
-        next: next(&permitted, asked, count, &page, &binding)?,
+        next,
         ignored,
-        withheld: exchange.withheld(),
+        total: page.total,
+        unreadable: page.unreadable || shown.len() < count_found,
     };
-    let body = set.write(&page)?;
-    exchange.audit_search(&page.records).await?;
-    Ok(fhir_json(StatusCode::OK, body))
+    let response = set.answer(&shown, withholding::Page::new(withheld));
+    exchange
+        .audit_each(shown.iter().map(|(head, _)| head))
+        .await?;
+    Ok(response)
 }
 
 /// Whoever may not see a name could otherwise try names out. Asked of every page, since the policy may change between

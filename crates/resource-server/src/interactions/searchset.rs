@@ -1,14 +1,12 @@
 //! A searchset Bundle (FHIR R4 bundle; http, section 3.1.1.3), put together from the records' own bytes.
 
-use fhir::redact::Groups;
+use axum::response::Response;
 use fhir::search::Parameters;
-use fhir::{Issue, IssueCode, OperationOutcome, ResourceType};
+use fhir::{Issue, IssueCode, OperationOutcome};
 use serde_json::{Value, json};
 
-use super::{composition, read};
-use crate::answer::Failure;
-use crate::hosted::search::Page;
-use crate::store::record::Record;
+use crate::store::record::RecordHead;
+use crate::withholding::{Page, Seen};
 
 /// A record is left out of a page. Which one, the log says.
 pub(super) fn unreadable() -> Issue {
@@ -28,59 +26,41 @@ pub(super) struct Searchset<'a> {
     pub(super) next: Option<String>,
     /// What was ignored.
     pub(super) ignored: Option<Issue>,
-    /// What is withheld from the caller.
-    pub(super) withheld: Groups,
+    /// How many match, on all pages.
+    pub(super) total: Option<i64>,
+    /// Whether a record is left out.
+    pub(super) unreadable: bool,
 }
 
 impl Searchset<'_> {
-    pub(super) fn write(&self, page: &Page) -> Result<Vec<u8>, Failure> {
-        let mut entries = Vec::with_capacity(page.records.len() + 1);
-        for record in &page.records {
-            entries.push(self.entry(record)?);
+    /// Puts what is seen of the records on a page.
+    pub(super) fn answer(&self, records: &[(RecordHead, Seen)], mut page: Page) -> Response {
+        for (head, seen) in records {
+            let (base, name) = (self.base, self.parameters.resource_type.as_str());
+            let before = json!({"fullUrl": format!("{base}/{name}/{}", head.id)});
+            page.push(&before, Some(seen), &json!({"search": {"mode": "match"}}));
         }
-        let unreadable = page.unreadable.then(unreadable);
+        let unreadable = self.unreadable.then(unreadable);
         for issue in self.ignored.iter().chain(&unreadable) {
             let outcome = OperationOutcome::from(issue.clone()).to_value();
-            let entry = json!({"resource": outcome, "search": {"mode": "outcome"}});
-            entries.push(entry.to_string().into_bytes());
+            let before = json!({"resource": outcome});
+            page.push(&before, None, &json!({"search": {"mode": "outcome"}}));
         }
-        let mut body = self.head(page).to_string().into_bytes();
-        // FHIR has no empty arrays.
-        if !entries.is_empty() {
-            body.pop();
-            body.extend_from_slice(b",\"entry\":[");
-            body.extend_from_slice(&entries.join(&b','));
-            body.extend_from_slice(b"]}");
-        }
-        Ok(body)
+        page.answer(self.head())
     }
 
-    fn head(&self, page: &Page) -> Value {
+    fn head(&self) -> Value {
         let address = |query: &str| format!("{}/{}?{query}", self.base, self.parameters.path());
         let mut link = vec![json!({"relation": "self", "url": address(&self.own)})];
         if let Some(cursor) = &self.next {
             let query = format!("{}={cursor}", fhir::search::CURSOR);
             link.push(json!({"relation": "next", "url": address(&query)}));
         }
-        match page.total {
+        match self.total {
             Some(total) => json!({
                 "resourceType": "Bundle", "type": "searchset", "total": total, "link": link,
             }),
             None => json!({"resourceType": "Bundle", "type": "searchset", "link": link}),
         }
-    }
-
-    fn entry(&self, record: &Record) -> Result<Vec<u8>, Failure> {
-        let resource_type = self.parameters.resource_type;
-        let resource = match resource_type {
-            ResourceType::Composition => composition::spliced(record, self.withheld)?,
-            _ => read::spliced(record)?,
-        };
-        let (base, name, id) = (self.base, resource_type.as_str(), &record.head.id);
-        let full_url = json!(format!("{base}/{name}/{id}"));
-        let mut entry = format!("{{\"fullUrl\":{full_url},\"resource\":").into_bytes();
-        entry.extend_from_slice(&resource);
-        entry.extend_from_slice(b",\"search\":{\"mode\":\"match\"}}");
-        Ok(entry)
     }
 }

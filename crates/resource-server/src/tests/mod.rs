@@ -19,6 +19,7 @@ mod sealed;
 mod search;
 mod shell;
 mod strangers;
+mod too_costly;
 mod validate;
 mod versions;
 mod withholding;

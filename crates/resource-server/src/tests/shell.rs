@@ -5,6 +5,23 @@ use storage::testing::each_engine;
 use super::*;
 use crate::HostError;
 
+/// The shell takes no copy with gaps either.
+#[tokio::test]
+async fn a_copy_with_gaps_is_not_hosted() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server(db);
+        let label = r#""meta":{"security":[{"code":"REDACTED"}]},"type":"document""#;
+        let copy = birth(1).replacen(r#""type":"document""#, label, 1);
+        assert_ne!(copy, birth(1));
+        let hosted = server.host(copy.as_bytes(), "Hospital A", None, None);
+        let refused = hosted.await.unwrap_err();
+        assert!(matches!(refused, HostError::Unacceptable(_)), "{refused}");
+        let records = ResourceServer::list_records(server.db(), 10).await.unwrap();
+        assert!(records.is_empty());
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_same_bytes_are_hosted_once() {
     each_engine(&[ResourceServer::MIGRATIONS], |db| async {

@@ -69,6 +69,37 @@ async fn only_its_own_tag_spares_a_copy_with_gaps() {
     .await;
 }
 
+/// Nor does a date: 304 says the same tag as 200 would (RFC 9110 section 15.4.5), and so does a history.
+#[tokio::test]
+async fn every_way_to_a_copy_with_gaps_says_its_tag() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server_with(db, |config| {
+            config.withholding = withholding(None, Some("sensitive/ssn"));
+        });
+        let id = stored(&server, HOSPITAL, &report()).await;
+        let full = token(&[("system/*.cruds", "system/*.cruds sensitive/ssn")]);
+        for (token, tag) in [(HOSPITAL, "W/\"1-redacted\""), (&full, "W/\"1\"")] {
+            for name in ["Bundle", "Composition"] {
+                let path = format!("{name}/{id}");
+                let read = send(&server, token, get(&path)).await;
+                assert_eq!(read.header("etag"), tag, "{path}");
+                let mut again = get(&path);
+                let modified = read.headers["last-modified"].clone();
+                again.headers_mut().insert("if-modified-since", modified);
+                let known = send(&server, token, again).await;
+                assert_eq!(known.status, 304, "{path}");
+                assert_eq!(known.header("etag"), tag, "{path}");
+                for path in [format!("{path}/_history"), format!("{name}/_history")] {
+                    let history = send(&server, token, get(&path)).await.json();
+                    let etag = &history["entry"][0]["response"]["etag"];
+                    assert_eq!(etag, tag, "{path}");
+                }
+            }
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn every_answer_is_without_what_is_withheld() {
     each_engine(&[ResourceServer::MIGRATIONS], |db| async {
