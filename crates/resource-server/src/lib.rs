@@ -31,6 +31,7 @@
 
 mod access_decision;
 mod answer;
+mod aside;
 mod audit_search;
 mod bearer;
 pub mod config;

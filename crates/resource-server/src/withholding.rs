@@ -15,6 +15,7 @@ use self::page::LookedAt;
 pub(crate) use self::page::Page;
 use crate::access_decision::{Acting, Rights};
 use crate::answer::{Failure, set};
+use crate::aside;
 use crate::config::IssuerLimits;
 use crate::received::Received;
 use crate::store::record::RecordHead;
@@ -110,8 +111,7 @@ pub(crate) async fn apply(response: Response, withheld: Groups) -> Result<Respon
     if bytes.is_empty() {
         return Ok(Response::from_parts(parts, Body::empty()));
     }
-    let task = tokio::task::spawn_blocking(move || seen(&bytes, withheld));
-    let redacted = task.await.map_err(|_| unreadable())?;
+    let redacted = aside::aside(bytes.len(), move || seen(&bytes, withheld)).await?;
     let Seen { bytes, has_gaps } = redacted.map_err(|_| unreadable())?;
     let mut response = Response::from_parts(parts, Body::from(bytes));
     if has_gaps {
@@ -178,8 +178,12 @@ pub(crate) fn without_gaps_mark(tag: &str) -> Option<String> {
 ///
 /// # Errors
 /// 503 if it cannot be redacted.
-pub(crate) fn has_gaps(body: &[u8], withheld: Groups) -> Result<bool, Failure> {
-    let seen = seen(body, withheld);
+pub(crate) async fn has_gaps(body: &[u8], withheld: Groups) -> Result<bool, Failure> {
+    if withheld.is_empty() {
+        return Ok(false);
+    }
+    let body = body.to_vec();
+    let seen = aside::aside(body.len(), move || seen(&body, withheld)).await?;
     let seen = seen.map_err(|_| Failure::unavailable("an answer could not be redacted"))?;
     Ok(seen.has_gaps)
 }

@@ -6,14 +6,14 @@ use fhir::redact::{self, Groups};
 
 use super::{document, read};
 use crate::answer::Failure;
+use crate::aside;
 use crate::exchange::Permitted;
 use crate::store::record::Record;
 
 /// Answers the document's first entry. A record that is no document has no Composition.
 pub(crate) async fn answer(permitted: Permitted<'_>, id: &str) -> Result<Response, Failure> {
     let record = document::find(&permitted, id).await?;
-    let body = spliced(&record, permitted.exchange.withheld())?;
-    read::handed_out(&permitted, &record, body).await
+    handed_out(&permitted, record).await
 }
 
 /// Answers that of one version.
@@ -23,8 +23,15 @@ pub(crate) async fn answer_version(
 ) -> Result<Response, Failure> {
     let found = permitted.read_version(id, version_id).await;
     let record = document::is_one(found.map_err(Failure::of_document)?)?;
-    let body = spliced(&record, permitted.exchange.withheld())?;
-    read::handed_out(&permitted, &record, body).await
+    handed_out(&permitted, record).await
+}
+
+async fn handed_out(permitted: &Permitted<'_>, record: Record) -> Result<Response, Failure> {
+    let withheld = permitted.exchange.withheld();
+    let length = record.body.len();
+    let look = move || (spliced(&record, withheld), record);
+    let (body, record) = aside::aside(length, look).await?;
+    read::handed_out(permitted, &record, body?).await
 }
 
 /// The Composition as FHIR clients see it, out of what the token may see of the document: what is withheld of

@@ -7,6 +7,7 @@ use fhir::Issue;
 
 use super::{body, lines};
 use crate::answer::Failure;
+use crate::aside;
 use crate::config::Config;
 use crate::exchange::Permitted;
 use crate::received::{Received, Unacceptable};
@@ -37,7 +38,7 @@ pub(super) async fn collect(permitted: &Permitted<'_>, content: Body) -> Result<
 /// structural errors.
 pub(super) async fn check(config: &Config, bytes: Vec<u8>) -> Result<Taken, Failure> {
     let validation = config.validation;
-    let checked = aside(bytes.len(), move || {
+    let checked = aside::aside(bytes.len(), move || {
         let problems = validation.check(&bytes);
         let received = Received::check(bytes).map_err(refused);
         let received = received.and_then(|received| {
@@ -88,18 +89,3 @@ pub(super) fn refusal(record: &[u8]) -> Option<Issue> {
         Err(Unacceptable::Json(issue) | Unacceptable::Content(issue)) => Some(issue),
     }
 }
-
-/// Looks at large bodies away from the threads that answer others.
-pub(super) async fn aside<T: Send + 'static>(
-    length: usize,
-    look: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Failure> {
-    if length < INLINE_BYTES {
-        return Ok(look());
-    }
-    let task = tokio::task::spawn_blocking(look).await;
-    task.map_err(|_| Failure::unavailable("the body could not be checked"))
-}
-
-/// Up to this size a check takes well below a millisecond.
-const INLINE_BYTES: usize = 256 * 1024;

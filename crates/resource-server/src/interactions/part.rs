@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{document, read};
 use crate::answer::Failure;
+use crate::aside;
 use crate::exchange::Permitted;
 use crate::store::record::Record;
 
@@ -19,12 +20,17 @@ pub(crate) async fn answer(
     let absent = || Failure::not_found("no such part");
     let (record_id, entry) = part_of(id).ok_or_else(absent)?;
     let record = document::find(&permitted, record_id).await?;
+    let (whole, withheld) = (read::spliced(&record)?, permitted.exchange.withheld());
     // Out of what the token may see of the document: what an entry gives away depends on the others.
-    let seen = fhir::redact::redact(&read::spliced(&record)?, permitted.exchange.withheld())
-        .map_err(|_| Failure::unavailable("an answer could not be redacted"))?
-        .bytes;
-    let resource = find(&seen, part, entry).ok_or_else(|| absent().about(record.head.clone()))?;
-    let body = splice(resource, &record, entry)?;
+    let look = move || {
+        let seen = fhir::redact::redact(&whole, withheld).ok()?;
+        Some(find(&seen.bytes, part, entry).map(<[u8]>::to_vec))
+    };
+    let resource = aside::aside(record.body.len(), look).await?;
+    let resource =
+        resource.ok_or_else(|| Failure::unavailable("an answer could not be redacted"))?;
+    let resource = resource.ok_or_else(|| absent().about(record.head.clone()))?;
+    let body = splice(&resource, &record, entry)?;
     read::handed_out(&permitted, &record, body).await
 }
 

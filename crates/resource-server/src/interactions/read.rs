@@ -6,8 +6,9 @@ use axum::response::Response;
 use fhir::ResourceType;
 use fhir::redact::Groups;
 
-use super::{composition, intake, precondition};
+use super::{composition, precondition};
 use crate::answer::{Failure, empty, fhir_json, with_version};
+use crate::aside;
 use crate::exchange::Permitted;
 use crate::store::record::{Record, RecordHead};
 use crate::withholding::{self, Seen};
@@ -40,7 +41,7 @@ pub(super) async fn handed_out(
     let headers = &exchange.parts.headers;
     let conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE];
     let has_gaps = match conditional.iter().any(|name| headers.contains_key(name)) {
-        true => withholding::has_gaps(&body, exchange.withheld())?,
+        true => withholding::has_gaps(&body, exchange.withheld()).await?,
         false => false,
     };
     let known = precondition::not_modified(headers, &record.head, has_gaps);
@@ -89,7 +90,7 @@ pub(super) async fn seen(
             .map(|(head, record)| (head, record.as_ref().and_then(look)))
             .collect()
     };
-    intake::aside(length, each).await
+    aside::aside(length, each).await
 }
 
 /// The record as FHIR clients see it.

@@ -10,6 +10,7 @@ use fhir::{Issue, IssueCode, OperationOutcome};
 
 use super::intake;
 use crate::answer::{Failure, fhir_json};
+use crate::aside;
 use crate::exchange::Permitted;
 
 /// Answers 200 with an OperationOutcome, whatever is found; 400 only if the body is no JSON.
@@ -22,7 +23,7 @@ pub(crate) async fn answer(permitted: Permitted<'_>, content: Body) -> Result<Re
         .query()
         .unwrap_or_default()
         .to_owned();
-    let outcome = intake::aside(bytes.len(), move || outcome(&bytes, &query)).await??;
+    let outcome = aside::aside(bytes.len(), move || outcome(&bytes, &query)).await??;
     permitted.exchange.audit_allowed(None).await?;
     Ok(fhir_json(StatusCode::OK, outcome.to_json()))
 }

@@ -21,6 +21,31 @@ type Filled<'a> = (
     Outcome,
 );
 
+/// It holds no record content, and nobody's name is gone from it because names of records are withheld.
+#[tokio::test]
+async fn what_is_withheld_of_records_is_not_withheld_of_the_audit() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server_with(db, |config| {
+            config.withholding = crate::config::Withholding {
+                rules: vec![crate::config::WithholdingRule {
+                    groups: fhir::redact::Group::ALL.to_vec(),
+                    from_roles: None,
+                    unless_scope: None,
+                }],
+            };
+        });
+        fill(&server).await;
+        let answer = send(&server, &auditor(), get("AuditEvent")).await;
+        let text = answer.json().to_string();
+        assert!(text.contains("ehr-api"), "{text}");
+        assert!(
+            !text.contains("REDACTED") && !text.contains("masked"),
+            "{text}"
+        );
+    })
+    .await;
+}
+
 /// Rows of two organisations, of a party beside this one, and about records elsewhere.
 async fn fill(server: &ResourceServer) {
     let rows: [Filled<'_>; 7] = [
