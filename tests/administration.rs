@@ -3,6 +3,7 @@
 
 mod support;
 
+use aws_lc_rs::digest;
 use serde_json::{Value, json};
 use support::http::{Answer, Connection, FORM, request, token};
 use support::office::hidden_fields;
@@ -192,6 +193,106 @@ fn the_audit_is_exported_as_lines_and_the_export_is_in_it() {
     let found = ask(&party, &token, "HEAD", "/audit/export", None);
     assert_eq!(found.status, 200);
     assert_eq!(found.header("content-type"), Some("application/jsonl"));
+}
+
+/// The hash that docs/audit.md promises for a row behind another.
+fn link(previous: &[u8], row: &Value) -> String {
+    let mut bytes = vec![1];
+    let mut add = |kind: u8, value: &[u8]| {
+        bytes.push(kind);
+        bytes.extend_from_slice(&u64::try_from(value.len()).unwrap().to_be_bytes());
+        bytes.extend_from_slice(value);
+    };
+    add(b't', b"audit row");
+    add(b'b', previous);
+    add(b't', row["writer"].as_str().unwrap().as_bytes());
+    add(b'i', &row["sequence"].as_i64().unwrap().to_be_bytes());
+    add(b't', row["id"].as_str().unwrap().as_bytes());
+    let at: jiff::Timestamp = row["at"].as_str().unwrap().parse().unwrap();
+    add(b'i', &at.as_millisecond().to_be_bytes());
+    for name in COLUMNS {
+        match row[name].as_str() {
+            Some(text) => add(b't', text.as_bytes()),
+            None => add(b'n', &[]),
+        }
+    }
+    let hash = digest::digest(&digest::SHA256, &bytes);
+    let hash = hash.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    format!("01{}", hash.collect::<String>())
+}
+
+/// Behind the id and the time.
+const COLUMNS: [&str; 14] = [
+    "party",
+    "role",
+    "action",
+    "outcome",
+    "reason",
+    "client_id",
+    "subject",
+    "organization",
+    "jurisdiction",
+    "record_id",
+    "record_type",
+    "token_id",
+    "source_address",
+    "request_id",
+];
+
+/// Whoever has an export and a seal can tell without the database that no row was edited or is missing.
+#[test]
+fn an_export_is_held_against_the_chain() {
+    let party = Party::init("vro");
+    party.add_client("one", "system/Bundle.rs");
+    party.add_client("two", "system/Bundle.rs");
+    let seal = party.json(&["audit", "head"]);
+    let lines = party.command(&["audit", "export"]);
+    let lines = text(&lines.stdout);
+    let rows: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(rows.len() >= 4, "{lines}");
+    let (mut previous, mut heads) = (Vec::new(), 0);
+    for (number, row) in rows.iter().rev().enumerate() {
+        assert_eq!(row["sequence"], number + 1, "{row}");
+        let hash = row["hash"].as_str().unwrap();
+        assert_eq!(link(&previous, row), hash, "{row}");
+        let mut edited = row.clone();
+        edited["action"] = json!("client.list");
+        assert_ne!(link(&previous, &edited), hash);
+        let of_head = ["writer", "sequence", "hash"].map(|name| &row[name]);
+        let head = &seal["heads"][0];
+        heads += usize::from(of_head == ["writer", "sequence", "hash"].map(|name| &head[name]));
+        let digits = hash.as_bytes().chunks(2);
+        previous = digits
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect();
+    }
+    assert_eq!(heads, 1, "the sealed row is among them: {seal}");
+    let csv = party.command(&["audit", "export", "--format", "csv"]);
+    let csv = text(&csv.stdout);
+    let header = csv.lines().next().unwrap();
+    assert!(header.ends_with(",writer,sequence,hash"), "{header}");
+    for row in &rows {
+        let id = row["id"].as_str().unwrap();
+        let line = csv.lines().find(|line| line.starts_with(id)).unwrap();
+        let [writer, hash] = ["writer", "hash"].map(|name| row[name].as_str().unwrap());
+        let place = format!(",{writer},{},{hash}", row["sequence"]);
+        assert!(line.ends_with(&place), "{line}");
+    }
+    // FHIR has no place for them; it names the account that ran the command.
+    let fhir = party.command(&["audit", "export", "--format", "fhir"]);
+    let fhir = text(&fhir.stdout);
+    for (line, row) in fhir.lines().skip(2).zip(&rows) {
+        let event: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(event["id"], row["id"]);
+        assert!(!line.contains(row["hash"].as_str().unwrap()));
+        let account = &event["agent"][0]["who"]["identifier"]["value"];
+        assert_eq!(*account, row["subject"]);
+        assert!(account.as_str().unwrap().starts_with("uid:"), "{line}");
+        assert!(!line.contains("unknown"), "{line}");
+    }
 }
 
 /// Who did what, when: also from a shell.

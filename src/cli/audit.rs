@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use storage::Db;
-use storage::audit::{self, CSV_HEADER, Filter, Outcome, csv_line};
+use storage::audit::{self, Filter, Outcome, PlacedRow, csv_placed_header, csv_placed_line};
 
 use super::output::{self, Output};
 use super::shell::{self, Shell};
@@ -192,21 +192,24 @@ async fn list(db: &Db, filter: &Filter, output: Output) -> anyhow::Result<()> {
 async fn export(db: &Db, mut filter: Filter, (format, base): (Format, &str)) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let head = match format {
-        Format::Csv => CSV_HEADER,
-        Format::Jsonl | Format::Fhir => "",
+        Format::Csv => csv_placed_header(),
+        Format::Jsonl | Format::Fhir => String::new(),
     };
-    let mut read = written(&mut out, head)?;
+    let mut read = written(&mut out, &head)?;
     while read {
-        let rows = audit::list(db, &filter).await?;
-        let Some(last) = rows.last() else { break };
+        let rows = audit::list_placed(db, &filter).await?;
+        let Some(PlacedRow { row: last, .. }) = rows.last() else {
+            break;
+        };
         filter.after = Some((last.event.at.as_millisecond(), last.id.clone()));
         let mut text = String::new();
         for row in &rows {
             match format {
                 Format::Jsonl => text.push_str(&(serde_json::to_string(row)? + "\n")),
-                Format::Csv => text.push_str(&csv_line(row)),
+                Format::Csv => text.push_str(&csv_placed_line(row)),
                 Format::Fhir => {
-                    text.push_str(&(resource_server::audit_event(row, base).to_string() + "\n"));
+                    let event = resource_server::audit_event(&row.row, base);
+                    text.push_str(&(event.to_string() + "\n"));
                 }
             }
         }

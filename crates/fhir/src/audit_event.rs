@@ -106,7 +106,8 @@ fn subtypes(action: &str, kind: &Kind) -> Vec<Value> {
 
 fn agents(source: &Source<'_>, kind: &Kind, base: &str) -> Vec<Value> {
     let mut agents = vec![client(source, kind), server(source, kind, base)];
-    if let Some(subject) = source.subject {
+    let person = source.subject.filter(|_| account(source).is_none());
+    if let Some(subject) = person {
         agents.push(json!({
             "type": coding(PARTICIPATION, kind.participation),
             "who": {"identifier": {"value": subject}},
@@ -124,14 +125,15 @@ fn agents(source: &Source<'_>, kind: &Kind, base: &str) -> Vec<Value> {
 }
 
 fn client(source: &Source<'_>, kind: &Kind) -> Value {
-    let who = match source.client_id {
-        Some(client_id) => json!({"identifier": {"value": client_id}}),
+    let account = account(source);
+    let who = match account.or(source.client_id) {
+        Some(name) => json!({"identifier": {"value": name}}),
         None => json!({"display": "unknown"}),
     };
     let mut agent = json!({
         "type": coding(DICOM, kind.client),
         "who": who,
-        "requestor": source.subject.is_none(),
+        "requestor": source.subject.is_none() || account.is_some(),
     });
     if let (Some(address), Some(members)) = (source.source_address, agent.as_object_mut()) {
         members.insert(
@@ -140,6 +142,11 @@ fn client(source: &Source<'_>, kind: &Kind) -> Value {
         );
     }
     agent
+}
+
+/// The account of the machine that ran a command in a shell: there a client is whom the command was about.
+fn account<'a>(source: &Source<'a>) -> Option<&'a str> {
+    source.subject.filter(|_| source.role == "shell")
 }
 
 fn server(source: &Source<'_>, kind: &Kind, base: &str) -> Value {
@@ -184,6 +191,13 @@ fn entities(source: &Source<'_>, kind: &Kind) -> Vec<Value> {
         entities.push(json!({
             "what": {"identifier": {"value": token_id}},
             "type": plain_coding(USER_AGENT_TYPES, "UserOauthAgent"),
+        }));
+    }
+    if let (Some(client_id), Some(_)) = (source.client_id, account(source)) {
+        entities.push(json!({
+            "what": {"identifier": {"value": client_id}},
+            "type": plain_coding(AUDIT_ENTITY_TYPE, "2"),
+            "role": plain_coding(OBJECT_ROLE, "11"),
         }));
     }
     match (source.record_id, kind.query) {

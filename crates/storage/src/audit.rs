@@ -27,7 +27,7 @@ pub(crate) use chain::Head;
 pub use retention::{Removed, remove_before};
 pub use seal::{Seal, WriterHead, newest_seal, seal};
 pub use ship::{Batch, ChainedRow, Cursor, Lease, Shipping};
-pub use text::{CSV_HEADER, csv_line};
+pub use text::{CSV_HEADER, csv_line, csv_placed_header, csv_placed_line};
 pub use verify::{Finding, Verification, What, verify, verify_held};
 
 /// What happened. It never holds record content, names, secrets or tokens.
@@ -126,6 +126,20 @@ pub struct AuditRow {
     pub event: AuditEvent,
 }
 
+/// A row with its place in the chain, where it has one: an older program's rows have none until they are adopted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlacedRow {
+    /// The row.
+    #[serde(flatten)]
+    pub row: AuditRow,
+    /// Whose chain it is in.
+    pub writer: Option<String>,
+    /// Its number there.
+    pub sequence: Option<i64>,
+    /// Its hash.
+    pub hash: Option<Hash>,
+}
+
 /// Which rows to list. Absent members do not filter.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -198,8 +212,20 @@ pub struct Records {
 /// # Errors
 /// Any [`Error`].
 pub async fn list(db: &Db, filter: &Filter) -> Result<Vec<AuditRow>, Error> {
-    let (sql, parameters) = query::write(filter);
+    let (sql, parameters) = query::write(filter, "");
     db.select(sql, parameters, read).await
+}
+
+/// The same with their places in the chain.
+///
+/// # Errors
+/// Any [`Error`], and for a reach: a hash is over the true row, and would confirm a guess at what it shows no more.
+pub async fn list_placed(db: &Db, filter: &Filter) -> Result<Vec<PlacedRow>, Error> {
+    if filter.reach.is_some() {
+        return Err(Error::Failed("places are for those who see all".to_owned()));
+    }
+    let (sql, parameters) = query::write(filter, PLACE);
+    db.select(sql, parameters, read_placed).await
 }
 
 pub(crate) async fn insert(
@@ -272,6 +298,15 @@ fn read(row: &Row<'_>) -> Result<AuditRow, Error> {
     })
 }
 
+fn read_placed(row: &Row<'_>) -> Result<PlacedRow, Error> {
+    Ok(PlacedRow {
+        row: read(row)?,
+        writer: row.optional_text(16)?,
+        sequence: row.optional_integer(17)?,
+        hash: row.optional_bytes(18)?.map(Hash),
+    })
+}
+
 fn role(text: &str) -> &'static str {
     ROLES
         .iter()
@@ -283,6 +318,8 @@ fn role(text: &str) -> &'static str {
 const ROLES: [&str; 4] = ["authorization-server", "resource-server", "client", "shell"];
 const COLUMNS: &str = "id, at_ms, party, role, action, outcome, reason, client_id, subject, organization, \
                        jurisdiction, record_id, record_type, token_id, source_address, request_id";
+/// What follows them where the places are asked for.
+const PLACE: &str = ", writer, sequence, hash";
 pub(crate) static MIGRATIONS: Migrations = Migrations {
     name: "audit",
     steps: &[

@@ -203,6 +203,46 @@ fn who_and_what() {
     assert_eq!(client["agent"][0]["requestor"], true);
 }
 
+/// A command in a shell: the account of the machine did it, and nobody else takes its part.
+#[test]
+fn a_shell_is_known_by_its_account() {
+    let shell = Source {
+        role: "shell",
+        client_id: Some("ehr-api"),
+        subject: Some("uid:0 by sudo of uid:1000"),
+        record_id: None,
+        organization: None,
+        source_address: None,
+        ..source("client.add")
+    };
+    let event = made(&shell);
+    assert_eq!(codes(&event, "agent"), ["110150", "110150"]);
+    let agent = &event["agent"][0];
+    assert_eq!(
+        agent["who"],
+        json!({"identifier": {"value": "uid:0 by sudo of uid:1000"}})
+    );
+    assert_eq!(agent["requestor"], true);
+    assert_eq!(event["agent"][1]["requestor"], false);
+    // The client is whom it was about.
+    let about = &event["entity"][2];
+    assert_eq!(about["what"]["identifier"]["value"], "ehr-api");
+    assert_eq!(about["role"]["code"], "11");
+    let event = made(&Source {
+        client_id: None,
+        ..shell
+    });
+    assert!(!event.to_string().contains("unknown"));
+    assert_eq!(codes(&event, "entity"), ["XrequestId", "UserOauthAgent"]);
+    // Elsewhere a subject is a person, and the client what it used.
+    let event = made(&Source {
+        role: "authorization-server",
+        ..shell
+    });
+    assert_eq!(codes(&event, "agent")[2], "IRCP");
+    assert_eq!(event["agent"][0]["who"]["identifier"]["value"], "ehr-api");
+}
+
 #[test]
 fn nothing_known_leaves_nothing_empty() {
     let event = made(&Source {

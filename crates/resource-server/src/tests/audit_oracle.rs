@@ -16,6 +16,8 @@ async fn ask(server: &ResourceServer, token: &str, (id, mark): (&str, &str)) {
         format!("Bundle/{id}/$original"),
         format!("Bundle/{id}/_history"),
         format!("Bundle/{id}/_history/1"),
+        format!("Bundle/{id}/_history/99"),
+        format!("Bundle/{id}/_history/01"),
         format!("Composition/{id}"),
         format!("Composition/{id}/$document"),
         format!("Patient/{id}-1"),
@@ -115,7 +117,7 @@ async fn a_hidden_record_reads_like_an_absent_one() {
                 ] {
                     let of_hidden = shown(&server, auditor, (query, &mark)).await;
                     let of_absent = shown(&server, auditor, (query, &other)).await;
-                    let expected = if query.starts_with("action") { 7 } else { 9 };
+                    let expected = if query.starts_with("action") { 9 } else { 11 };
                     assert_eq!(of_absent.len(), expected, "{auditor} {query}");
                     assert_eq!(of_hidden, of_absent, "{auditor} {query}");
                     let text = serde_json::to_string(&of_hidden).unwrap();
@@ -161,7 +163,7 @@ async fn who_reaches_the_record_is_told_why() {
             for auditor in [auditor(&[(OWN, ALL)]), auditor(&[(OWN, ALL), MORE, BOTH])] {
                 let query = format!("entity=Bundle/{hidden}&_count=500");
                 let rows = shown(&server, &auditor, (&query, &mark)).await;
-                assert_eq!(rows.len(), 9, "{rows:?}");
+                assert_eq!(rows.len(), 11, "{rows:?}");
                 for row in rows {
                     assert_eq!(row["outcomeDesc"], reason);
                     assert!(row.to_string().contains(&hidden), "{row}");

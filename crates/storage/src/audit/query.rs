@@ -3,13 +3,13 @@
 use crate::audit::{Actions, COLUMNS, Filter, Reach, hidden};
 use crate::value::Value;
 
-/// The statement and its parameters.
-pub(super) fn write(filter: &Filter) -> (String, Vec<Value>) {
+/// The statement and its parameters; `more` are columns besides, which nobody is shown whose reach is limited.
+pub(super) fn write(filter: &Filter, more: &str) -> (String, Vec<Value>) {
     let mut query = Query {
         sql: String::new(),
         parameters: Vec::new(),
     };
-    query.rows(filter);
+    query.rows(filter, more);
     query.period(filter);
     query.action(filter.action.as_deref());
     for (condition, wanted) in [
@@ -76,9 +76,9 @@ impl Query {
     }
 
     /// The rows as they are shown, which everything else is asked of.
-    fn rows(&mut self, filter: &Filter) {
+    fn rows(&mut self, filter: &Filter, more: &str) {
         let Some(reach) = &filter.reach else {
-            self.sql = format!("SELECT {COLUMNS} FROM audit_event WHERE 1 = 1");
+            self.sql = format!("SELECT {COLUMNS}{more} FROM audit_event WHERE 1 = 1");
             return;
         };
         let columns = hidden::shown(reach, &mut |value| self.next(value));

@@ -2,15 +2,38 @@
 
 use std::borrow::Cow;
 
-use super::AuditRow;
+use super::{AuditRow, Hash, PlacedRow};
 
 /// The first line.
 pub const CSV_HEADER: &str = "id,at,party,role,action,outcome,reason,client_id,subject,organization,jurisdiction,\
                               record_id,record_type,token_id,source_address,request_id\r\n";
 
+/// The first line where rows have their places in the chain.
+#[must_use]
+pub fn csv_placed_header() -> String {
+    CSV_HEADER.replace("\r\n", ",writer,sequence,hash\r\n")
+}
+
 /// One row as a line, its end included.
 #[must_use]
 pub fn csv_line(row: &AuditRow) -> String {
+    line(row, [])
+}
+
+/// The same with its place in the chain.
+#[must_use]
+pub fn csv_placed_line(placed: &PlacedRow) -> String {
+    let sequence = placed.sequence.map(|sequence| sequence.to_string());
+    let hash = placed.hash.as_ref().map(Hash::to_string);
+    let place = [
+        placed.writer.as_deref(),
+        sequence.as_deref(),
+        hash.as_deref(),
+    ];
+    line(&placed.row, place)
+}
+
+fn line<const N: usize>(row: &AuditRow, place: [Option<&str>; N]) -> String {
     let event = &row.event;
     let at = event.at.to_string();
     let fields = [
@@ -33,6 +56,7 @@ pub fn csv_line(row: &AuditRow) -> String {
     ];
     let cells: Vec<_> = fields
         .into_iter()
+        .chain(place)
         .map(|it| cell(it.unwrap_or("")))
         .collect();
     format!("{}\r\n", cells.join(","))
@@ -93,5 +117,23 @@ mod tests {
             "1,2026-11-27T12:00:00Z,vro,shell,user.add,denied,\"'=cmd\",,,,,,,,,\r\n"
         );
         assert_eq!(line.matches(',').count(), CSV_HEADER.matches(',').count());
+        let placed = PlacedRow {
+            row,
+            writer: Some("a1".to_owned()),
+            sequence: Some(7),
+            hash: Hash::parse("01fe"),
+        };
+        let line = csv_placed_line(&placed);
+        assert!(line.ends_with(",,,,,,,,,a1,7,01fe\r\n"), "{line}");
+        let header = csv_placed_header();
+        assert!(header.ends_with(",request_id,writer,sequence,hash\r\n"));
+        assert_eq!(line.matches(',').count(), header.matches(',').count());
+        let unplaced = PlacedRow {
+            writer: None,
+            sequence: None,
+            hash: None,
+            ..placed
+        };
+        assert!(csv_placed_line(&unplaced).ends_with(",,,,,,,,,,,\r\n"));
     }
 }

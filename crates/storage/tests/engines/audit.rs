@@ -168,6 +168,8 @@ async fn what_is_hidden_is_neither_shown_nor_found() {
             };
             let rows = audit::list(&db, &asked(None)).await.unwrap();
             assert_eq!(rows.len(), 5, "{reach:?}");
+            // A hash would confirm a guess at the row that is not shown.
+            assert!(audit::list_placed(&db, &asked(None)).await.is_err());
             let mut ids: Vec<_> = rows
                 .iter()
                 .filter_map(|row| row.event.record_id.as_deref())
