@@ -22,6 +22,8 @@ pub mod audit_event;
 pub mod batch;
 pub mod bundle;
 pub mod capability;
+#[cfg(test)]
+mod costs;
 pub mod interaction;
 pub mod json;
 pub mod jurisdiction;

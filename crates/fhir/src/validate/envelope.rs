@@ -2,7 +2,8 @@
 //! and 2.36.4; references, section 2.3.0.1).
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
 use crate::json::tree::{Kind, Node, Tree};
 use crate::outcome::IssueCode;
@@ -15,6 +16,8 @@ pub(super) struct Envelope<'t> {
     pub(super) node: Node<'t>,
     /// FHIRPath of the Bundle.
     pub(super) path: String,
+    /// The number of the outermost message that it is in.
+    pub(super) message: Option<usize>,
     /// `Bundle.type`
     pub(super) kind: Cow<'t, str>,
     pub(super) entries: Vec<Entry<'t>>,
@@ -29,6 +32,8 @@ pub(super) struct Entry<'t> {
     pub(super) resource_type: Cow<'t, str>,
     full_url: Option<Cow<'t, str>>,
     id: Option<Cow<'t, str>>,
+    /// The ids of what the resource contains, once a reference asks.
+    contained: OnceCell<HashSet<Cow<'t, str>>>,
 }
 
 /// Where a reference leads.
@@ -68,15 +73,17 @@ impl<'t> Envelope<'t> {
     /// The Bundle that the root is, and those in it, from the outside in.
     pub(super) fn find_all(root: Node<'t>) -> Vec<Self> {
         let mut found = Vec::new();
-        let mut open = vec![(root, "Bundle".to_owned())];
-        while let Some((node, path)) = open.pop() {
+        let mut open = vec![(root, "Bundle".to_owned(), None)];
+        while let Some((node, path, message)) = open.pop() {
             if node.text_of("resourceType").as_deref() != Some("Bundle") {
                 continue;
             }
-            let envelope = Self::read(node, path);
+            let envelope = Self::read(node, path, message);
+            let itself = (envelope.kind == "message").then_some(found.len());
             for (at, entry) in envelope.entries.iter().enumerate().rev() {
                 if let Some(resource) = entry.resource {
-                    open.push((resource, format!("{}.entry[{at}].resource", envelope.path)));
+                    let path = format!("{}.entry[{at}].resource", envelope.path);
+                    open.push((resource, path, message.or(itself)));
                 }
             }
             found.push(envelope);
@@ -84,7 +91,7 @@ impl<'t> Envelope<'t> {
         found
     }
 
-    fn read(node: Node<'t>, path: String) -> Self {
+    fn read(node: Node<'t>, path: String, message: Option<usize>) -> Self {
         let entries = node.get("entry").into_iter().flat_map(Node::elements);
         let entries: Vec<_> = entries.map(Entry::read).collect();
         let (mut by_full_url, mut by_id) = (HashMap::new(), HashMap::new());
@@ -101,6 +108,7 @@ impl<'t> Envelope<'t> {
         Self {
             node,
             path,
+            message,
             kind,
             entries,
             by_full_url,
@@ -116,11 +124,7 @@ impl<'t> Envelope<'t> {
     /// Where a reference in the resource of an entry leads.
     pub(super) fn resolve(&self, from: &Entry<'_>, reference: &str) -> Target {
         if let Some(id) = reference.strip_prefix('#') {
-            let contained = from.resource.and_then(|resource| resource.get("contained"));
-            let mut contained = contained.into_iter().flat_map(Node::elements);
-            let there =
-                id.is_empty() || contained.any(|inner| inner.text_of("id").as_deref() == Some(id));
-            return if there {
+            return if id.is_empty() || from.contains(id) {
                 Target::Contained
             } else {
                 Target::Nowhere
@@ -147,6 +151,7 @@ impl<'t> Envelope<'t> {
         let base = from
             .full_url
             .as_deref()
+            .filter(|full_url| full_url.len() <= MAX_ADDRESS)
             .and_then(|full_url| base(full_url, from));
         if let Some(at) = base.and_then(|base| entry(&format!("{base}{plain}"))) {
             return Target::Entry(at);
@@ -291,7 +296,18 @@ impl<'t> Entry<'t> {
             resource_type: text("resourceType").unwrap_or_default(),
             full_url: node.text_of("fullUrl"),
             id: text("id"),
+            contained: OnceCell::new(),
         }
+    }
+
+    /// Whether its resource contains one with this id.
+    fn contains(&self, id: &str) -> bool {
+        let ids = self.contained.get_or_init(|| {
+            let contained = self.resource.and_then(|resource| resource.get("contained"));
+            let contained = contained.into_iter().flat_map(Node::elements);
+            contained.filter_map(|inner| inner.text_of("id")).collect()
+        });
+        ids.contains(id)
     }
 }
 
@@ -312,3 +328,6 @@ fn base<'u>(full_url: &'u str, entry: &Entry<'_>) -> Option<&'u str> {
     let base = rest.strip_suffix(entry.resource_type.as_ref())?;
     base.ends_with('/').then_some(base)
 }
+
+/// Bytes of an address that relative references are put behind, each with a copy of its own.
+const MAX_ADDRESS: usize = 2_048;

@@ -1,6 +1,8 @@
 //! Year, jurisdiction and certificate number of a record, which must be the same wherever it says
 //! them: in the message's Parameters, the document's identifier, the Composition, the date of the event.
 
+use std::collections::HashMap;
+
 use crate::json::tree::{Node, Tree};
 use crate::outcome::IssueCode;
 use crate::{Jurisdiction, NaturalKey, ReportForm, natural_key};
@@ -11,22 +13,29 @@ use super::{Envelope, Place, Report};
 
 /// Holds what each document says against itself and against the message that carries it.
 pub(super) fn check(_: &Tree<'_>, envelopes: &[Envelope<'_>], report: &mut Report) {
+    let mut said: HashMap<usize, NaturalKey> = HashMap::new();
     for envelope in envelopes
         .iter()
         .filter(|envelope| envelope.kind == "document")
     {
-        let message = envelopes.iter().find(|outer| {
-            let inner = envelope.path.strip_prefix(&outer.path);
-            outer.kind == "message" && inner.is_some_and(|inner| inner.starts_with(".entry["))
-        });
-        if message.is_none() {
-            check_form(envelope, report);
-        }
-        let mut sayings: Vec<_> = message.into_iter().flat_map(of_message).collect();
-        sayings.extend(of_identifier(envelope));
+        let message = envelope
+            .message
+            .and_then(|number| Some((number, envelopes.get(number)?)));
+        let known = match message {
+            // Once, however many documents it carries.
+            Some((number, message)) => said
+                .entry(number)
+                .or_insert_with(|| compare(NaturalKey::default(), &of_message(message), report))
+                .clone(),
+            None => {
+                check_form(envelope, report);
+                NaturalKey::default()
+            }
+        };
+        let mut sayings = of_identifier(envelope);
         sayings.extend(of_composition(envelope));
         sayings.extend(of_event(envelope));
-        compare(&sayings, report);
+        compare(known, &sayings, report);
     }
 }
 
@@ -57,9 +66,8 @@ struct Saying {
     at: usize,
 }
 
-/// The first place that says a part is right, and whoever disagrees is told of.
-fn compare(sayings: &[Saying], report: &mut Report) {
-    let mut known = NaturalKey::default();
+/// The first place that says a part is right, and whoever disagrees is told of. Returns what is known then.
+fn compare(mut known: NaturalKey, sayings: &[Saying], report: &mut Report) -> NaturalKey {
     for saying in sayings {
         let key = &saying.key;
         let differs = |what: bool, text| what.then_some(text);
@@ -89,6 +97,7 @@ fn compare(sayings: &[Saying], report: &mut Report) {
         }
         known = known.or(key.clone());
     }
+    known
 }
 
 /// The Parameters of a message.

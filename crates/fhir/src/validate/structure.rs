@@ -2,7 +2,7 @@
 //! forms, codes. Types that it does not know are held to the rules of JSON alone.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use crate::json::tree::{Kind, Member, Node, Tree};
 use crate::outcome::IssueCode;
@@ -21,6 +21,10 @@ pub(super) fn check(tree: &Tree<'_>, _: &[Envelope<'_>], report: &mut Report) {
     let place = Place::root(known.unwrap_or("Resource"));
     Walk { report }.resource(tree.root(), &place, false);
 }
+
+/// The members of one object by their names, the first of several: going through all of them for each would let
+/// a sender spend our time by the square of his.
+type Siblings<'t> = HashMap<Cow<'t, str>, Node<'t>>;
 
 struct Walk<'r> {
     report: &'r mut Report,
@@ -75,16 +79,20 @@ impl Walk<'_> {
 
     /// The members of a resource or of an element of a type.
     fn members(&mut self, node: Node<'_>, known: Option<&'static Type>, place: &Place<'_>) {
-        let mut names = HashSet::new();
+        let mut siblings = Siblings::new();
+        for member in node.members() {
+            siblings.entry(member.name).or_insert(member.value);
+        }
         for (at, member) in node.members().enumerate() {
-            if !names.insert(member.name.clone()) {
+            let first = siblings.get(&member.name).map(|first| first.span());
+            if first.is_some_and(|first| first != member.value.span()) {
                 let called = Called::of(&member.name, known, at);
                 let text =
                     format!("has {called} twice, and readers differ on which of the two counts");
                 self.report
                     .error(IssueCode::Structure, &text, member.start, place);
             }
-            self.member(node, (&member, at), known, place);
+            self.member(&siblings, (&member, at), known, place);
         }
         if node.members().next().is_none() {
             self.structure(
@@ -93,13 +101,13 @@ impl Walk<'_> {
                 place,
             );
         } else if let Some(known) = known {
-            self.check_required(node, known, &names, place);
+            self.check_required(node, known, &siblings, place);
         }
     }
 
     fn member(
         &mut self,
-        object: Node<'_>,
+        object: &Siblings<'_>,
         (member, at): (&Member<'_>, usize),
         known: Option<&'static Type>,
         place: &Place<'_>,
@@ -132,7 +140,7 @@ impl Walk<'_> {
                 } else {
                     place.member(element.name)
                 };
-                let beside = object.get(&beside(name));
+                let beside = object.get(beside(name).as_str()).copied();
                 if companion {
                     self.companion(element, *value, &place);
                 } else {
@@ -300,13 +308,14 @@ impl Walk<'_> {
         &mut self,
         node: Node<'_>,
         known: &'static Type,
-        names: &HashSet<Cow<'_, str>>,
+        siblings: &Siblings<'_>,
         place: &Place<'_>,
     ) {
         let start = node.span().start;
         for element in known.elements() {
             let there = |name: &String| {
-                names.contains(name.as_str()) || names.contains(format!("_{name}").as_str())
+                siblings.contains_key(name.as_str())
+                    || siblings.contains_key(format!("_{name}").as_str())
             };
             let count = element.json_names().filter(there).count();
             if count == 0 && element.required {
@@ -327,7 +336,7 @@ impl Walk<'_> {
     }
 
     /// Something that the table does not know: the rules of JSON alone.
-    fn unknown(&mut self, object: Node<'_>, name: &str, value: Node<'_>, place: &Place<'_>) {
+    fn unknown(&mut self, object: &Siblings<'_>, name: &str, value: Node<'_>, place: &Place<'_>) {
         match value.kind() {
             Kind::Null => self.structure(
                 "has a member that is null: what has no value is left out",
@@ -346,7 +355,7 @@ impl Walk<'_> {
                         place,
                     );
                 }
-                let extended = object.get(&beside(name)).is_some();
+                let extended = object.contains_key(beside(name).as_str());
                 for item in value.elements() {
                     // Values of primitives and their extensions stand in two arrays side by side.
                     if item.kind() != Kind::Null || !extended {
