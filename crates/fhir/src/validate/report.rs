@@ -1,6 +1,6 @@
 //! Where problems are gathered.
 
-use crate::outcome::{Issue, IssueCode};
+use crate::outcome::{Issue, IssueCode, Severity};
 
 use super::Place;
 
@@ -16,12 +16,15 @@ pub struct Finding {
 /// The problems found so far.
 pub(super) struct Report {
     findings: Vec<Finding>,
+    /// The worst of those that are not kept.
+    dropped: Option<Severity>,
 }
 
 impl Report {
     pub(super) fn new() -> Self {
         Self {
             findings: Vec::new(),
+            dropped: None,
         }
     }
 
@@ -30,6 +33,8 @@ impl Report {
         // bounded even so, because a text may be made of nothing but problems.
         if self.findings.len() < MAX_KEPT {
             self.findings.push(Finding { issue, offset });
+        } else {
+            self.drop(issue.severity);
         }
     }
 
@@ -45,14 +50,26 @@ impl Report {
         self.add(at, Issue::warning(code, text).at(place.to_string()));
     }
 
-    /// In the order of the text, and no more than [`MAX_FINDINGS`].
+    fn drop(&mut self, severity: Severity) {
+        let worst = self.dropped.map_or(severity, |worst| worst.min(severity));
+        self.dropped = Some(worst);
+    }
+
+    /// In the order of the text, and no more than [`MAX_FINDINGS`]; the last is as bad as the worst of those that
+    /// are not listed, or a record would be refused for warnings, or not for an error.
     pub(super) fn into_findings(mut self) -> Vec<Finding> {
         self.findings.sort_by_key(|finding| finding.offset);
-        if self.findings.len() > MAX_FINDINGS {
-            self.findings.truncate(MAX_FINDINGS);
+        let beyond = self.findings.len().min(MAX_FINDINGS);
+        for finding in self.findings.split_off(beyond) {
+            self.drop(finding.issue.severity);
+        }
+        if let Some(severity) = self.dropped {
             let offset = self.findings.last().map_or(0, |last| last.offset);
             let text = "there are more problems than are listed";
-            let issue = Issue::error(IssueCode::TooCostly, text);
+            let issue = Issue {
+                severity,
+                ..Issue::error(IssueCode::TooCostly, text)
+            };
             self.findings.push(Finding { issue, offset });
         }
         self.findings

@@ -54,6 +54,42 @@ fn problems_are_in_order_and_end_at_a_hundred() {
     assert!(findings.has_errors());
 }
 
+/// Whether a record has errors does not depend on how many warnings it has, nor on which come first.
+#[test]
+fn the_end_of_a_long_list_is_as_bad_as_what_it_leaves_out() {
+    let patient = |warnings: usize, errors: usize| {
+        let unknown = (0..warnings).map(|at| format!(",\"a{at}\":1"));
+        let wrong = (0..errors).map(|_| r#"{"family":""}"#);
+        let wrong = wrong.collect::<Vec<_>>().join(",");
+        let name = if errors > 0 {
+            format!(",\"name\":[{wrong}]")
+        } else {
+            String::new()
+        };
+        format!(
+            "{{\"resourceType\":\"Patient\"{}{name}}}",
+            unknown.collect::<String>()
+        )
+    };
+    for (warnings, errors, last) in [
+        (101, 0, Severity::Warning),
+        (20_000, 0, Severity::Warning),
+        (101, 1, Severity::Error),
+        (20_000, 1, Severity::Error),
+        (0, 101, Severity::Error),
+    ] {
+        let findings = validate(patient(warnings, errors).as_bytes()).unwrap();
+        let closing = &findings.all().last().unwrap().issue;
+        assert_eq!(
+            (closing.code, closing.severity),
+            (IssueCode::TooCostly, last),
+            "{warnings} {errors}"
+        );
+        assert_eq!(findings.has_errors(), errors > 0);
+        assert_eq!(findings.all().len(), 101);
+    }
+}
+
 /// What stands in a record is nowhere in what is said of it.
 #[test]
 fn texts_never_quote_content() {
