@@ -183,11 +183,13 @@ pub(crate) async fn history(
             break;
         }
         // Asked again, so that the pure decision has the last word over the SQL.
-        match find_sealed_version(server, permit, (&head.id, Some(head.version_id))).await? {
+        let version = (head.id.as_str(), Some(head.version_id));
+        let found = find_sealed_version(server, permit, version).await;
+        match record::readable(&head.id, found)? {
             // One that does not open is no reason to hold up all others.
-            Found::Record(stored) => page.versions.push((head, opened(*stored, keys))),
-            Found::Gone(_) => page.versions.push((head, None)),
-            Found::Hidden(..) | Found::NoVersion(_) | Found::Absent => {}
+            Some(Found::Record(stored)) => page.versions.push((head, opened(*stored, keys))),
+            Some(Found::Gone(_)) | None => page.versions.push((head, None)),
+            Some(Found::Hidden(..) | Found::NoVersion(_) | Found::Absent) => {}
         }
     }
     Ok(page)

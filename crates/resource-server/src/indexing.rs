@@ -31,7 +31,8 @@ impl ResourceServer {
 
     /// Whether the record could be read. One that cannot is no reason to keep all others from being found.
     async fn index_record(&self, id: &str) -> Result<bool, Error> {
-        let Some(stored) = record::find(self.db(), id).await? else {
+        let found = record::find(self.db(), id).await;
+        let Some(Some(stored)) = record::readable(id, found)? else {
             return Ok(false);
         };
         let opened = stored.open(&self.config().record_keys);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use storage::{AuditEvent, Outcome};
 
 use crate::ResourceServer;
-use crate::store::rotation::{self, BodyTable, Reseal};
+use crate::store::rotation::{self, BodyTable, Next, Reseal};
 
 /// How far a rotation has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,13 +84,14 @@ impl ResourceServer {
         let keys = &self.config().record_keys;
         let after = (after.0.as_str(), after.1);
         let found = rotation::next(self.db(), table, keys.sealing_key_id(), after, BATCH).await?;
-        let last = found
-            .last()
-            .map(|stored| (stored.head.id.clone(), stored.head.version_id));
+        let last = found.last().map(|next| (next.id.clone(), next.version_id));
         let mut bodies = Vec::with_capacity(found.len());
-        for stored in found {
-            let id = stored.head.id.clone();
-            match stored.open(keys) {
+        for Next { id, stored, .. } in found {
+            let opened = match stored {
+                Ok(stored) => stored.open(keys).map_err(|error| error.to_string()),
+                Err(error) => Err(format!("record {id} cannot be read: {error}")),
+            };
+            match opened {
                 Ok(record) => bodies.push(record.seal(keys, self.random())?),
                 Err(error) => {
                     tracing::error!("{error}");

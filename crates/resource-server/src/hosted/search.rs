@@ -6,7 +6,7 @@ use storage::Error;
 use super::{Found, find_sealed, opened};
 use crate::ResourceServer;
 use crate::access_decision::Permit;
-use crate::store::record::Record;
+use crate::store::record::{self, Record};
 use crate::store::search::{self, Position, Reach};
 
 /// A page of a search.
@@ -71,7 +71,12 @@ pub(crate) async fn page(
         }
         last = Some(hit.position);
         // Asked again, so that the pure decision has the last word over the SQL.
-        if let Found::Record(stored) = find_sealed(server, permit, &hit.id).await? {
+        let found = find_sealed(server, permit, &hit.id).await;
+        let Some(found) = record::readable(&hit.id, found)? else {
+            page.unreadable = true;
+            continue;
+        };
+        if let Found::Record(stored) = found {
             match opened(*stored, search.keys) {
                 Some(record) => {
                     bytes += record.head.body_length;

@@ -316,6 +316,22 @@ pub(crate) fn unreadable(column: &str) -> Error {
     Error::Failed(format!("table record holds an unknown {column}"))
 }
 
+/// What was found under this id; `None` if its row holds what this program does not write, which is no reason to hold up
+/// all others. The log tells which.
+///
+/// # Errors
+/// The database cannot answer now.
+pub(crate) fn readable<T>(id: &str, found: Result<T, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::Failed(text)) => {
+            tracing::error!(record = id, "a record cannot be read: {text}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// `Bundle.type` of a document.
 pub(crate) const DOCUMENT: &str = "document";
 

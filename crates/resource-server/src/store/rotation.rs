@@ -33,6 +33,14 @@ pub(crate) async fn outstanding(db: &Db, key_id: &str) -> Result<i64, Error> {
     Ok(total)
 }
 
+/// A body of a batch.
+pub(crate) struct Next {
+    pub(crate) id: String,
+    pub(crate) version_id: i64,
+    /// An error is that of a row which holds what this program does not write.
+    pub(crate) stored: Result<Stored, Error>,
+}
+
 /// The next ones behind `after` (record and version), at most `limit`.
 pub(crate) async fn next(
     db: &Db,
@@ -40,7 +48,7 @@ pub(crate) async fn next(
     key_id: &str,
     (id, version_id): (&str, i64),
     limit: i64,
-) -> Result<Vec<Stored>, Error> {
+) -> Result<Vec<Next>, Error> {
     let sql = match table {
         BodyTable::Current => NEXT_CURRENT,
         BodyTable::Earlier => NEXT_EARLIER,
@@ -51,7 +59,14 @@ pub(crate) async fn next(
         Value::from(version_id),
         Value::from(limit),
     ];
-    db.select(sql, parameters, read_stored).await
+    let read = |row: &Row<'_>| {
+        Ok(Next {
+            id: row.text(0)?,
+            version_id: row.integer(11)?,
+            stored: read_stored(row),
+        })
+    };
+    db.select(sql, parameters, read).await
 }
 
 fn read_stored(row: &Row<'_>) -> Result<Stored, Error> {

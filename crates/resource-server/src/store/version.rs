@@ -5,7 +5,7 @@ use storage::{AuditEvent, Db, Error, Row, Transaction, Value, Work};
 
 use super::body::{Body, Stored};
 use super::reach::{Reach, reached};
-use super::record::{Change, DOCUMENT, RecordHead, read_head};
+use super::record::{Change, DOCUMENT, RecordHead, read_head, readable};
 use super::search::{self, Entry};
 
 /// What one version has of its own; everything else is its record's.
@@ -85,7 +85,7 @@ pub(crate) async fn count(db: &Db, id: &str, stretch: &Stretch) -> Result<i64, E
     Ok(counted.first().copied().unwrap_or_default())
 }
 
-/// The versions of all records that are reached.
+/// The versions of all records that are reached; without those whose row holds what this program does not write.
 pub(crate) async fn of_all(
     db: &Db,
     reach: &Reach,
@@ -105,7 +105,10 @@ pub(crate) async fn of_all(
         Value::from(version_id),
         Value::from(stretch.limit),
     ]);
-    db.select(OF_ALL, parameters, read_head).await
+    let read = |row: &Row<'_>| Ok((row.text(0)?, read_head(row)));
+    let versions = db.select(OF_ALL, parameters, read).await?.into_iter();
+    let readable = versions.filter_map(|(id, head)| readable(&id, head).transpose());
+    readable.collect()
 }
 
 fn since(stretch: &Stretch) -> i64 {

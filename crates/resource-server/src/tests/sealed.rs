@@ -217,6 +217,39 @@ async fn a_page_is_not_held_up_by_what_does_not_open() {
     .await;
 }
 
+/// A row that holds nonsense stops neither a page nor a rotation nor a start.
+#[tokio::test]
+async fn nobody_is_held_up_by_a_row_of_nonsense() {
+    for nonsense in [
+        "interaction = 'weird'",
+        "jurisdiction = 'zz9'",
+        "record_type = 'marriage'",
+    ] {
+        each_engine(&[ResourceServer::MIGRATIONS], move |db| async move {
+            let under = |bytes: &'static [u8]| {
+                server_with(db.clone(), move |config| config.record_keys = keys(bytes))
+            };
+            let server = under(&[1]);
+            let good = stored(&server, HOSPITAL, &birth(1)).await;
+            let bad = stored(&server, HOSPITAL, &birth(2)).await;
+            let sql = format!("UPDATE record SET {nonsense} WHERE id = $1");
+            let sql: &'static str = Box::leak(sql.into_boxed_str());
+            let values = vec![Value::from(&bad)];
+            db.write(Statement(sql, values)).await.unwrap();
+            for path in ["Bundle", "Composition", "Bundle/_history"] {
+                let page = send(&server, HOSPITAL, get(path)).await;
+                assert_eq!(page.status, 200, "{path} {nonsense}");
+                let text = page.json()["entry"].to_string();
+                assert!(text.contains(&good), "{path} {nonsense}");
+            }
+            let rotated = under(&[2, 1]).rotate_record_key(|_| ()).await.unwrap();
+            assert_eq!((rotated.sealed, rotated.unopened), (1, 1), "{nonsense}");
+            assert!(rotated.unopened_ids.contains(&bad));
+        })
+        .await;
+    }
+}
+
 /// An identifier that is no certificate's number may be a person's: it lies there as a hash, and finds its record.
 #[tokio::test]
 async fn identifiers_of_people_lie_there_as_hashes_only() {
