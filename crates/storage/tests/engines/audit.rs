@@ -78,6 +78,16 @@ async fn the_audit_lists_what_is_asked_for_newest_first() {
             .await,
             [2]
         );
+        let ten = audit::Filter { limit: 10, ..all() };
+        let placed = audit::list_placed(&db, &ten).await.unwrap();
+        let same: Vec<_> = placed.iter().map(|it| it.row.clone()).collect();
+        assert_eq!(same, audit::list(&db, &ten).await.unwrap());
+        let sequences: Vec<_> = placed.iter().map(|it| it.sequence).collect();
+        assert_eq!(sequences, [Some(3), Some(2), Some(1)]);
+        let sealed = audit::seal(&db, at(4)).await.unwrap().unwrap();
+        let (newest, head) = (placed.first().unwrap(), sealed.heads.first().unwrap());
+        assert_eq!(newest.hash.as_ref(), Some(&head.hash));
+        assert_eq!(newest.writer.as_ref(), Some(&head.writer));
         let two = audit::list(&db, &audit::Filter { limit: 2, ..all() })
             .await
             .unwrap();
@@ -169,7 +179,8 @@ async fn what_is_hidden_is_neither_shown_nor_found() {
             let rows = audit::list(&db, &asked(None)).await.unwrap();
             assert_eq!(rows.len(), 5, "{reach:?}");
             // A hash would confirm a guess at the row that is not shown.
-            assert!(audit::list_placed(&db, &asked(None)).await.is_err());
+            let refused = audit::list_placed(&db, &asked(None)).await.unwrap_err();
+            assert!(refused.to_string().contains("see all"), "{refused}");
             let mut ids: Vec<_> = rows
                 .iter()
                 .filter_map(|row| row.event.record_id.as_deref())
