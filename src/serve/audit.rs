@@ -3,35 +3,49 @@
 mod message;
 mod ship;
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::Context;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use oauth::Random;
 use outbound::{Identity, SyslogReceiver, Trust};
 use storage::audit::Shipping;
 use storage::{AuditEvent, Clock, Db, Outcome, audit};
 use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior};
 use url::Url;
 
-use crate::config::{self, Loaded};
+use crate::config::{self, Config, Loaded};
 
-pub use ship::{Destination, Pace};
+pub use ship::{Destination, Pace, Reach};
 
-/// Runs until the party stops.
+/// Runs until the party stops. Retention may have years to remove, and seals do not wait for it.
 pub(super) async fn keep(db: Db, loaded: Arc<RwLock<Arc<Loaded>>>, clock: Clock) {
-    let mut ticks = tokio::time::interval(SEAL);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut sealed = 0;
-    for turn in 0_u64.. {
-        ticks.tick().await;
-        let loaded = Arc::clone(&loaded.read().unwrap_or_else(PoisonError::into_inner));
-        seal(&db, &loaded.config.party, &clock, &mut sealed).await;
-        if turn % RETENTION == 0 {
-            remove(&db, &loaded, &clock).await;
+    let now = || Arc::clone(&loaded.read().unwrap_or_else(PoisonError::into_inner));
+    let sealing = async {
+        let mut ticks = every(SEAL);
+        let mut sealed = 0;
+        loop {
+            ticks.tick().await;
+            seal(&db, &now().config.party, &clock, &mut sealed).await;
         }
-    }
+    };
+    let removing = async {
+        let mut ticks = every(RETENTION);
+        loop {
+            ticks.tick().await;
+            remove(&db, &now(), &clock).await;
+        }
+    };
+    tokio::join!(sealing, removing);
+}
+
+fn every(period: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// A seal in the log stands outside of the database: whoever cuts the end off the one must find the other.
@@ -41,6 +55,9 @@ pub(super) async fn seal(db: &Db, party: &str, clock: &Clock, sealed: &mut i64) 
             *sealed = seal.sequence;
             metrics::gauge!("audit_seal", "party" => party.to_owned()).set(number(seal.sequence));
             tracing::info!(party, seal = seal.sequence, hash = %seal.hash, "the audit is sealed");
+            if seal.at > clock.now() {
+                tracing::warn!(party, at = %seal.at, "this clock is behind that of an earlier seal");
+            }
         }
         Ok(_) => {}
         Err(error) => tracing::error!(party, %error, "the audit could not be sealed"),
@@ -53,9 +70,16 @@ async fn remove(db: &Db, loaded: &Loaded, clock: &Clock) {
     };
     let party = &loaded.config.party;
     let now = clock.now();
-    let before = now - SignedDuration::from_hours(24 * i64::from(days));
-    let event = AuditEvent::new(now, party, "shell", "audit.retention", Outcome::Allowed);
-    match audit::remove_before(db, before, event).await {
+    let removed = match days_before(now, days) {
+        Ok(before) => {
+            let role = role(&loaded.config);
+            let event = AuditEvent::new(now, party, role, "audit.retention", Outcome::Allowed);
+            let removed = audit::remove_before(db, before, event).await;
+            removed.map_err(anyhow::Error::from)
+        }
+        Err(error) => Err(error),
+    };
+    match removed {
         Ok(Some(removed)) => {
             tracing::info!(
                 party,
@@ -65,8 +89,33 @@ async fn remove(db: &Db, loaded: &Loaded, clock: &Clock) {
             );
         }
         Ok(None) => {}
-        Err(error) => tracing::error!(party, %error, "audit rows could not be removed"),
+        Err(error) => {
+            tracing::error!(party, error = %format!("{error:#}"), "audit rows could not be removed")
+        }
     }
+}
+
+/// Which of the party's roles its retention is an act of: nobody at a shell asks for it.
+fn role(config: &Config) -> &'static str {
+    if config.resource_server.is_some() {
+        "resource-server"
+    } else if config.authorization_server.is_some() {
+        "authorization-server"
+    } else {
+        "client"
+    }
+}
+
+/// So many days before a time. Commands read configurations that nobody has checked.
+///
+/// # Errors
+/// More than a hundred years, or none.
+pub(crate) fn days_before(now: Timestamp, days: u32) -> anyhow::Result<Timestamp> {
+    anyhow::ensure!(
+        CENTURY.contains(&days),
+        "[audit] retention_days must be 1 to 36525 (a hundred years)"
+    );
+    Ok(now.checked_sub(SignedDuration::from_hours(24 * i64::from(days)))?)
 }
 
 /// Ships to the destinations of the configuration until the party stops; to others once they stand there.
@@ -78,8 +127,7 @@ pub(super) async fn ship(
     let node = node(&random);
     let mut running: Vec<config::AuditDestination> = Vec::new();
     let mut tasks = JoinSet::new();
-    let mut ticks = tokio::time::interval(LOOK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut ticks = every(LOOK);
     loop {
         ticks.tick().await;
         let loaded = Arc::clone(&loaded.read().unwrap_or_else(PoisonError::into_inner));
@@ -90,12 +138,7 @@ pub(super) async fn ship(
         tasks.shutdown().await;
         running.clone_from(wanted);
         for one in wanted {
-            match destination(&loaded, one, &db, &node, (&clock, &random)) {
-                Ok(destination) => {
-                    tasks.spawn(destination.run());
-                }
-                Err(error) => tracing::error!(destination = one.name, "{error:#}"),
-            }
+            tasks.spawn(destination(&loaded, one, &db, &node, (&clock, &random)).run());
         }
     }
 }
@@ -107,26 +150,28 @@ fn node(random: &Random) -> String {
 }
 
 fn destination(
-    loaded: &Loaded,
+    loaded: &Arc<Loaded>,
     one: &config::AuditDestination,
     db: &Db,
     node: &str,
     (clock, random): (&Clock, &Random),
-) -> anyhow::Result<Destination> {
-    let origin = Url::parse(&loaded.config.public_origin)?;
-    Ok(Destination {
+) -> Destination {
+    let origin = Url::parse(&loaded.config.public_origin).ok();
+    let host = origin.as_ref().and_then(Url::host_str);
+    let reach = (Arc::clone(loaded), one.clone());
+    Destination {
         party: loaded.config.party.clone(),
-        hostname: origin.host_str().unwrap_or_default().to_owned(),
+        hostname: host.unwrap_or_default().to_owned(),
         shipping: Shipping {
             db: db.clone(),
             destination: one.name.clone(),
             node: node.to_owned(),
         },
-        receiver: receiver(loaded, one).with_context(|| one.name.clone())?,
+        receiver: Arc::new(move || receiver(&reach.0, &reach.1)),
         clock: clock.clone(),
         random: random.clone(),
         pace: Pace::default(),
-    })
+    }
 }
 
 /// How a destination is reached, as its section says.
@@ -179,4 +224,6 @@ const SEAL: Duration = Duration::from_secs(60);
 /// Destinations are compared with the configuration.
 const LOOK: Duration = Duration::from_secs(5);
 /// Retention is looked after every hour.
-const RETENTION: u64 = 60;
+const RETENTION: Duration = Duration::from_secs(60 * 60);
+/// Days that rows may stay.
+pub(crate) const CENTURY: RangeInclusive<u32> = 1..=36_525;

@@ -1,8 +1,8 @@
 //! Syslog over TLS (RFC 5425): a connection that says for certain what the receiver has read.
 //!
 //! Syslog has no acknowledgement, and a TCP write only fills a buffer. What there is: a receiver that has read everything
-//! answers our close_notify with its own (RFC 5425 section 4.4 demands it), and one that was killed, or whose machine was, does
-//! not. So messages count as delivered when the connection that carried them has ended like that, and not before.
+//! answers our close_notify with its own (RFC 5425 section 4.4 demands it) and then ends TCP, and one that was killed, or whose
+//! machine was, does not. So messages count as delivered when the connection that carried them has ended like that, and not before.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,6 +133,9 @@ impl SyslogConnection {
             let mut rest = [0; 256];
             // A receiver says nothing; what it says all the same is passed over, as long as it comes to an end.
             while self.stream.read(&mut rest).await? > 0 {}
+            // A close_notify may have crossed ours, from a receiver that ends on its own. Where it leaves something unread, its
+            // machine resets the connection instead of ending it.
+            while self.stream.get_mut().0.read(&mut rest).await? > 0 {}
             Ok::<(), std::io::Error>(())
         };
         match tokio::time::timeout(STALLED, ending).await {

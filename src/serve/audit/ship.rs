@@ -5,6 +5,7 @@
 //! begins at the same cursor: rows may come twice, with the same id, and none is missing. No request waits
 //! for any of this: rows wait in the table.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -23,8 +24,8 @@ pub struct Destination {
     pub hostname: String,
     /// Which rows it has.
     pub shipping: Shipping,
-    /// How it is reached.
-    pub receiver: SyslogReceiver,
+    /// How it is reached: asked for each session, because certificates are renewed under their names.
+    pub receiver: Reach,
     /// The time.
     pub clock: Clock,
     /// For the spread of waiting times.
@@ -32,6 +33,9 @@ pub struct Destination {
     /// How long it takes at most until rows are sent, and how long a session goes on.
     pub pace: Pace,
 }
+
+/// Reads the files that a receiver is reached with. One that cannot be read now is a failure like any other.
+pub type Reach = Arc<dyn Fn() -> anyhow::Result<SyslogReceiver> + Send + Sync>;
 
 /// Times of shipping.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +67,8 @@ enum Failure {
     Storage(#[from] Error),
     #[error(transparent)]
     Syslog(#[from] SyslogError),
+    #[error("{0:#}")]
+    Files(anyhow::Error),
     #[error("another node sends now")]
     Elsewhere,
 }
@@ -108,7 +114,10 @@ impl Destination {
 
     /// Sends from the cursor on; the cursor after it, when the receiver has confirmed everything.
     async fn session(&self, mut cursor: Cursor) -> Result<(Cursor, u64), Failure> {
-        let mut connection = self.receiver.connect().await?;
+        let reach = Arc::clone(&self.receiver);
+        let reached = tokio::task::spawn_blocking(move || reach()).await;
+        let receiver = reached.map_err(anyhow::Error::from).flatten();
+        let mut connection = receiver.map_err(Failure::Files)?.connect().await?;
         let until = tokio::time::Instant::now() + self.pace.session;
         let mut sent = 0;
         while sent < ROWS && tokio::time::Instant::now() < until {
