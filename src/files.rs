@@ -35,6 +35,23 @@ pub fn write(path: &Path, content: &[u8], mode: u32) -> anyhow::Result<()> {
     std::fs::rename(&temporary, path).with_context(refuse)
 }
 
+/// Appends a line to a file, in one piece and on the disk when this returns. Whatever else stands there is not touched: the
+/// file may lie where nothing but appending is allowed, and others may append at the same time.
+///
+/// # Errors
+/// The file system refuses.
+pub fn append(path: &Path, line: &str, mode: u32) -> anyhow::Result<()> {
+    let refuse = || format!("cannot append to {}", path.display());
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(mode)
+        .open(path)
+        .with_context(refuse)?;
+    file.write_all(line.as_bytes()).with_context(refuse)?;
+    file.sync_all().with_context(refuse)
+}
+
 /// Makes a directory that only its owner enters.
 ///
 /// # Errors

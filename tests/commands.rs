@@ -1,6 +1,8 @@
 //! The shell commands, beside a running server and without one.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "commands/audit.rs"]
+mod audit;
 #[path = "commands/configuration.rs"]
 mod configuration;
 mod support;

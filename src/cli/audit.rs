@@ -61,8 +61,8 @@ enum Format {
 struct List {
     #[command(flatten)]
     filter: FilterArgs,
-    /// Rows at most
-    #[arg(long, default_value_t = 100)]
+    /// Rows at most, up to 1000; `audit export` gives all, and is in the audit
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     limit: u32,
 }
 

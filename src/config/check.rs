@@ -47,7 +47,7 @@ pub fn check(loaded: &Loaded) -> Vec<Mistake> {
     found.mistakes
 }
 
-/// Whether the resource server knows what people of this role may do.
+/// Whether people have roles of this name.
 fn is_role(name: &str) -> bool {
     authorization_server::ROLES.contains(&name)
 }
@@ -112,11 +112,10 @@ impl Found<'_> {
                 "must not be empty: it is what records and tokens name",
             );
         }
-        let century = 1..=36_525;
         if config
             .audit
             .retention_days
-            .is_some_and(|days| !century.contains(&days))
+            .is_some_and(|days| !serve::audit::CENTURY.contains(&days))
         {
             self.key(
                 "audit",
@@ -261,8 +260,8 @@ impl Found<'_> {
                 "must be 1 to 60 (RFC 9700 section 4.5.3)",
             );
         }
-        let known = |role: &String| authorization_server::ROLES.contains(&role.as_str());
-        if !section.second_factor_required_for.iter().all(known) {
+        let mut roles = section.second_factor_required_for.iter();
+        if !roles.all(|role| is_role(role)) {
             let roles = authorization_server::ROLES.join(", ");
             let text = format!("must be a list of {roles}");
             self.key(name, "second_factor_required_for", &text);

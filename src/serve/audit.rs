@@ -89,9 +89,7 @@ async fn remove(db: &Db, loaded: &Loaded, clock: &Clock) {
             );
         }
         Ok(None) => {}
-        Err(error) => {
-            tracing::error!(party, error = %format!("{error:#}"), "audit rows could not be removed")
-        }
+        Err(error) => tracing::error!(party, %error, "audit rows could not be removed"),
     }
 }
 

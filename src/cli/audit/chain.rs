@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use storage::audit::{self, Finding, Hash, Seal, Verification};
 use storage::{AuditEvent, Clock, Db, Outcome};
@@ -13,6 +13,7 @@ use super::super::output::{Output, print};
 use super::super::shell::account;
 use crate::config::Loaded;
 use crate::files;
+use crate::serve::audit::days_before;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Verify {
@@ -31,7 +32,7 @@ pub(super) struct Head {
 #[derive(Debug, clap::Args)]
 pub(super) struct Remove {
     /// Rows that were sealed this many days ago or earlier; absent: what the configuration says
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_525))]
     older_than_days: Option<u32>,
 }
 
@@ -47,8 +48,8 @@ pub(super) async fn verify(
         known.extend(seals(file)?);
     }
     let days = loaded.config.audit.retention_days;
-    let before =
-        days.map(|days| Clock::system().now() - SignedDuration::from_hours(24 * i64::from(days)));
+    let before = days.map(|days| days_before(Clock::system().now(), days));
+    let before = before.transpose()?;
     let report = audit::verify_held(db, &known, before).await?;
     let outcome = if report.verified {
         Outcome::Allowed
@@ -130,13 +131,11 @@ pub(super) async fn head(
     let seal = audit::seal(db, Clock::system().now()).await?;
     let seal = seal.context("nothing is written yet")?;
     if let Some(file) = &args.file {
-        let mut lines = match std::fs::read(file) {
-            Ok(lines) => lines,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error).context(file.display().to_string()),
-        };
-        lines.extend_from_slice((serde_json::to_string(&seal)? + "\n").as_bytes());
-        files::write(file, &lines, files::PRIVATE)?;
+        files::append(
+            file,
+            &(serde_json::to_string(&seal)? + "\n"),
+            files::PRIVATE,
+        )?;
     }
     match output {
         Output::Json => print(&serde_json::to_string(&seal)?),
@@ -185,7 +184,7 @@ pub(super) async fn remove(
 ) -> anyhow::Result<()> {
     let days = args.older_than_days.or(loaded.config.audit.retention_days);
     let days = days.context("say --older-than-days, or set [audit] retention_days")?;
-    let before = Clock::system().now() - SignedDuration::from_hours(24 * i64::from(days));
+    let before = days_before(Clock::system().now(), days)?;
     let event = act(loaded, "audit.retention", Outcome::Allowed);
     match audit::remove_before(db, before, event).await? {
         Some(removed) => output.done(

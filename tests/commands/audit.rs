@@ -1,0 +1,53 @@
+//! `audit head`, `remove`, `verify` and `list`: what they do with files, times and numbers that somebody else chose.
+
+use std::os::unix::fs::MetadataExt;
+
+use super::*;
+
+/// The file may lie where nothing but appending is allowed, and two runs may meet.
+#[test]
+fn a_seal_is_appended_to_the_file_that_is_there() {
+    let party = Party::init("vro");
+    let elsewhere = party.directory().join("seals.jsonl");
+    let file = elsewhere.display().to_string();
+    party.json(&["audit", "head", "--file", &file]);
+    let first = std::fs::metadata(&elsewhere).unwrap();
+    assert_eq!(mode(&elsewhere), 0o600);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| party.json(&["audit", "head", "--file", &file]));
+        }
+    });
+    assert_eq!(std::fs::metadata(&elsewhere).unwrap().ino(), first.ino());
+    let lines = std::fs::read_to_string(&elsewhere).unwrap();
+    assert_eq!(lines.lines().count(), 5, "{lines}");
+    let report = party.json(&["audit", "verify", "--head", &file]);
+    assert_eq!(report["verified"], true, "{report}");
+}
+
+#[test]
+fn a_time_before_all_calendars_is_a_mistake_and_no_panic() {
+    let party = Party::init("vro");
+    for days in ["0", "36526", "5000000", "4294967295"] {
+        let said = party.command(&["audit", "remove", "--older-than-days", days]);
+        assert_eq!(said.status.code(), Some(2), "{days}: {said:?}");
+        assert!(text(&said.stderr).contains("1..=36525"), "{said:?}");
+    }
+    party.set(&["audit.retention_days=4000000"]);
+    for command in [["audit", "verify"], ["audit", "remove"]] {
+        let said = party.command(&command);
+        let told = text(&said.stderr);
+        assert!(told.contains("retention_days"), "{said:?}");
+        assert!(!told.contains("panicked"), "{said:?}");
+    }
+    assert_eq!(party.command(&["audit", "verify"]).status.code(), Some(2));
+}
+
+/// Who takes everything out uses `audit export`, which is in the audit.
+#[test]
+fn a_list_is_no_export() {
+    let party = Party::init("vro");
+    let said = party.command(&["audit", "list", "--limit", "1001"]);
+    assert_eq!(said.status.code(), Some(2), "{said:?}");
+    party.json(&["audit", "list", "--limit", "1000"]);
+}
