@@ -139,7 +139,8 @@ pub(super) fn is_invisible(c: char) -> bool {
 
 /// Whether a URL that is itself the file (RFC 2397), which nobody looks into, is in a text.
 pub(super) fn holds_file(text: &str) -> bool {
-    if !text.contains(',') {
+    let may = text.contains(',') && (text.contains(':') || is_encoded(text));
+    if !may {
         return false;
     }
     let holds = |glyphs: &mut dyn Iterator<Item = Glyph>| {

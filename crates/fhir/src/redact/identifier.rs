@@ -5,13 +5,21 @@ use std::borrow::Cow;
 use crate::json::tree::Node;
 
 use super::elements::IDENTIFIERS;
-use super::label::{behind_host, concept_names_number, names_one};
+use super::label::{
+    behind_host, concept_names_chart, concept_names_number, names_chart, names_one,
+};
 use super::object::texts;
 use super::{Group, Groups};
 
 /// An identifier (or a coding) of a withheld group, whichever of its members holds the number.
 pub(super) fn withheld_identifier(object: Node<'_>, groups: Groups) -> bool {
     if object.get("resourceType").is_some() {
+        return false;
+    }
+    if !["system", "type", "assigner"]
+        .iter()
+        .any(|name| object.get(name).is_some())
+    {
         return false;
     }
     let systems: Vec<_> = texts(object, "system").collect();
@@ -48,7 +56,15 @@ pub(super) fn is_of_group(
         systems.iter().any(|system| names_one(behind_host(system)))
             || kinds.iter().any(|kind| concept_names_number(*kind))
     };
-    known || groups.contains(Group::Ssn) && number()
+    let chart = || {
+        systems
+            .iter()
+            .any(|system| names_chart(behind_host(system)))
+            || kinds.iter().any(|kind| concept_names_chart(*kind))
+    };
+    known
+        || groups.contains(Group::Ssn) && number()
+        || groups.contains(Group::MedicalRecordNumber) && chart()
 }
 
 pub(super) fn same_code(code: &str, known: &str) -> bool {

@@ -6,75 +6,105 @@ use crate::json::tree::{Kind, Node};
 
 use super::glyphs::{self, INVISIBLE};
 use super::object::{any_text, is_value, texts};
+use super::social_security::LEAST_DIGITS;
 
 /// Whether an item of a questionnaire, a parameter, an extension or anything else with a value says that a
 /// social security number stands in it.
 pub(super) fn names_number(object: Node<'_>) -> bool {
-    ["linkId", "text", "name"]
-        .iter()
-        .any(|name| texts(object, name).any(|said| names_one(&said)))
-        || ["definition", "url"]
-            .iter()
-            .any(|name| texts(object, name).any(|url| names_one(behind_host(&url))))
-        // How the label is to be shown is said beside it.
-        || ["_linkId", "_text", "_name"].iter().any(|name| {
-            let beside = object.get(name);
-            beside.is_some_and(|beside| any_text(beside, &mut names_one))
-        })
-        || object.get("code").is_some_and(|code| code.each().any(concept_names_number))
-        || is_named_by_a_part(object)
+    let mut resource = None;
+    object.members().any(|member| {
+        let values = || member.value.each();
+        match member.name.as_ref() {
+            "linkId" | "text" | "name" => {
+                values().filter_map(Node::text).any(|said| names_one(&said))
+            }
+            "definition" | "url" => values()
+                .filter_map(Node::text)
+                .any(|url| names_one(behind_host(&url))),
+            // How the label is to be shown is said beside it.
+            "_linkId" | "_text" | "_name" => any_text(member.value, &mut names_one),
+            "code" => values().any(concept_names_number),
+            "extension" | "part" => {
+                let is_resource = || object.get("resourceType").is_some();
+                !*resource.get_or_insert_with(is_resource) && values().any(says_what_the_others_are)
+            }
+            _ => false,
+        }
+    })
 }
 
-/// Whether one of the parts of an extension or a parameter says of which kind the others are.
-fn is_named_by_a_part(object: Node<'_>) -> bool {
-    if object.get("resourceType").is_some() {
-        return false;
-    }
-    let parts = ["extension", "part"].into_iter();
-    let mut parts = parts
-        .filter_map(|name| object.get(name))
-        .flat_map(Node::each);
-    parts.any(|part| {
-        let mut values = part.members().filter(|member| is_value(&member.name));
-        values.any(|member| concept_names_number(member.value))
-    })
+/// Whether a part of an extension or a parameter says of which kind the others are.
+fn says_what_the_others_are(part: Node<'_>) -> bool {
+    let mut values = part.members().filter(|member| is_value(&member.name));
+    values.any(|member| concept_names_number(member.value))
 }
 
 /// Whether a text, a Coding or a CodeableConcept says it in words.
 pub(super) fn concept_names_number(concept: Node<'_>) -> bool {
+    concept_says(concept, names_one)
+}
+
+/// The same of the number of a chart or a provider.
+pub(super) fn concept_names_chart(concept: Node<'_>) -> bool {
+    concept_says(concept, names_chart)
+}
+
+fn concept_says(concept: Node<'_>, is: fn(&str) -> bool) -> bool {
     let said = |of: Node<'_>| {
         let mut said = texts(of, "text").chain(texts(of, "display"));
-        said.any(|said| names_one(&said))
+        said.any(|said| is(&said))
     };
     let mut codings = concept.get("coding").into_iter().flat_map(Node::each);
     match concept.kind() {
-        Kind::Text => concept.text().is_some_and(|said| names_one(&said)),
+        Kind::Text => concept.text().is_some_and(|said| is(&said)),
         _ => said(concept) || codings.any(said),
     }
 }
 
+/// Whether a name says that the number of a chart or a provider stands beside it.
+pub(super) fn names_chart(name: &str) -> bool {
+    let words: Vec<String> = words(name).collect();
+    let squeezed = words.concat();
+    CHARTS.iter().any(|said| squeezed.contains(said))
+        || words.iter().any(|word| word == "mrn" || word == "npi")
+}
+
 /// Whether a name says that a social security number stands beside it.
 pub(super) fn names_one(name: &str) -> bool {
-    // Nearly all names are done with here.
-    let letter = |byte: &u8| matches!(byte, b's' | b'S');
-    let markup = |byte: u8| !byte.is_ascii() || matches!(byte, b'<' | b'&' | b'%');
-    if !name.bytes().any(markup) {
-        return name.bytes().filter(letter).count() > 0 && is_said(name);
+    let says = |name: &str| may_say_it(name) && is_said(name);
+    if name.is_ascii() && !glyphs::is_encoded(name) {
+        return says(name);
     }
     // Tags stand within words and between them.
     let shown: String = glyphs::shown(name).map(|glyph| glyph.seen).collect();
-    let joined: String = shown.nfkc().filter(|c| !glyphs::is_invisible(*c)).collect();
-    let spaced = shown.replace(INVISIBLE, " ");
-    is_said(&joined) || is_said(&spaced) || is_said(name)
+    let plain = |c: char| c.is_ascii() || c == INVISIBLE;
+    let shown: String = if shown.chars().all(plain) {
+        shown
+    } else {
+        shown.nfkc().collect()
+    };
+    let joined = shown.replace(glyphs::is_invisible, "");
+    says(name)
+        || may_say_it(&joined) && (is_said(&joined) || is_said(&shown.replace(INVISIBLE, " ")))
+}
+
+/// Whether two S, or S, O and C, follow one another among its letters and digits. Nearly no name has that, and
+/// every word for the number does.
+fn may_say_it(name: &str) -> bool {
+    let mut before = [0, 0];
+    name.bytes().filter(u8::is_ascii_alphanumeric).any(|byte| {
+        let byte = byte.to_ascii_lowercase();
+        let [first, second] = before;
+        before = [second, byte];
+        matches!((first, second, byte), (_, b's', b's') | (b's', b'o', b'c'))
+    })
 }
 
 fn is_said(name: &str) -> bool {
     let words: Vec<String> = words(name).collect();
     let squeezed = words.concat();
     SOCIAL_SECURITY.iter().any(|said| squeezed.contains(said))
-        || words
-            .iter()
-            .any(|word| word.starts_with("ssn") || word.ends_with("ssn"))
+        || words.iter().any(|word| names_it(word))
         || (0..words.len()).any(|at| {
             begins_it(
                 words.get(at..).unwrap_or_default(),
@@ -83,11 +113,22 @@ fn is_said(name: &str) -> bool {
         })
 }
 
+/// `ssn`, `mothersssn`, `ssnof`, `motherssnno`; not `hopelessness`.
+fn names_it(word: &str) -> bool {
+    word.starts_with("ssn")
+        || word.ends_with("ssn")
+        || word.contains("ssnn")
+        || word.contains("ssnval")
+}
+
 /// Whether these words begin with `S.S.N.`, `SS No.` or `Social #`, or are `SS` and end there.
 fn begins_it(words: &[String], before: Option<&String>) -> bool {
     let number = |at: usize| {
         let word = words.get(at).map(String::as_str);
-        word.is_some_and(|word| NUMBER.contains(&word))
+        word.is_some_and(|word| {
+            let itself = word.len() >= LEAST_DIGITS && word.bytes().all(|b| b.is_ascii_digit());
+            itself || NUMBER.contains(&word)
+        })
     };
     if words.first().is_some_and(|word| word == "social") {
         return number(1);
@@ -99,12 +140,13 @@ fn begins_it(words: &[String], before: Option<&String>) -> bool {
     })
 }
 
-/// The words of a name in small letters, also of one in camel case (`motherSSN`).
+/// The words of a name in small letters, also of one in camel case (`motherSSN`); digits are words of their own.
 pub(super) fn words(name: &str) -> impl Iterator<Item = String> {
     let mut spaced = String::with_capacity(name.len() + 8);
     let mut before = ' ';
     for c in name.chars() {
-        if c.is_ascii_uppercase() && before.is_ascii_lowercase() {
+        let digits = c.is_ascii_digit() != before.is_ascii_digit();
+        if digits || c.is_ascii_uppercase() && before.is_ascii_lowercase() {
             spaced.push(' ');
         }
         before = c;
@@ -136,5 +178,7 @@ pub(super) fn behind_host(url: &str) -> &str {
 }
 
 const SOCIAL_SECURITY: [&str; 4] = ["socialsec", "socsec", "socialscty", "socscty"];
+
+const CHARTS: [&str; 3] = ["medicalrecord", "medicalrecnum", "provideridentifier"];
 
 const NUMBER: [&str; 7] = ["number", "num", "no", "nr", "nbr", "nmbr", "numbers"];

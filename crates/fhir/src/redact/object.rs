@@ -13,7 +13,8 @@ use super::{Group, Groups};
 /// An object, and what decides over its members.
 pub(super) struct Object<'t> {
     pub(super) members: Vec<Member<'t>>,
-    names: HashSet<Cow<'t, str>>,
+    /// Of an object with many members.
+    names: Option<HashSet<Cow<'t, str>>>,
     /// `resourceType`
     pub(super) resource: Option<Cow<'t, str>>,
     /// An identifier of a withheld group.
@@ -29,8 +30,9 @@ pub(super) struct Object<'t> {
 impl<'t> Object<'t> {
     pub(super) fn of(node: Node<'t>, groups: Groups) -> Self {
         let members: Vec<Member<'t>> = node.members().collect();
-        let names: HashSet<_> = members.iter().map(|member| member.name.clone()).collect();
-        let has = |name: &&str| names.contains(*name);
+        let names = || members.iter().map(|member| member.name.clone());
+        let names = (members.len() > FEW).then(|| names().collect());
+        let has = |name: &&str| members.iter().any(|member| member.name == **name);
         let reference = has(&"reference") || !["system", "code", "coding"].iter().any(has);
         Self {
             resource: node.text_of("resourceType"),
@@ -44,7 +46,10 @@ impl<'t> Object<'t> {
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.names.contains(name)
+        match &self.names {
+            Some(names) => names.contains(name),
+            None => self.members.iter().any(|member| member.name == name),
+        }
     }
 }
 
@@ -72,3 +77,6 @@ pub(super) fn any_text(node: Node<'_>, is: &mut impl FnMut(&str) -> bool) -> boo
         Kind::Null | Kind::Boolean | Kind::Number => false,
     }
 }
+
+/// Up to this many members comparing with each is faster than hashing.
+const FEW: usize = 32;

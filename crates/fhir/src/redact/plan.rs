@@ -93,7 +93,7 @@ pub(super) fn fate(
     groups: Groups,
 ) -> Fate {
     let name = member.name.strip_prefix('_').unwrap_or(&member.name);
-    if is_narrative(member.value) {
+    if is_narrative(member.value) || name == "text" && object.resource.is_some() {
         return Fate::Drop;
     }
     if name == "resourceType" {
@@ -118,6 +118,12 @@ pub(super) fn fate(
             _ => Fate::Drop,
         };
     }
+    if groups.beyond(Group::Ssn) && name == "note" {
+        return Fate::Drop;
+    }
+    if groups.beyond(Group::Ssn) && name == "valueAnnotation" {
+        return masked_member(object, member, name);
+    }
     if let Some(kind) = &object.resource
         && is_withheld_element(kind, name, groups)
     {
@@ -140,8 +146,8 @@ pub(super) fn fate(
 }
 
 fn is_withheld_element(kind: &str, name: &str, groups: Groups) -> bool {
-    // Raw answers and notes hold all of it: names, race, smoking.
-    let free = name == "note" || kind == "QuestionnaireResponse" && name == "item";
+    // Raw answers hold all of it, as notes do: names, race, smoking.
+    let free = kind == "QuestionnaireResponse" && name == "item";
     free && groups.beyond(Group::Ssn)
         || ELEMENTS.iter().any(|(group, of, elements)| {
             groups.contains(*group) && *of == kind && elements.contains(&name)
@@ -162,7 +168,7 @@ fn of_number(object: &Object<'_>, member: &Member<'_>, name: &str) -> Fate {
 
 /// Bytes that nobody looks into may hold the whole certificate.
 fn is_file(member: &Member<'_>, name: &str) -> bool {
-    let text = member.value.kind() == Kind::Text;
+    let text = member.value.each().any(|value| value.kind() == Kind::Text);
     text && (name == "data" || name.to_ascii_lowercase().ends_with("base64binary"))
 }
 
@@ -229,7 +235,12 @@ fn is_narrative(value: Node<'_>) -> bool {
 }
 
 /// Members that hold a person's name or address, wherever they stand.
-const NAMES: [&str; 3] = ["valueHumanName", "valueAddress", "authorString"];
+const NAMES: [&str; 4] = [
+    "valueHumanName",
+    "valueAddress",
+    "valueContactPoint",
+    "authorString",
+];
 
 const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 const ABSENT_REASONS: &str = "http://terminology.hl7.org/CodeSystem/data-absent-reason";

@@ -308,7 +308,7 @@ const MASK: &str = "redacted";
 const DIGITS: usize = 9;
 
 /// Mistyped numbers have fewer digits than nine, and are looked for too; below this a number is too common.
-const LEAST_DIGITS: usize = 7;
+pub(super) const LEAST_DIGITS: usize = 7;
 
 /// Longer than any number, whatever is put before and behind it.
 const MOST_DIGITS: usize = 19;

@@ -228,3 +228,45 @@ fn a_bundle_of_copies_says_that_they_are_copies() {
     let shown = without(&searchset, Group::Names);
     assert_eq!(shown["meta"]["security"][0]["code"], REDACTED);
 }
+
+#[test]
+fn what_repeats_anything_goes_in_whatever_form_it_is() {
+    for resource in [
+        json!({"resourceType": "Patient", "active": true, "text": "<div>MARK</div>"}),
+        json!({"resourceType": "Patient", "active": true, "text": ["MARK"]}),
+        json!({"resourceType": "DocumentReference", "content": [{"attachment": {"data": ["MARK"]}}]}),
+        json!({"resourceType": "Patient", "extension": [{"url": "http://x/e", "valueBase64Binary": ["MARK"]}]}),
+    ] {
+        for group in Group::ALL {
+            hides(group, &resource, "MARK");
+        }
+    }
+    let noted = [
+        json!({"resourceType": "FamilyMemberHistory", "status": "completed", "condition": [{"code": {"text": "x"}, "note": [{"text": "MARK"}]}]}),
+        json!({"resourceType": "Patient", "extension": [{"url": "http://x/e", "valueAnnotation": {"text": "MARK"}}]}),
+    ];
+    for resource in noted {
+        for group in Group::ALL.into_iter().filter(|group| *group != Group::Ssn) {
+            hides(group, &resource, "MARK");
+        }
+    }
+}
+
+#[test]
+fn charts_are_told_by_words_too() {
+    for identifier in [
+        json!({"type": {"text": "Medical Record Number"}, "value": "MARK"}),
+        json!({"type": {"coding": [{"display": "Mother's MRN"}]}, "value": "MARK"}),
+        json!({"type": [{"coding": [{"code": "MR"}]}], "value": "MARK"}),
+        json!({"type": {"coding": {"code": "MR"}}, "value": "MARK"}),
+        json!({"system": "http://hospital/mrn", "value": "MARK"}),
+        json!({"type": {"text": "National Provider Identifier"}, "value": "MARK"}),
+    ] {
+        let patient =
+            json!({"resourceType": "Patient", "active": true, "identifier": [identifier]});
+        hides(Group::MedicalRecordNumber, &patient, "MARK");
+    }
+    let telephone = json!({"resourceType": "Observation", "extension": [
+        {"url": "http://x/father", "valueContactPoint": {"value": "MARK"}}]});
+    hides(Group::Names, &telephone, "MARK");
+}

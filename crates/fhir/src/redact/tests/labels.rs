@@ -198,3 +198,26 @@ fn what_names_no_number_stays() {
         assert_eq!(without(&response, Group::Ssn), response, "{label}");
     }
 }
+
+#[test]
+fn the_number_itself_stands_behind_its_name() {
+    for text in [
+        "SS 987654321",
+        "SS987654321",
+        "mother's SS: 987654321, she says",
+        "Social 987654321",
+        "ss_987654321_",
+    ] {
+        hides(&json!({"resourceType": "Basic", "note": [{"text": text}], "x": NUMBER}));
+    }
+    for label in [
+        "motherssnnumber",
+        "MOTHERSSNNO",
+        "momssnvalue",
+        "ssn2",
+        "2ssn",
+    ] {
+        hides(&json!({"resourceType": "Parameters", "parameter": [
+            {"name": label, "valueString": NUMBER}]}));
+    }
+}
