@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use fhir::{Issue, IssueCode, OperationOutcome};
 use oauth::{BearerChallenge, ErrorCode, Permission};
 
-use crate::access_decision::{Asked, Denial};
+use crate::access_decision::{Acting, Asked, Denial};
 use crate::bearer::BearerError;
 use crate::introspect::Refusal;
 use crate::store::record::{DOCUMENT, RecordHead};
@@ -114,13 +114,15 @@ impl Failure {
     }
 
     /// RFC 6750 section 3.1: 403 `insufficient_scope`.
-    pub(crate) fn forbidden(denial: Denial, asked: Asked<'_>) -> Self {
+    pub(crate) fn forbidden(denial: Denial, asked: Asked<'_>, acting: Acting) -> Self {
         let scope = matches!(denial, Denial::InsufficientScope).then(|| {
-            format!(
-                "system/{}.{}",
-                asked.resource_type,
-                letter(asked.permission)
-            )
+            // A word that would not count for whoever asks would send him round in a circle.
+            let context = match acting {
+                Acting::Client => "system",
+                Acting::Person(_) => "user",
+            };
+            let (kind, letter) = (asked.resource_type, letter(asked.permission));
+            format!("{context}/{kind}.{letter}")
         });
         let challenge = challenge(ErrorCode::InsufficientScope, denial.text(), scope);
         let failure = Self::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, denial.text());
@@ -181,6 +183,7 @@ impl Failure {
         Self {
             reason: self.reason,
             about: self.about,
+            asked_id: self.asked_id,
             ..answer
         }
     }

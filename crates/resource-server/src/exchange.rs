@@ -9,7 +9,7 @@ use fhir::redact::{Group, Groups};
 use storage::{AuditEvent, Outcome, Transaction, Work};
 
 use crate::ResourceServer;
-use crate::access_decision::{Asked, Permit};
+use crate::access_decision::{Acting, Asked, Denial, Permit};
 use crate::answer::Failure;
 use crate::config::IssuerLimits;
 use crate::hosted::{self, Found};
@@ -32,6 +32,7 @@ pub(crate) struct Permitted<'a> {
     pub(crate) exchange: &'a Exchange,
     pub(crate) permit: Permit,
     pub(crate) asked: Asked<'a>,
+    pub(crate) acting: Acting,
 }
 
 impl Exchange {
@@ -199,7 +200,7 @@ impl Permitted<'_> {
     /// read a record may not learn that it exists. The audit says which of the two it was. 410 if it was deleted.
     pub(crate) async fn read(&self, id: &str) -> Result<Record, Failure> {
         let found = hosted::read(&self.exchange.server, &self.permit, id).await?;
-        existing(found).map(|record| *record)
+        existing(found, id).map(|record| *record)
     }
 
     /// One version of a record.
@@ -213,7 +214,7 @@ impl Permitted<'_> {
         let number = number.filter(|number| number.to_string() == version_id);
         let server = &self.exchange.server;
         let found = hosted::read_version(server, &self.permit, (id, number)).await?;
-        existing(found).map(|record| *record)
+        existing(found, id).map(|record| *record)
     }
 
     /// The head of a record by its id.
@@ -222,17 +223,22 @@ impl Permitted<'_> {
     /// As [`Permitted::read`].
     pub(crate) async fn head(&self, id: &str) -> Result<RecordHead, Failure> {
         let found = hosted::find_head(&self.exchange.server, &self.permit, id).await?;
-        existing(found).map(|head| *head)
+        existing(found, id).map(|head| *head)
+    }
+
+    /// The refusal of what the permit does not admit.
+    pub(crate) fn forbidden(&self, denial: Denial) -> Failure {
+        Failure::forbidden(denial, self.asked, self.acting)
     }
 }
 
-/// What was found, or why not: 404 or 410.
-pub(crate) fn existing<T>(found: Found<T>) -> Result<T, Failure> {
+/// What was found under this id, or why not: 404 or 410. The audit names the id: whoever tries ids out shall be seen.
+pub(crate) fn existing<T>(found: Found<T>, id: &str) -> Result<T, Failure> {
     match found {
         Found::Record(record) => Ok(record),
         Found::Gone(head) => Err(Failure::gone().about(*head)),
         Found::NoVersion(head) => Err(Failure::no_version().about(*head)),
-        Found::Absent => Err(Failure::not_found("no such record")),
+        Found::Absent => Err(Failure::not_found("no such record").asked_of(Some(id))),
         Found::Hidden(head, denial) => Err(Failure::not_found(denial.text()).about(*head)),
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -173,13 +174,16 @@ pub(crate) fn permit<'a>(
         false => access_decision::decide(rights, limits, asked).map_err(|denial| (denial, asked)),
     };
     let permit = decided.map_err(|(denial, asked)| {
-        Failure::forbidden(denial, asked).asked_of(interaction.record_id())
+        let failure = Failure::forbidden(denial, asked, rights.acting);
+        failure.asked_of(interaction.record_id())
     })?;
-    withholding::check(interaction, exchange.withheld())?;
+    withholding::check(interaction, exchange.withheld())
+        .map_err(|failure| failure.asked_of(interaction.record_id()))?;
     Ok(Permitted {
         exchange,
         permit,
         asked,
+        acting: rights.acting,
     })
 }
 
@@ -260,17 +264,41 @@ pub(crate) async fn refuse(exchange: &Exchange, failure: Failure) -> Response {
 }
 
 fn count(exchange: &Exchange, response: &Response) {
-    let outcome = match response.status().as_u16() {
-        200..=299 => "allowed",
+    let labels = [
+        ("party", exchange.server.config().party.clone()),
+        ("interaction", exchange.action().to_owned()),
+        ("outcome", outcome(response.status()).to_owned()),
+    ];
+    metrics::counter!("resource_server_requests_total", &labels).increment(1);
+}
+
+/// How an answer is counted. 304 is one to whoever may read, with the row of a reading.
+fn outcome(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..=299 | 304 => "allowed",
         401 => "unauthenticated",
         403 => "forbidden",
         500.. => "unavailable",
         _ => "refused",
-    };
-    let labels = [
-        ("party", exchange.server.config().party.clone()),
-        ("interaction", exchange.action().to_owned()),
-        ("outcome", outcome.to_owned()),
-    ];
-    metrics::counter!("resource_server_requests_total", &labels).increment(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_304_is_no_refusal() {
+        for (status, counted) in [
+            (StatusCode::OK, "allowed"),
+            (StatusCode::NO_CONTENT, "allowed"),
+            (StatusCode::NOT_MODIFIED, "allowed"),
+            (StatusCode::UNAUTHORIZED, "unauthenticated"),
+            (StatusCode::FORBIDDEN, "forbidden"),
+            (StatusCode::NOT_FOUND, "refused"),
+            (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        ] {
+            assert_eq!(outcome(status), counted, "{status}");
+        }
+    }
 }

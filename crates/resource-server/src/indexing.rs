@@ -18,6 +18,7 @@ impl ResourceServer {
     /// [`storage::Error`] if the database fails. What was indexed until then stays so.
     pub async fn index_records(&self) -> Result<u64, Error> {
         let keys = &self.config().record_keys;
+        identifier::seal_deleted(self.db(), keys).await?;
         let indexed_as = search::indexed_as(keys);
         let (mut after, mut indexed) = (String::new(), 0);
         while let Some(page) = search::outstanding(self.db(), &indexed_as, &after).await? {

@@ -12,16 +12,8 @@ use crate::store::record::{CreateOutcome, RecordHead};
 use crate::store::transaction::{Step, StepOutcome};
 use crate::store::version::ReplaceOutcome;
 
-/// What the first half comes to.
-pub(crate) enum Prepared {
-    /// There is something to write.
-    Ready(Box<Ready>),
-    /// Nothing needs to be done any more; this is the answer.
-    Answered(Response),
-}
-
-/// A change that was decided and only has to be written.
-pub(crate) struct Ready {
+/// What the first half comes to: a change that was decided and only has to be written.
+pub(crate) struct Prepared {
     pub(crate) step: Step,
     pub(crate) answer: Answer,
 }
@@ -49,14 +41,8 @@ pub(crate) enum Answer {
 impl Prepared {
     /// Writes it alone, and answers. 2xx only once it is durable, with its audit row.
     pub(crate) async fn write(self, server: &ResourceServer) -> Result<Response, Failure> {
-        match self {
-            Self::Answered(response) => Ok(response),
-            Self::Ready(ready) => {
-                let Ready { step, answer } = *ready;
-                let outcome = server.db().write(step).await?;
-                answer.give(server, outcome)
-            }
-        }
+        let outcome = server.db().write(self.step).await?;
+        self.answer.give(server, outcome)
     }
 }
 
@@ -76,7 +62,7 @@ impl Answer {
         server: &ResourceServer,
         outcome: StepOutcome,
     ) -> Result<Response, Failure> {
-        use StepOutcome::{Create, Replace};
+        use StepOutcome::{Audited, Create, Replace};
         let base = server.config().base();
         match (self, outcome) {
             (Self::Created { head, copy }, Create(CreateOutcome::Created)) => {
@@ -95,7 +81,7 @@ impl Answer {
             (Self::Updated { head, copy, .. }, Replace(ReplaceOutcome::Replaced)) => {
                 Ok(located(StatusCode::OK, base, &head, copy))
             }
-            (answer, Replace(ReplaceOutcome::Replaced)) => {
+            (answer, Replace(ReplaceOutcome::Replaced) | Audited) => {
                 Ok(with_version(empty(StatusCode::NO_CONTENT), answer.head()))
             }
             (

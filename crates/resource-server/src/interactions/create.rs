@@ -7,7 +7,7 @@ use fhir::prefer::{Preferences, Return};
 use fhir::search::IfNoneExist;
 use fhir::{CompositionType, Issue, IssueCode, Jurisdiction, OperationOutcome};
 
-use super::change::{Answer, Prepared, Ready};
+use super::change::{Answer, Prepared};
 use super::intake::{self, Taken};
 use super::{lines, read};
 use crate::access_decision::{Admitted, RecordFacts};
@@ -41,10 +41,10 @@ pub(super) async fn prepare(permitted: &Permitted<'_>, content: Body) -> Result<
     let permit = &permitted.permit;
     let parts = (record, entry, audit);
     let create = hosted::create(server, permit, admitted, parts, condition)?;
-    Ok(Prepared::Ready(Box::new(Ready {
+    Ok(Prepared {
         step: Step::Create(Box::new(create)),
         answer: Answer::Created { head, copy },
-    })))
+    })
 }
 
 /// `If-None-Exist`, narrowed to the composition type of what is being created unless it says one: a
@@ -95,7 +95,7 @@ fn admit(
     );
     match permitted.permit.admit(&facts) {
         Ok(admitted) => Ok((facts, admitted)),
-        Err(denial) => Err(Failure::forbidden(denial, permitted.asked)),
+        Err(denial) => Err(permitted.forbidden(denial)),
     }
 }
 

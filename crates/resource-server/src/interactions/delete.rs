@@ -1,12 +1,11 @@
 //! `DELETE Bundle/{id}` (FHIR R4 http, section 3.1.0.7): the record is gone for reads and searches, its earlier
 //! versions stay for whoever reaches it.
 
-use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::change::{Answer, Prepared, Ready};
+use super::change::{Answer, Prepared};
 use super::precondition::Expected;
-use crate::answer::{Failure, empty, with_version};
+use crate::answer::Failure;
 use crate::exchange::Permitted;
 use crate::hosted::{self, Found};
 use crate::store::record::{Change, RecordHead};
@@ -26,11 +25,12 @@ pub(super) async fn prepare(permitted: &Permitted<'_>, id: &str) -> Result<Prepa
     let expected = Expected::parse(&exchange.parts.headers)?;
     let before = match hosted::find_head(server, &permitted.permit, id).await? {
         Found::Gone(head) => {
-            exchange.audit_allowed(Some(&head)).await?;
-            let response = with_version(empty(StatusCode::NO_CONTENT), &head);
-            return Ok(Prepared::Answered(response));
+            let audit = Box::new(exchange.allowed(Some(&head)));
+            let (head, step) = (*head, Step::Audit(audit));
+            let answer = Answer::Deleted { head, expected };
+            return Ok(Prepared { step, answer });
         }
-        found => crate::exchange::existing(found)?,
+        found => crate::exchange::existing(found, id)?,
     };
     expected.check(&before)?;
     let admitted = permitted
@@ -40,10 +40,10 @@ pub(super) async fn prepare(permitted: &Permitted<'_>, id: &str) -> Result<Prepa
     let head = deleted(&before, hosted::next_time(&before, server.clock().now()));
     let audit = exchange.allowed(Some(&head));
     let replace = hosted::delete(admitted, head.clone(), audit);
-    Ok(Prepared::Ready(Box::new(Ready {
+    Ok(Prepared {
         step: Step::Replace(Box::new(replace)),
         answer: Answer::Deleted { head, expected },
-    })))
+    })
 }
 
 /// The version that deletes.

@@ -83,7 +83,7 @@ async fn find(
     let server = &permitted.exchange.server;
     let head = match hosted::find_head(server, &permitted.permit, id).await? {
         Found::Gone(head) => head,
-        found => existing(found)?,
+        found => existing(found, id)?,
     };
     if documents_only && head.bundle_type != DOCUMENT {
         return Err(Failure::not_found("the record is no document").about(*head));

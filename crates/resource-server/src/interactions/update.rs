@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use fhir::IssueCode;
 
-use super::change::{Answer, Prepared, Ready};
+use super::change::{Answer, Prepared};
 use super::create;
 use super::intake::{self, Taken};
 use super::precondition::Expected;
@@ -47,14 +47,14 @@ pub(super) async fn prepare(
     let copy = create::copy(headers, &record, ("updated", problems))?;
     let audit = permitted.exchange.allowed(Some(&head));
     let replace = hosted::update(server, admitted, (record, entry, audit))?;
-    Ok(Prepared::Ready(Box::new(Ready {
+    Ok(Prepared {
         step: Step::Replace(Box::new(replace)),
         answer: Answer::Updated {
             head,
             copy,
             expected,
         },
-    })))
+    })
 }
 
 /// The version that the update follows. Where there is none for this token the answer is 405: the server mints
@@ -94,7 +94,7 @@ fn admit(
     };
     match permitted.permit.admit(&facts) {
         Ok(admitted) => Ok((facts, admitted)),
-        Err(denial) => Err(Failure::forbidden(denial, permitted.asked)),
+        Err(denial) => Err(permitted.forbidden(denial).about(before.clone())),
     }
 }
 

@@ -76,7 +76,8 @@ fn read_stored(row: &Row<'_>) -> Result<Stored, Error> {
     })
 }
 
-/// Puts bodies back that were sealed anew. A row that has become another version meanwhile is left as it is.
+/// Puts bodies back that were sealed anew. A row that has become another version meanwhile is left as
+/// it is, and one whose facility a start has just learned: the seal binds it, and would never open.
 #[derive(Debug)]
 pub(crate) struct Reseal {
     pub(crate) table: BodyTable,
@@ -97,7 +98,8 @@ impl Work for Reseal {
             let [format, key_id, body] = body.values();
             let key = [Value::from(head.id.as_str()), Value::from(head.version_id)];
             let [id, version_id] = key;
-            let values = [format, key_id, body, id, version_id];
+            let facility = Value::from(head.facts.facility.clone().unwrap_or_default());
+            let values = [format, key_id, body, id, version_id, facility];
             resealed += tx.execute(sql, &values).await?;
         }
         Ok(resealed)
@@ -144,6 +146,7 @@ const NEXT_EARLIER: &str = concat!(
     behind!()
 );
 const RESEAL_CURRENT: &str = "UPDATE record SET body_format = $1, key_id = $2, body = $3 \
-    WHERE id = $4 AND version_id = $5";
+    WHERE id = $4 AND version_id = $5 AND COALESCE(facility, '') = $6";
 const RESEAL_EARLIER: &str = "UPDATE record_version SET body_format = $1, key_id = $2, body = $3 \
-    WHERE id = $4 AND version_id = $5";
+    WHERE id = $4 AND version_id = $5 \
+    AND EXISTS (SELECT 1 FROM record r WHERE r.id = $4 AND COALESCE(r.facility, '') = $6)";

@@ -12,6 +12,8 @@ use super::version::{Replace, ReplaceOutcome};
 pub(crate) enum Step {
     Create(Box<Create>),
     Replace(Box<Replace>),
+    /// Nothing is left to do; that it was asked for is recorded.
+    Audit(Box<AuditEvent>),
 }
 
 /// How a step ended.
@@ -19,6 +21,7 @@ pub(crate) enum Step {
 pub(crate) enum StepOutcome {
     Create(CreateOutcome),
     Replace(ReplaceOutcome),
+    Audited,
 }
 
 impl StepOutcome {
@@ -38,6 +41,10 @@ impl Work for Step {
         Ok(match self {
             Self::Create(create) => StepOutcome::Create(create.run(tx).await?),
             Self::Replace(replace) => StepOutcome::Replace(replace.run(tx).await?),
+            Self::Audit(audit) => {
+                tx.audit(audit).await?;
+                StepOutcome::Audited
+            }
         })
     }
 }

@@ -60,7 +60,7 @@ async fn each_request_leaves_a_row() {
             (
                 HOSPITAL,
                 "Bundle/none".to_owned(),
-                vec![row("bundle.read", false, Some("no such record"), false)],
+                vec![row("bundle.read", false, Some("no such record"), true)],
             ),
             (
                 HOSPITAL,
@@ -190,6 +190,131 @@ async fn a_denied_request_is_recorded_with_the_id_that_it_named() {
         };
         assert_eq!((of(Some(&id)), of(Some(absent)), of(None)), (7, 7, 1));
         assert!(rows.iter().all(|row| row.event.jurisdiction.is_none()));
+    })
+    .await;
+}
+
+async fn last_row(server: &ResourceServer) -> storage::AuditEvent {
+    let filter = Filter {
+        limit: 1,
+        ..Filter::default()
+    };
+    let mut rows = audit::list(server.db(), &filter).await.unwrap();
+    rows.remove(0).event
+}
+
+/// Ids that are tried out stand in the audit, whichever way they are refused.
+#[tokio::test]
+async fn an_id_that_was_asked_for_is_named() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server_with(db, |config| {
+            config.withholding.rules = vec![crate::config::WithholdingRule {
+                groups: vec![fhir::redact::Group::Ssn],
+                from_roles: None,
+                unless_scope: None,
+            }];
+        });
+        let request = |method: &str, path: &str| {
+            let request = Request::builder().method(method);
+            let request = request.uri(format!("/fhir/{path}"));
+            let request = request.header("if-match", "W/\"1\"");
+            request.body(Body::empty()).unwrap()
+        };
+        for (method, path, status) in [
+            ("GET", "Bundle/none", 404),
+            ("GET", "Bundle/none/_history", 404),
+            ("GET", "Bundle/none/_history/1", 404),
+            ("GET", "Bundle/none/$original", 403),
+            ("GET", "Composition/none", 404),
+            ("GET", "Composition/none/$document", 404),
+            ("PUT", "Bundle/none", 405),
+            ("DELETE", "Bundle/none", 404),
+        ] {
+            let answer = send(&server, HOSPITAL, request(method, path)).await;
+            assert_eq!(answer.status, status, "{method} {path}");
+            let row = last_row(&server).await;
+            assert_eq!(row.record_id.as_deref(), Some("none"), "{method} {path}");
+            assert_eq!(row.outcome, storage::Outcome::Denied, "{method} {path}");
+        }
+    })
+    .await;
+}
+
+fn batch(kind: &str, entries: &str) -> Request<Body> {
+    let body = format!(r#"{{"resourceType":"Bundle","type":"{kind}","entry":[{entries}]}}"#);
+    let request = Request::post("/fhir").header(header::CONTENT_TYPE, "application/fhir+json");
+    let request = request.header("x-request-id", "request-1");
+    let peer: std::net::SocketAddr = "192.0.2.7:4711".parse().unwrap();
+    let request = request.extension(axum::extract::ConnectInfo(peer));
+    request.body(Body::from(body)).unwrap()
+}
+
+/// Also an entry that is no request came from somewhere.
+#[tokio::test]
+async fn an_unreadable_entry_says_where_it_came_from() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server(db);
+        for request in [
+            r#""method":"PATCH","url":"Bundle/1""#,
+            r#""method":"GET","url":"https://elsewhere.example/Bundle/1""#,
+            r#""method":"GET","url":"Bundle/1","ifModifiedSince":"never""#,
+        ] {
+            let entry = format!(r#"{{"request":{{{request}}}}}"#);
+            let answer = send(&server, HOSPITAL, batch("batch", &entry)).await;
+            assert_eq!(answer.status, 200, "{request}");
+            let rows = audit::list(
+                server.db(),
+                &Filter {
+                    limit: 1_000,
+                    ..Filter::default()
+                },
+            )
+            .await
+            .unwrap();
+            assert!(!rows.is_empty());
+            for row in rows {
+                let event = row.event;
+                let from = (event.source_address.as_deref(), event.request_id.as_deref());
+                assert_eq!(from, (Some("192.0.2.7"), Some("request-1")), "{request}");
+            }
+        }
+    })
+    .await;
+}
+
+/// What a transaction did not do stands nowhere as done.
+#[tokio::test]
+async fn a_refused_transaction_leaves_no_row_of_success() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server(db);
+        let gone = stored(&server, HOSPITAL, &birth(1)).await;
+        let delete = || Request::delete(format!("/fhir/Bundle/{gone}"));
+        let delete = || delete().body(Body::empty()).unwrap();
+        assert_eq!(send(&server, HOSPITAL, delete()).await.status, 204);
+        let twice = format!("identifier={IJE}|2026MA000005");
+        stored(&server, HOSPITAL, &birth(5)).await;
+        stored(&server, HOSPITAL, &birth(5)).await;
+        let successes = || async {
+            let rows = rows(&server).await;
+            rows.into_iter().filter(|(_, allowed, ..)| *allowed).count()
+        };
+        let before = successes().await;
+        let again = format!(r#"{{"request":{{"method":"DELETE","url":"Bundle/{gone}"}}}}"#);
+        let refused = format!(
+            r#"{{"resource":{},"request":{{"method":"POST","url":"Bundle","ifNoneExist":"{twice}"}}}}"#,
+            birth(5)
+        );
+        let both = format!("{again},{refused}");
+        let answer = send(&server, HOSPITAL, batch("transaction", &both)).await;
+        assert_eq!(answer.status, 412);
+        assert_eq!(successes().await, before);
+        // Alone it is done, and says so: as a transaction and as its entry, and by itself.
+        let answer = send(&server, HOSPITAL, batch("transaction", &again)).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json()["entry"][0]["response"]["status"], "204");
+        assert_eq!(successes().await, before + 2);
+        assert_eq!(send(&server, HOSPITAL, delete()).await.status, 204);
+        assert_eq!(successes().await, before + 3);
     })
     .await;
 }

@@ -182,3 +182,29 @@ async fn what_is_not_offered_is_refused() {
     })
     .await;
 }
+
+/// A challenge names a scope that would count for whoever asks.
+#[tokio::test]
+async fn a_challenge_names_a_word_of_the_caller_s_own() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server(db);
+        let client = token(&[("system/*.cruds", "system/Composition.r")]);
+        let person = token(&[
+            ("system/*.cruds", "user/Composition.r"),
+            (
+                "\"organization\"",
+                "\"role\":\"registrar\",\"username\":\"u\",\"organization\"",
+            ),
+        ]);
+        for (token, scope) in [(client, "system/Bundle.r"), (person, "user/Bundle.r")] {
+            for path in ["Bundle/none", "Composition/none/$document"] {
+                let answer = send(&server, &token, get(path)).await;
+                answer.assert_refused(403, "forbidden");
+                let challenge = answer.header("www-authenticate");
+                let expected = format!("scope=\"{scope}\"");
+                assert!(challenge.contains(&expected), "{path} {challenge}");
+            }
+        }
+    })
+    .await;
+}

@@ -4,6 +4,8 @@ use storage::testing::each_engine;
 use storage::{Db, Error, Transaction, Value, Work};
 
 use super::*;
+use crate::store::body::Stored;
+use crate::store::rotation::{self, BodyTable, Reseal};
 
 /// A statement on the tables, as somebody would run it who has the database and not the key.
 struct Statement(&'static str, Vec<Value>);
@@ -304,6 +306,94 @@ async fn identifiers_of_people_lie_there_as_hashes_only() {
     .await;
 }
 
+/// Also where the record was gone before identifiers were hashed.
+#[tokio::test]
+async fn identifiers_of_deleted_records_become_hashes() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async move {
+        let server = server(db.clone());
+        for number in ["chart-77812", "2026MA000002"] {
+            let id = stored(&server, HOSPITAL, &document(number, "68998-4")).await;
+            let delete = Request::delete(format!("/fhir/Bundle/{id}"));
+            let delete = delete.body(Body::empty()).unwrap();
+            assert_eq!(send(&server, HOSPITAL, delete).await.status, 204);
+            let sql =
+                "UPDATE record SET identifier_value = $1, composition_id = 'Quetzal' WHERE id = $2";
+            let plain = vec![Value::from(number), Value::from(&id)];
+            db.write(Statement(sql, plain)).await.unwrap();
+        }
+        for _ in 0..2 {
+            server.index_records().await.unwrap();
+            let sql =
+                "SELECT identifier_value, COALESCE(composition_id, '') FROM record ORDER BY id";
+            let read = db.select(sql, Vec::new(), |row| Ok((row.text(0)?, row.text(1)?)));
+            let rows = read.await.unwrap();
+            let hashed = crate::store::identifier::stored(&RecordKeys::testing(), "chart-77812");
+            let expected = [
+                (hashed, String::new()),
+                ("2026MA000002".to_owned(), String::new()),
+            ];
+            assert_eq!(rows, expected);
+        }
+    })
+    .await;
+}
+
+/// A start that learns a plain row's facility between the two halves of a rotation.
+#[tokio::test]
+async fn no_seal_is_put_on_a_row_that_has_changed_since() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async move {
+        let server = server_with(db.clone(), |config| {
+            config.record_keys = RecordKeys::testing().accepting_unsealed(true);
+        });
+        let keys = &server.config().record_keys;
+        let id = stored(&server, HOSPITAL, &birth(1)).await;
+        let body = birth(1).replacen("\"type\"", &format!("\"id\":\"{id}\",\"type\""), 1);
+        let mut update = post(&body);
+        *update.method_mut() = axum::http::Method::PUT;
+        *update.uri_mut() = format!("/fhir/Bundle/{id}").parse().unwrap();
+        update
+            .headers_mut()
+            .insert("if-match", "W/\"1\"".parse().unwrap());
+        assert_eq!(send(&server, HOSPITAL, update).await.status, 200);
+        for (table, name, text) in [
+            (BodyTable::Current, "record", &body),
+            (BodyTable::Earlier, "record_version", &birth(1)),
+        ] {
+            let sql = format!(
+                "UPDATE {name} SET body_format = 0, key_id = NULL, body = $1 WHERE id = $2"
+            );
+            let plain = vec![Value::from(text.clone().into_bytes()), Value::from(&id)];
+            db.write(Statement(sql.leak(), plain)).await.unwrap();
+            let facility = |to: Option<&str>| {
+                let values = vec![Value::from(to), Value::from(&id)];
+                Statement("UPDATE record SET facility = $1 WHERE id = $2", values)
+            };
+            db.write(facility(None)).await.unwrap();
+            let reseal = async || {
+                let found = rotation::next(&db, table, keys.sealing_key_id(), ("", 0), 10);
+                let seal = |stored: Stored| stored.open(keys).unwrap().seal(keys, server.random());
+                let found = found.await.unwrap().into_iter();
+                let bodies = found
+                    .map(|next| seal(next.stored.unwrap()).unwrap())
+                    .collect();
+                Reseal { table, bodies }
+            };
+            let late = reseal().await;
+            assert_eq!(late.bodies.len(), 1);
+            db.write(facility(Some("F1"))).await.unwrap();
+            assert_eq!(db.write(late).await.unwrap(), 0, "{name}");
+            assert_eq!(db.write(reseal().await).await.unwrap(), 1, "{name}");
+            for tail in ["_history/1", "_history/2"] {
+                let path = format!("Bundle/{id}/{tail}");
+                let answer = send(&server, HOSPITAL, get(&path)).await;
+                let sealed_before = (table, tail) == (BodyTable::Current, "_history/1");
+                assert_eq!(answer.status == 200, !sealed_before, "{name} {path}");
+            }
+        }
+    })
+    .await;
+}
+
 /// Whoever does not reach a record is answered without its body being loaded: neither the time that takes nor what
 /// may be wrong with it tells that it is there.
 #[tokio::test]
@@ -311,11 +401,12 @@ async fn a_hidden_body_is_not_loaded() {
     each_engine(&[ResourceServer::MIGRATIONS], |db| async move {
         let server = server(db.clone());
         let id = stored(&server, HOSPITAL, &birth(1)).await;
-        // SQLite takes a text there, which is no body; PostgreSQL does not.
-        let sql = "UPDATE record SET body = $1 WHERE id = $2";
+        // A text is no body: who loads it fails. PostgreSQL takes none there unless the column is one.
+        let sql = "ALTER TABLE record ALTER COLUMN body TYPE text USING 'no body'";
         let values = vec![Value::from("no body"), Value::from(&id)];
-        if db.write(Statement(sql, values)).await.is_err() {
-            return;
+        if db.write(Statement(sql, Vec::new())).await.is_err() {
+            let sql = "UPDATE record SET body = $1 WHERE id = $2";
+            db.write(Statement(sql, values)).await.unwrap();
         }
         let neighbour = token(&[("Hospital A", "Hospital B")]);
         for tail in ["", "/$original", "/_history/1"] {

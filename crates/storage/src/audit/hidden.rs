@@ -73,7 +73,8 @@ fn reached(reach: &Reach, next: &mut impl FnMut(Value) -> String) -> String {
     )
 }
 
-const REASONS: [&str; 5] = [ORGANIZATION, JURISDICTION, TYPE, FACILITY, SCOPE];
+/// Also where there was no record the id that was asked for goes: else the row of one that is there would stand out.
+const REASONS: [&str; 6] = [ORGANIZATION, JURISDICTION, TYPE, FACILITY, SCOPE, ABSENT];
 const COLUMNS: [&str; 16] = [
     "id",
     "at_ms",

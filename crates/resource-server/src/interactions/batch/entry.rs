@@ -38,13 +38,27 @@ impl Asking {
             Err(refusal) => Err(Failure::from(refusal)),
         };
         let action = interaction.as_ref().map_or("unknown", interactions::action);
-        let parts = parts.unwrap_or_else(|_| Request::new(()).into_parts().0);
+        let parts = parts.unwrap_or_else(|_| unreadable(outer));
         let body = entry.resource.map(<[u8]>::to_vec);
         Self {
             exchange: outer.entry(parts, action),
             interaction,
             body: body.map_or_else(Body::empty, Body::from),
         }
+    }
+}
+
+/// Of an entry that is no request: where it came from, for the audit.
+fn unreadable(outer: &Exchange) -> Parts {
+    let mut asking = Request::new(());
+    *asking.extensions_mut() = outer.parts.extensions.clone();
+    pass_on(outer, "x-request-id", asking.headers_mut());
+    asking.into_parts().0
+}
+
+fn pass_on(outer: &Exchange, name: &'static str, headers: &mut HeaderMap) {
+    if let Some(value) = outer.parts.headers.get(name) {
+        headers.insert(HeaderName::from_static(name), value.clone());
     }
 }
 
@@ -96,9 +110,7 @@ fn headers(outer: &Exchange, request: &EntryRequest) -> Result<HeaderMap, Refusa
         HeaderValue::from_static("application/fhir+json"),
     );
     for name in ["x-request-id", "prefer"] {
-        if let Some(value) = outer.parts.headers.get(name) {
-            headers.insert(HeaderName::from_static(name), value.clone());
-        }
+        pass_on(outer, name, &mut headers);
     }
     let wrong = || {
         Refusal::new(

@@ -11,7 +11,7 @@ use super::entry::{Answered, Asking};
 use crate::answer::Failure;
 use crate::exchange::Exchange;
 use crate::fhir_router::{self, Caller};
-use crate::interactions::change::{Answer, Prepared, Ready};
+use crate::interactions::change::{Answer, Prepared};
 use crate::interactions::{create, delete, update};
 use crate::store::transaction::{self, Step, TogetherOutcome};
 use crate::withholding;
@@ -120,14 +120,9 @@ async fn write(
     let mut waiting: Vec<(usize, Exchange, Answer)> = Vec::with_capacity(pending.len());
     let mut answers = Vec::with_capacity(pending.len());
     for entry in pending {
-        match entry.prepared {
-            Prepared::Answered(response) => answers.push((entry.number, response)),
-            Prepared::Ready(ready) => {
-                let Ready { step, answer } = *ready;
-                steps.push(step);
-                waiting.push((entry.number, entry.exchange, answer));
-            }
-        }
+        let Prepared { step, answer } = entry.prepared;
+        steps.push(step);
+        waiting.push((entry.number, entry.exchange, answer));
     }
     match transaction::write(server.db(), steps, exchange.allowed(None)).await? {
         TogetherOutcome::Done(outcomes) => {

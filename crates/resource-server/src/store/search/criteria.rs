@@ -249,16 +249,24 @@ fn has_term(to: &mut Statement, exists: &str, terms: &[Term], keys: &RecordKeys)
     Some(())
 }
 
-/// One of several, each in parentheses.
+/// One of several, each in parentheses. By halves: a scope may say more than a thousand, and SQLite's expressions are
+/// a thousand deep at most.
 fn either<T>(to: &mut Statement, all: &[T], push: impl Fn(&mut Statement, &T)) -> Option<()> {
+    halves(to, all, &push);
+    (!all.is_empty()).then_some(())
+}
+
+fn halves<T>(to: &mut Statement, all: &[T], push: &impl Fn(&mut Statement, &T)) {
     to.push("(");
-    for (number, one) in all.iter().enumerate() {
-        to.push(if number > 0 { " OR (" } else { "(" });
+    if let [one] = all {
         push(to, one);
-        to.push(")");
+    } else if !all.is_empty() {
+        let (left, right) = all.split_at(all.len() / 2);
+        halves(to, left, push);
+        to.push(" OR ");
+        halves(to, right, push);
     }
     to.push(")");
-    (!all.is_empty()).then_some(())
 }
 
 fn ranged(to: &mut Statement, column: &str, ranges: &[Range]) -> Option<()> {

@@ -155,3 +155,27 @@ impl storage::Work for Misled {
         tx.execute(sql, &[]).await.map(|_| ())
     }
 }
+
+/// A scope of as many words as a token can carry is asked, and not too deep for the database.
+#[tokio::test]
+async fn a_scope_of_many_words_is_searched_with() {
+    each_engine(&[ResourceServer::MIGRATIONS], |db| async {
+        let server = server(db);
+        stored(&server, HOSPITAL, &birth(1)).await;
+        stored(&server, HOSPITAL, &document("2025MA000001", "68998-4")).await;
+        let words = (0..70).map(|word| {
+            let years: Vec<String> = (0..16)
+                .map(|year| (2026 + word * 16 + year).to_string())
+                .collect();
+            format!("system/Bundle.rs?event-year={}", years.join(","))
+        });
+        let words: Vec<String> = words.collect();
+        let many = token(&[("system/*.cruds", &words.join(" "))]);
+        for query in ["", "_sort=-_lastUpdated", "identifier=2026MA000001"] {
+            assert_eq!(total(&server, &many, query).await, 1, "{query}");
+        }
+        let history = send(&server, &many, get("Bundle/_history")).await.json();
+        assert_eq!(history["entry"].as_array().unwrap().len(), 1);
+    })
+    .await;
+}
