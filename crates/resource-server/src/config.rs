@@ -359,23 +359,18 @@ mod tests {
 
     #[test]
     fn what_would_mean_nothing_or_too_much_is_refused() {
-        for wrong in [
-            "*",
-            "null",
-            "http://a.example",
-            "https://a.example/",
-            "https://*.example",
-        ] {
+        for wrong in ["*", "null", "http://a.example", "https://a.example/"] {
             let mut config = config(&[None]);
             config.cors_allowed_origins = vec![wrong.to_owned()];
-            // A host with a star parses as a name, which no browser sends.
-            let answer = config.check();
-            let refused = answer == Err(ConfigError::Origin(wrong.to_owned()));
-            assert!(refused || wrong == "https://*.example", "{wrong}");
+            let refused = Err(ConfigError::Origin(wrong.to_owned()));
+            assert_eq!(config.check(), refused, "{wrong}");
         }
-        let mut good = config(&[None]);
-        good.cors_allowed_origins = vec!["https://a.example:8443".to_owned()];
-        assert_eq!(good.check(), Ok(()));
+        // A host with a star parses as a name, which no browser sends: it lets nobody in.
+        for origin in ["https://a.example:8443", "https://*.example"] {
+            let mut good = config(&[None]);
+            good.cors_allowed_origins = vec![origin.to_owned()];
+            assert_eq!(good.check(), Ok(()), "{origin}");
+        }
         let issuer = |change: fn(&mut TrustedIssuer)| {
             let mut config = config(&[None]);
             config.issuers.iter_mut().for_each(change);

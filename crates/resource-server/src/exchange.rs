@@ -106,7 +106,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Commits one row for the request and one for each record that it hands out.
+    /// Commits one row for the request and one for each of these.
     pub(crate) async fn audit_each(
         &self,
         records: impl Iterator<Item = &RecordHead>,

@@ -22,6 +22,7 @@
 //! | `GET Composition/{id}/$document`, `…/$document?id=…` | the document | `Composition.r` and `Bundle.r` |
 //! | `GET Composition/$document?…` | the documents | `Composition.s` and `Bundle.r` |
 //! | `POST Composition/$document` | the same, by what the body asks for | as the same `GET` |
+//! | `GET AuditEvent/{id}`, `GET AuditEvent?…`, `POST AuditEvent/_search` | the audit, for auditors | `AuditEvent.r`, `.s` |
 //!
 //! Beside the base, `GET /.well-known/oauth-protected-resource/…` says whose tokens count (RFC 9728).
 //!

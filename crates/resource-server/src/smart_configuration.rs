@@ -201,6 +201,7 @@ mod tests {
         for word in scopes() {
             let scope = oauth::Scope::parse(&word).unwrap();
             assert_eq!(scope.others().count(), 0, "{word}");
+            assert!(crate::permits_something(&word), "{word}");
         }
         assert!(scopes().contains(&"system/Bundle.cruds".to_owned()));
         assert!(scopes().contains(&"user/*.read".to_owned()));

@@ -123,7 +123,6 @@ fn same<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<Option<T>> {
     }
 }
 
-/// `code` or `system|code`.
 /// Whether a word of a scope permits anything here: a resource type that this server has, an interaction that is spelt as
 /// SMART does, and a query that can be decided. For registrations and configurations, where a dead word is a mistake.
 #[must_use]
@@ -153,6 +152,7 @@ pub fn permits_something(word: &str) -> bool {
     })
 }
 
+/// `code` or `system|code`.
 fn composition_type(value: &str) -> Option<CompositionType> {
     match value.split_once('|') {
         None => CompositionType::parse(value),

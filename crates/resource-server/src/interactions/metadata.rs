@@ -1,4 +1,4 @@
-//! `GET metadata`: the CapabilityStatement, the one answer that needs no token.
+//! `GET metadata`: the CapabilityStatement. It needs no token.
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -9,7 +9,7 @@ use super::*;
 fn real_records() -> Vec<(String, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/records");
     let Ok(files) = std::fs::read_dir(folder) else {
-        println!("skipped: no real records beside the project");
+        eprintln!("NOTHING PROVEN: there are no real records beside the project");
         return Vec::new();
     };
     let mut records: Vec<_> = files

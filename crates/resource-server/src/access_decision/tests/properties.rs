@@ -189,8 +189,16 @@ fn tightened(limits: &IssuerLimits, other: &IssuerLimits) -> IssuerLimits {
         record_types: less(&limits.record_types, &other.record_types),
         facilities: less(&limits.facilities, &other.facilities),
         roles,
-        scope: limits.scope.clone().or(other.scope.clone()),
+        scope: match (&limits.scope, &other.scope) {
+            (Some(one), Some(other)) => Some(words_of_both(one, other)),
+            (one, other) => one.clone().or(other.clone()),
+        },
     }
+}
+
+fn words_of_both(one: &Scope, other: &Scope) -> Scope {
+    let both: Vec<&str> = one.tokens().filter(|word| other.contains(word)).collect();
+    Scope::parse(&both.join(" ")).unwrap_or_default()
 }
 
 proptest! {
