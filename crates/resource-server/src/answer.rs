@@ -189,8 +189,10 @@ impl Failure {
     }
 
     /// The id of the request, which the audit names though nobody has looked whether there is such a record.
+    /// Only an id as this server mints them: any other may be a name, which has no place there, and is of no record.
     pub(crate) fn asked_of(mut self, id: Option<&str>) -> Self {
-        self.asked_id = id.map(Box::from);
+        let minted = |id: &&str| id.len() == 36 && uuid::Uuid::try_parse(id).is_ok();
+        self.asked_id = id.filter(minted).map(Box::from);
         self
     }
 
