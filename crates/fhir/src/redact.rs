@@ -89,12 +89,50 @@ pub fn is_redacted(text: &[u8]) -> Result<bool, RedactError> {
     Ok(holds_label(tree.root()))
 }
 
+/// What tells that something was withheld from a resource or from one in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gaps {
+    /// A label: it is a copy of ours, or of another server that withholds.
+    pub labelled: bool,
+    /// A value that is absent because it is masked, as of a copy whose labels were taken off. Senders may say so of
+    /// their own values, too.
+    pub masked: bool,
+}
+
+/// Looks for gaps.
+///
+/// # Errors
+/// As of [`is_redacted`].
+pub fn gaps(text: &[u8]) -> Result<Gaps, RedactError> {
+    let tree = Tree::parse(text).map_err(|_| RedactError)?;
+    Ok(Gaps {
+        labelled: holds_label(tree.root()),
+        masked: holds_mask(tree.root()),
+    })
+}
+
 fn holds_label(node: Node<'_>) -> bool {
-    let labels = node.get("security").into_iter().flat_map(Node::each);
-    let mut labels = labels.filter(|_| node.kind() == Kind::Object);
-    labels.any(is_label)
-        || node.members().any(|member| holds_label(member.value))
-        || node.elements().any(holds_label)
+    holds(node, &|node| {
+        let mut labels = node.get("security").into_iter().flat_map(Node::each);
+        labels.any(is_label)
+    })
+}
+
+fn holds_mask(node: Node<'_>) -> bool {
+    holds(node, &|node| {
+        let is = |name: &str, known: &str| {
+            let text = node.text_of(name);
+            text.is_some_and(|text| text.trim().eq_ignore_ascii_case(known))
+        };
+        is("valueCode", MASKED) && is("url", DATA_ABSENT_REASON)
+            || is("code", MASKED) && is("system", ABSENT_REASONS)
+    })
+}
+
+fn holds(node: Node<'_>, is: &impl Fn(Node<'_>) -> bool) -> bool {
+    node.kind() == Kind::Object && is(node)
+        || node.members().any(|member| holds(member.value, is))
+        || node.elements().any(|item| holds(item, is))
 }
 
 fn is_label(coding: Node<'_>) -> bool {
@@ -115,6 +153,12 @@ impl Redacted {
 pub const REDACTED: &str = "REDACTED";
 /// Its code system.
 pub const OBSERVATION_VALUE: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
+
+const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+const ABSENT_REASONS: &str = "http://terminology.hl7.org/CodeSystem/data-absent-reason";
+
+/// The reason that something is there and withheld.
+const MASKED: &str = "masked";
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! A Bundle as received: checked, and the fields taken out by which it is found. Its bytes stay as
 //! they are.
 
+use fhir::redact::Gaps;
 use fhir::{Bundle, CompositionType, Issue, Jurisdiction, RecordType, Searchable};
 use jiff::Timestamp;
 use oauth::Random;
@@ -27,7 +28,7 @@ pub(crate) struct Received {
     certificate_number: Option<String>,
     identifier: Option<(Option<String>, String)>,
     searchable: Searchable,
-    is_redacted: bool,
+    gaps: Gaps,
 }
 
 /// Why bytes cannot be hosted.
@@ -56,7 +57,7 @@ impl Received {
         })?;
         // And looked at: else nobody from whom anything is withheld could read it, and a copy with gaps, made
         // longer, would pass for a record.
-        let is_redacted = fhir::redact::is_redacted(&read).map_err(|_| {
+        let gaps = fhir::redact::gaps(&read).map_err(|_| {
             let text = "the Bundle has too many values";
             Unacceptable::Content(Issue::error(fhir::IssueCode::TooCostly, text).at("Bundle"))
         })?;
@@ -87,14 +88,14 @@ impl Received {
             certificate_number: index.certificate_number,
             identifier: index.identifier,
             searchable,
-            is_redacted,
+            gaps,
             bytes,
         })
     }
 
-    /// Whether it is a copy from which something was withheld.
-    pub(crate) fn is_redacted(&self) -> bool {
-        self.is_redacted
+    /// What tells that it is a copy from which something was withheld.
+    pub(crate) fn gaps(&self) -> Gaps {
+        self.gaps
     }
 
     /// The facility of the birth or delivery.

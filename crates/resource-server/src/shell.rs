@@ -123,7 +123,7 @@ impl ResourceServer {
             let (Unacceptable::Json(issue) | Unacceptable::Content(issue)) = unacceptable;
             HostError::Unacceptable(issue.to_string())
         })?;
-        withholding::check_received(&received)
+        withholding::check_received(&received, fhir::redact::Groups::default())
             .map_err(|refused| HostError::Unacceptable(refused.reason.to_owned()))?;
         if self.config().validation.check(bytes).is_err() {
             return Err(HostError::Invalid);

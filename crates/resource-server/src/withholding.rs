@@ -194,16 +194,23 @@ pub(crate) fn is_tag_of_copy(tag: &str) -> bool {
 }
 
 /// A copy from which something was withheld must become no record, neither a new one nor another's next
-/// version, whichever of its resources still says that it is one.
+/// version, whichever of its resources still says that it is one. From whom something is withheld, masks say so
+/// as well: he may have taken the labels off. Others may send a record with masks of its sender's.
 ///
 /// # Errors
 /// 422 `business-rule`.
-pub(crate) fn check_received(record: &Received) -> Result<(), Failure> {
-    if !record.is_redacted() {
+pub(crate) fn check_received(record: &Received, withheld: Groups) -> Result<(), Failure> {
+    let gaps = record.gaps();
+    let (text, at) = if gaps.labelled {
+        let text = "this is a copy from which parts were withheld, and such a copy is no record";
+        (text, "Bundle.meta.security")
+    } else if gaps.masked && !withheld.is_empty() {
+        let text = "values of it are masked, and whoever sees only a part of records cannot tell whether the record has them";
+        (text, "Bundle")
+    } else {
         return Ok(());
-    }
-    let text = "this is a copy from which parts were withheld, and such a copy is no record";
-    let issue = Issue::error(IssueCode::BusinessRule, text).at("Bundle.meta.security");
+    };
+    let issue = Issue::error(IssueCode::BusinessRule, text).at(at);
     Err(Failure::detailed(
         StatusCode::UNPROCESSABLE_ENTITY,
         issue,

@@ -6,7 +6,7 @@ use super::elements::{ELEMENTS, EXTENSIONS, IDENTIFIER_STAYS, META_STAYS, STAYS}
 use super::finding::{is_code_of_finding, is_profile_of_finding, is_withheld_finding};
 use super::label::{last_segment, names_number, names_one};
 use super::object::{Object, is_value};
-use super::{Group, Groups};
+use super::{ABSENT_REASONS, DATA_ABSENT_REASON, Group, Groups, MASKED};
 
 /// What becomes of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,7 +180,7 @@ pub(super) fn added(object: Node<'_>, context: Context) -> Option<String> {
     }
     match object.text_of("resourceType")?.as_ref() {
         "Observation" => Some(format!(
-            "\"dataAbsentReason\":{{\"coding\":[{{\"system\":\"{ABSENT_REASONS}\",\"code\":\"masked\"}}]}}"
+            "\"dataAbsentReason\":{{\"coding\":[{{\"system\":\"{ABSENT_REASONS}\",\"code\":\"{MASKED}\"}}]}}"
         )),
         "Coverage" => Some(format!("\"payor\":[{{\"_display\":{}}}]", masked())),
         _ => None,
@@ -189,7 +189,7 @@ pub(super) fn added(object: Node<'_>, context: Context) -> Option<String> {
 
 /// The extension that says that something is there and withheld.
 pub(super) fn masked_extension() -> String {
-    format!("{{\"url\":\"{DATA_ABSENT_REASON}\",\"valueCode\":\"masked\"}}")
+    format!("{{\"url\":\"{DATA_ABSENT_REASON}\",\"valueCode\":\"{MASKED}\"}}")
 }
 
 fn masked() -> String {
@@ -241,6 +241,3 @@ const NAMES: [&str; 4] = [
     "valueContactPoint",
     "authorString",
 ];
-
-const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
-const ABSENT_REASONS: &str = "http://terminology.hl7.org/CodeSystem/data-absent-reason";

@@ -4,6 +4,7 @@
 use axum::body::Body;
 use axum::http::StatusCode;
 use fhir::Issue;
+use fhir::redact::Groups;
 
 use super::{body, lines};
 use crate::answer::Failure;
@@ -23,7 +24,8 @@ pub(super) struct Taken {
 /// Takes the one record that the body is.
 pub(super) async fn take(permitted: &Permitted<'_>, content: Body) -> Result<Taken, Failure> {
     let bytes = collect(permitted, content).await?;
-    check(permitted.exchange.server.config(), bytes).await
+    let exchange = permitted.exchange;
+    check(exchange.server.config(), bytes, exchange.withheld()).await
 }
 
 /// The bytes of a body that says it is FHIR in JSON.
@@ -36,13 +38,13 @@ pub(super) async fn collect(permitted: &Permitted<'_>, content: Body) -> Result<
 
 /// Checks a record: 400 for what is no JSON, 422 for what is no record, is a copy with gaps or, if the server enforces it, has
 /// structural errors.
-pub(super) async fn check(config: &Config, bytes: Vec<u8>) -> Result<Taken, Failure> {
+async fn check(config: &Config, bytes: Vec<u8>, withheld: Groups) -> Result<Taken, Failure> {
     let validation = config.validation;
     let checked = aside::aside(bytes.len(), move || {
         let problems = validation.check(&bytes);
         let received = Received::check(bytes).map_err(refused);
         let received = received.and_then(|received| {
-            withholding::check_received(&received)?;
+            withholding::check_received(&received, withheld)?;
             Ok(received)
         });
         (received, problems)

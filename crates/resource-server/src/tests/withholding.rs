@@ -298,8 +298,10 @@ async fn gaps_never_get_into_the_record() {
         let label = r#""security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"REDACTED"}]"#;
         let unlabelled = copied.replacen(label, r#""security":[]"#, 1);
         let small = unlabelled.replace("REDACTED", "redacted");
-        assert!(unlabelled != copied && small != unlabelled);
-        for body in [&copied, &unlabelled, &small] {
+        // Nor without any label, while it is still full of masks.
+        let bare = copied.replace("REDACTED", "R");
+        assert!(unlabelled != copied && small != unlabelled && bare != copied);
+        for body in [&copied, &unlabelled, &small, &bare] {
             let mut again = put("W/\"1\"");
             *again.body_mut() = Body::from(body.clone());
             send(&server, HOSPITAL, again)
@@ -330,6 +332,12 @@ async fn gaps_never_get_into_the_record() {
         assert!(shows(
             &send(&server, &full, get(&format!("Bundle/{id}"))).await
         ));
+        // Who sees everything has masks only where the sender has them.
+        let answer = send(&server, &full, post(&bare)).await;
+        assert_eq!(answer.status, StatusCode::CREATED);
+        send(&server, &full, post(&copied))
+            .await
+            .assert_refused(422, "business-rule");
     })
     .await;
 }

@@ -270,3 +270,29 @@ fn charts_are_told_by_words_too() {
         {"url": "http://x/father", "valueContactPoint": {"value": "MARK"}}]});
     hides(Group::Names, &telephone, "MARK");
 }
+
+/// A copy without its labels is one all the same.
+#[test]
+fn masks_tell_a_copy() {
+    let observation = json!({"resourceType": "Observation", "status": "final",
+        "code": {"coding": [{"code": "64794-1"}]}, "valueInteger": 20});
+    for (resource, group) in [
+        (mother(), Group::Ssn),
+        (
+            json!({"resourceType": "Patient", "active": true, "birthDate": "2026", "contact": [{"name": {"text": "x"}}],
+            "generalPractitioner": [{"reference": "a", "display": "x"}]}),
+            Group::Names,
+        ),
+        (observation, Group::StigmaSensitiveHealth),
+    ] {
+        let gaps = |resource: &Value| gaps(resource.to_string().as_bytes()).unwrap();
+        assert!(!gaps(&resource).masked);
+        let mut copy = without(&resource, group);
+        assert!(gaps(&copy).masked && gaps(&copy).labelled, "{copy}");
+        copy["meta"] = json!({});
+        assert!(gaps(&copy).masked && !gaps(&copy).labelled, "{copy}");
+    }
+    let unknown = json!({"resourceType": "Patient", "_birthDate": {"extension": [
+        {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}});
+    assert!(!gaps(unknown.to_string().as_bytes()).unwrap().masked);
+}
