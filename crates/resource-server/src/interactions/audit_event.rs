@@ -3,10 +3,10 @@
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
+use fhir::OperationOutcome;
 use fhir::audit_event::AuditParameters;
 use fhir::prefer::Preferences;
 use fhir::search::CURSOR;
-use fhir::{IssueCode, OperationOutcome};
 use serde_json::{Value, json};
 use storage::audit::{self, AuditRow, Filter, Reach};
 
@@ -99,13 +99,7 @@ pub(crate) async fn search_posted(
     query: &str,
     form: Body,
 ) -> Result<Response, Failure> {
-    let headers = &permitted.exchange.parts.headers;
-    fhir::media::check_form_content_type(lines(headers, "content-type").next())?;
-    let form = body::collect(permitted.exchange, form, MAX_FORM_BYTES).await?;
-    let form = String::from_utf8(form).map_err(|_| {
-        let text = "the parameters are not UTF-8";
-        Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text)
-    })?;
+    let form = body::form(permitted.exchange, form).await?;
     search(permitted, &format!("{query}&{form}")).await
 }
 
@@ -122,9 +116,6 @@ fn reach(permitted: &Permitted<'_>) -> Reach {
     let party = &permitted.exchange.server.config().party;
     audit_search::reach(&permitted.permit, party)
 }
-
-/// A search has few and short parameters.
-const MAX_FORM_BYTES: usize = 64 * 1024;
 /// Rows on a page, unless the client wants fewer or more.
 const DEFAULT_COUNT: u32 = 50;
 const MAX_COUNT: u32 = 500;

@@ -6,6 +6,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use fhir::IssueCode;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+use super::lines;
 use crate::answer::Failure;
 use crate::exchange::Exchange;
 
@@ -58,3 +59,17 @@ pub(super) async fn collect(
         }
     }
 }
+
+/// The parameters of a search that came in a form.
+pub(super) async fn form(exchange: &Exchange, body: Body) -> Result<String, Failure> {
+    let headers = &exchange.parts.headers;
+    fhir::media::check_form_content_type(lines(headers, "content-type").next())?;
+    let form = collect(exchange, body, MAX_FORM_BYTES).await?;
+    String::from_utf8(form).map_err(|_| {
+        let text = "the parameters are not UTF-8";
+        Failure::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text)
+    })
+}
+
+/// A search has few and short parameters.
+const MAX_FORM_BYTES: usize = 64 * 1024;

@@ -30,16 +30,7 @@ pub(crate) async fn answer_posted(
     ) {
         return Err(not_offered());
     }
-    let headers = &permitted.exchange.parts.headers;
-    fhir::media::check_form_content_type(lines(headers, "content-type").next())?;
-    let form = body::collect(permitted.exchange, form, MAX_FORM_BYTES).await?;
-    let form = String::from_utf8(form).map_err(|_| {
-        Failure::new(
-            StatusCode::BAD_REQUEST,
-            IssueCode::Invalid,
-            "the parameters are not UTF-8",
-        )
-    })?;
+    let form = body::form(permitted.exchange, form).await?;
     let parameters = Parameters::parse(resource_type, &format!("{query}&{form}"))?;
     answer(permitted, &parameters).await
 }
@@ -169,9 +160,6 @@ fn next(
     let sealed = cursor.issue(&permitted.exchange.server, binding)?;
     Ok(Some(sealed))
 }
-
-/// A search has few and short parameters.
-const MAX_FORM_BYTES: usize = 64 * 1024;
 
 /// Records on a page, unless the client wants fewer.
 const DEFAULT_COUNT: u32 = 20;

@@ -304,7 +304,8 @@ pub(crate) fn read_head(row: &Row<'_>) -> Result<RecordHead, Error> {
     })
 }
 
-fn read_stored(row: &Row<'_>) -> Result<Stored, Error> {
+/// A head, and behind it the body.
+pub(crate) fn read_stored(row: &Row<'_>) -> Result<Stored, Error> {
     Ok(Stored {
         head: read_head(row)?,
         body: Body::read(row, 17)?,

@@ -3,8 +3,8 @@
 
 use storage::{Db, Error, Row, Transaction, Value, Work};
 
-use super::body::{Body, Stored};
-use super::record::read_head;
+use super::body::Stored;
+use super::record::read_stored;
 
 /// The tables with bodies, in the order in which they are gone through: a record that is updated meanwhile moves
 /// from the first to the second, and so is passed by in neither.
@@ -69,13 +69,6 @@ pub(crate) async fn next(
     db.select(sql, parameters, read).await
 }
 
-fn read_stored(row: &Row<'_>) -> Result<Stored, Error> {
-    Ok(Stored {
-        head: read_head(row)?,
-        body: Body::read(row, 17)?,
-    })
-}
-
 /// Puts bodies back that were sealed anew. A row that has become another version meanwhile is left as
 /// it is, and one whose facility a start has just learned: the seal binds it, and would never open.
 #[derive(Debug)]
@@ -113,7 +106,7 @@ macro_rules! other_key {
     };
 }
 
-/// In the order of [`read_head`] and [`Body::read`].
+/// In the order of [`read_stored`].
 macro_rules! stored {
     () => {
         "SELECT r.id, r.bundle_type, r.record_type, r.composition_type, r.jurisdiction, \
