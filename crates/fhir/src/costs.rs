@@ -15,9 +15,13 @@ fn grows_with_its_text(what: &str, text: impl Fn(usize) -> String, work: impl Fn
         work(text.as_bytes());
         start.elapsed()
     };
-    let (small, large) = (text(FEW), text(FEW * TIMES));
+    // What takes a moment only is measured by nobody: others have the processor for longer.
+    let measured = |count: &usize| *count >= MANY || time(&text(*count)) >= LONG_ENOUGH;
+    let mut counts = std::iter::successors(Some(FEW), |count| Some(count * 2));
+    let count = counts.find(measured).unwrap();
+    let (small, large) = (text(count), text(count * TIMES));
     let mut best = (Duration::MAX, Duration::MAX);
-    for _ in 0..5 {
+    for _ in 0..7 {
         best.0 = best.0.min(time(&small));
         best.1 = best.1.min(time(&large));
         if best.1 < best.0 * MOST {
@@ -196,8 +200,11 @@ fn a_record_that_is_taken_in() {
     });
 }
 
-/// Of the smaller text, in whatever it has many of.
+/// Of the smaller text at least and at most, in whatever it has many of.
 const FEW: usize = 800;
+const MANY: usize = 16 * FEW;
+
+const LONG_ENOUGH: Duration = Duration::from_millis(15);
 
 /// How much more the larger one has, and how much longer it may take. Its square is 64.
 const TIMES: usize = 8;

@@ -5,6 +5,8 @@
 //! "unknown". Narrative, the answers of questionnaires and attachments repeat anything, and so they go with
 //! any group. The ids that a sender chose stay, because references lead to them.
 
+mod address;
+mod digits;
 mod elements;
 mod finding;
 mod glyphs;
@@ -16,6 +18,9 @@ mod plan;
 mod redactor;
 mod social_security;
 
+use serde_json::value::RawValue;
+
+use crate::json::JsonError;
 use crate::json::tree::{Kind, Node, Tree};
 
 pub use group::{Group, Groups};
@@ -52,17 +57,22 @@ pub fn redact(text: &[u8], groups: Groups) -> Result<Redacted, RedactError> {
     })
 }
 
-/// Whether an identifier is a social security number by its system or its type (the JSON of it).
-pub(crate) fn is_social_security_number(system: Option<&str>, kind: Option<&str>) -> bool {
-    let tree = kind.map(|kind| Tree::parse(kind.as_bytes()));
-    let kind = match &tree {
-        None => None,
-        Some(Ok(tree)) => Some(tree.root()),
-        // What cannot be told is withheld.
-        Some(Err(_)) => return true,
+/// Whether an identifier is a social security number by its system, its type or its assigner (the JSON of these).
+pub(crate) fn is_social_security_number(
+    system: Option<&str>,
+    [kind, assigner]: [Option<&RawValue>; 2],
+) -> bool {
+    fn parse(json: Option<&RawValue>) -> Option<Result<Tree<'_>, JsonError>> {
+        json.map(|json| Tree::parse(json.get().as_bytes()))
+    }
+    // What cannot be told is withheld.
+    let (Ok(kind), Ok(assigner)) = (parse(kind).transpose(), parse(assigner).transpose()) else {
+        return true;
     };
     let systems: Vec<_> = system.into_iter().map(Into::into).collect();
-    identifier::is_of_group(&systems, kind, [Group::Ssn].into_iter().collect())
+    let ssn = [Group::Ssn].into_iter().collect();
+    identifier::is_of_group(&systems, kind.as_ref().map(Tree::root), ssn)
+        || assigner.is_some_and(|by| identifier::is_assigned_by_office(by.root()))
 }
 
 /// A resource without what is withheld.

@@ -70,6 +70,8 @@ pub(super) struct Identifier<'a> {
     value: Option<String>,
     #[serde(borrow)]
     r#type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    assigner: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -189,7 +191,7 @@ impl<'a> Bundle<'a> {
     /// Whether `Bundle.identifier` says that it is a social security number.
     pub(super) fn is_named_by_number(&self) -> bool {
         self.identifier.as_ref().is_some_and(|own| {
-            is_social_security_number(own.system.as_deref(), own.r#type.map(RawValue::get))
+            is_social_security_number(own.system.as_deref(), [own.r#type, own.assigner])
         })
     }
 

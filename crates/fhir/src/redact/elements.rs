@@ -11,6 +11,9 @@ pub(super) const ELEMENTS: &[(Group, &str, &[&str])] = &[
     (Names, "RelatedPerson", &["name", "birthDate", "address", "telecom", "photo"]),
     (Names, "Person", &["name", "birthDate", "address", "telecom", "photo"]),
     (Names, "FamilyMemberHistory", &["name", "bornPeriod", "bornDate", "bornString"]),
+    (Names, "Group", &["name"]),
+    (Names, "Consent", &["policyText"]),
+    (Names, "Coverage", &["class"]),
     (MedicalRecordNumber, "Encounter", &["identifier"]),
     (MedicalRecordNumber, "Coverage", &["identifier", "subscriberId"]),
     (SocialAndLegal, "Patient", &["maritalStatus", "communication"]),
@@ -28,7 +31,7 @@ pub(super) const EXTENSIONS: &[(Group, &[&str])] = &[
 /// Identifiers, by the codes of their types (HL7 v2 table 0203) and by their systems.
 #[rustfmt::skip]
 pub(super) const IDENTIFIERS: &[(Group, &[&str], &[&str])] = &[
-    (Ssn, &["SS", "SSN"], &["http://hl7.org/fhir/sid/us-ssn", "urn:oid:2.16.840.1.113883.4.1"]),
+    (Ssn, &["SS", "SSN", "SB"], &["http://hl7.org/fhir/sid/us-ssn", "urn:oid:2.16.840.1.113883.4.1"]),
     (MedicalRecordNumber, &["MR", "MRT", "AN", "VN", "NPI", "PI"],
         &["http://hl7.org/fhir/sid/us-npi", "urn:oid:2.16.840.1.113883.4.6"]),
 ];
@@ -69,13 +72,14 @@ pub(super) const FINDINGS: &[(Group, &[&str], &[&str])] = &[
         &["coded-race", "coded-initiating", "coded-other", "coded-industry", "coded-occupation"]),
 ];
 
-/// How words begin that tell a finding where a concept has no code.
+/// How words begin that tell a finding, whatever code is beside them; with `$`, the whole of a word.
 #[rustfmt::skip]
 pub(super) const WORDS: &[(Group, &[&str])] = &[
     (StigmaSensitiveHealth, &["infect", "gonorrh", "syphil", "chlamyd", "hepatit", "hiv", "herpes", "infertil", "inseminat",
         "smok", "cigar", "tobacco", "nicotin", "anomal", "malform", "abort", "miscarr", "stillb", "autops"]),
-    (SocialAndLegal, &["marri", "marit", "patern", "race", "racial", "ethnic", "educat", "occupat", "industr", "wic", "medicaid", "payer",
+    (SocialAndLegal, &["marri", "marit", "patern", "race", "racial", "ethnic", "educat", "occupat", "industr", "wic$", "medicaid", "payer",
         "payor", "insur"]),
+    (Names, &["maiden", "surname", "forename", "nickname"]),
 ];
 
 /// Resource types that are withheld as a finding, whatever they say.

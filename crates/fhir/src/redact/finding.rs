@@ -4,7 +4,7 @@ use crate::json::tree::Node;
 
 use super::elements::{FINDINGS, NO_FINDINGS, RESOURCES, WORDS};
 use super::identifier::same_code;
-use super::label::{concept_names_number, last_segment, names_one, words};
+use super::label::{concept_names_number, concept_says, last_segment, spaced};
 use super::{Group, Groups};
 
 /// A resource that tells something withheld, by its type, its codes or its profile.
@@ -30,37 +30,44 @@ pub(super) fn is_withheld_finding(resource: Node<'_>, groups: Groups) -> bool {
     let mut profiles = profiles.filter_map(Node::text);
     let number = groups.contains(Group::Ssn);
     concepts.any(|concept| {
-        is_code_of_finding(concept, groups) || number && concept_names_number(concept)
+        is_code_of_finding(concept, groups)
+            || is_said_of_finding(concept, groups)
+            || number && concept_names_number(concept)
     }) || profiles.any(|url| is_profile_of_finding(last_segment(&url), groups))
 }
 
-/// Whether a CodeableConcept or a Coding is of a withheld finding; one without a code says so in words.
+/// Whether a CodeableConcept or a Coding has a code of a withheld finding.
 pub(super) fn is_code_of_finding(concept: Node<'_>, groups: Groups) -> bool {
     let codings = concept.get("coding").into_iter().flat_map(Node::each);
-    let codes: Vec<_> = codings
+    let mut codes = codings
         .chain([concept])
-        .filter_map(|coding| coding.text_of("code"))
-        .collect();
-    if codes.is_empty() {
-        let said = ["text", "display"];
-        let mut said = said.iter().filter_map(|name| concept.text_of(name));
-        return said.any(|text| is_said_of_finding(&text, groups));
-    }
-    FINDINGS.iter().any(|(group, known, _)| {
-        let mut known = known.iter();
-        groups.contains(*group)
-            && known.any(|known| codes.iter().any(|code| same_code(code, known)))
+        .filter_map(|coding| coding.text_of("code"));
+    codes.any(|code| {
+        FINDINGS.iter().any(|(group, known, _)| {
+            groups.contains(*group) && known.iter().any(|known| same_code(&code, known))
+        })
     })
 }
 
-fn is_said_of_finding(text: &str, groups: Groups) -> bool {
-    let number = groups.contains(Group::Ssn) && names_one(text);
-    number
-        || words(text).any(|word| {
-            let begins = |begins: &&str| word.starts_with(*begins);
-            let mut all = WORDS.iter();
-            all.any(|(group, known)| groups.contains(*group) && known.iter().any(begins))
+/// Whether it says in words that it is of one: no table has every code.
+pub(super) fn is_said_of_finding(concept: Node<'_>, groups: Groups) -> bool {
+    let known = || {
+        let all = WORDS.iter().filter(|(group, _)| groups.contains(*group));
+        all.flat_map(|(_, known)| *known)
+    };
+    if known().next().is_none() {
+        return false;
+    }
+    concept_says(concept, |text| {
+        let text = spaced(text);
+        let mut words = text.split_whitespace();
+        words.any(|word| {
+            known().any(|known| match known.strip_suffix('$') {
+                Some(whole) => word == whole,
+                None => word.starts_with(known),
+            })
         })
+    })
 }
 
 pub(super) fn is_profile_of_finding(name: &str, groups: Groups) -> bool {

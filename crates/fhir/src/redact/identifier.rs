@@ -8,7 +8,7 @@ use super::elements::IDENTIFIERS;
 use super::label::{
     behind_host, concept_names_chart, concept_names_number, names_chart, names_one,
 };
-use super::object::texts;
+use super::object::{any_text, texts};
 use super::{Group, Groups};
 
 /// An identifier (or a coding) of a withheld group, whichever of its members holds the number.
@@ -23,12 +23,15 @@ pub(super) fn withheld_identifier(object: Node<'_>, groups: Groups) -> bool {
         return false;
     }
     let systems: Vec<_> = texts(object, "system").collect();
-    let assigned_by_its_office = || {
-        let assigner = object.get("assigner");
-        let mut names = assigner.into_iter().flat_map(|by| texts(by, "display"));
-        groups.contains(Group::Ssn) && names.any(|name| names_one(&name))
-    };
-    is_of_group(&systems, object.get("type"), groups) || assigned_by_its_office()
+    let assigner = object
+        .get("assigner")
+        .filter(|_| groups.contains(Group::Ssn));
+    is_of_group(&systems, object.get("type"), groups) || assigner.is_some_and(is_assigned_by_office)
+}
+
+/// Whether an assigner is the office that gives these numbers.
+pub(super) fn is_assigned_by_office(assigner: Node<'_>) -> bool {
+    any_text(assigner, &mut names_one)
 }
 
 /// Whether an identifier is of a withheld group by its system, the codes of its type, or the words for it;
@@ -53,7 +56,9 @@ pub(super) fn is_of_group(
                 || types.any(|known| codes.iter().any(|code| same_code(code, known))))
     });
     let number = || {
-        systems.iter().any(|system| names_one(behind_host(system)))
+        systems
+            .iter()
+            .any(|system| names_one(behind_host(system)) || is_of_its_office(system))
             || kinds.iter().any(|kind| concept_names_number(*kind))
     };
     let chart = || {
@@ -69,6 +74,14 @@ pub(super) fn is_of_group(
 
 pub(super) fn same_code(code: &str, known: &str) -> bool {
     code.trim().eq_ignore_ascii_case(known)
+}
+
+/// Whether a system is a page of the Social Security Administration.
+fn is_of_its_office(system: &str) -> bool {
+    let system = system.trim().to_ascii_lowercase();
+    let host = system.split_once("://").map_or(&*system, |(_, rest)| rest);
+    let host = host.split(['/', '?', '#', '|', ':']).next().unwrap_or(host);
+    host == "ssa.gov" || host.ends_with(".ssa.gov")
 }
 
 /// Systems are compared as a sloppy sender writes them.

@@ -5,8 +5,10 @@ use unicode_normalization::UnicodeNormalization;
 use crate::json::tree::{Kind, Node};
 
 use super::glyphs::{self, INVISIBLE};
+use super::identifier::is_of_group;
 use super::object::{any_text, is_value, texts};
 use super::social_security::LEAST_DIGITS;
+use super::{Group, Groups};
 
 /// Whether an item of a questionnaire, a parameter, an extension or anything else with a value says that a
 /// social security number stands in it.
@@ -36,7 +38,14 @@ pub(super) fn names_number(object: Node<'_>) -> bool {
 /// Whether a part of an extension or a parameter says of which kind the others are.
 fn says_what_the_others_are(part: Node<'_>) -> bool {
     let mut values = part.members().filter(|member| is_value(&member.name));
-    values.any(|member| concept_names_number(member.value))
+    values.any(|member| concept_names_number(member.value) || is_kind_of_number(member.value))
+}
+
+/// Whether a part's value is the system or the type of such an identifier.
+fn is_kind_of_number(value: Node<'_>) -> bool {
+    let ssn: Groups = [Group::Ssn].into_iter().collect();
+    let system: Vec<_> = value.text().into_iter().collect();
+    is_of_group(&system, Some(value), ssn)
 }
 
 /// Whether a text, a Coding or a CodeableConcept says it in words.
@@ -49,7 +58,7 @@ pub(super) fn concept_names_chart(concept: Node<'_>) -> bool {
     concept_says(concept, names_chart)
 }
 
-fn concept_says(concept: Node<'_>, is: fn(&str) -> bool) -> bool {
+pub(super) fn concept_says(concept: Node<'_>, is: impl Fn(&str) -> bool) -> bool {
     let said = |of: Node<'_>| {
         let mut said = texts(of, "text").chain(texts(of, "display"));
         said.any(|said| is(&said))
@@ -63,10 +72,12 @@ fn concept_says(concept: Node<'_>, is: fn(&str) -> bool) -> bool {
 
 /// Whether a name says that the number of a chart or a provider stands beside it.
 pub(super) fn names_chart(name: &str) -> bool {
-    let words: Vec<String> = words(name).collect();
-    let squeezed = words.concat();
+    let spaced = spaced(name);
+    let squeezed = spaced.replace(' ', "");
     CHARTS.iter().any(|said| squeezed.contains(said))
-        || words.iter().any(|word| word == "mrn" || word == "npi")
+        || spaced
+            .split_whitespace()
+            .any(|word| word == "mrn" || word == "npi")
 }
 
 /// Whether a name says that a social security number stands beside it.
@@ -101,14 +112,15 @@ fn may_say_it(name: &str) -> bool {
 }
 
 fn is_said(name: &str) -> bool {
-    let words: Vec<String> = words(name).collect();
-    let squeezed = words.concat();
+    let spaced = spaced(name);
+    let squeezed = spaced.replace(' ', "");
+    let words: Vec<&str> = spaced.split_whitespace().collect();
     SOCIAL_SECURITY.iter().any(|said| squeezed.contains(said))
-        || words.iter().any(|word| names_it(word))
+        || words.iter().copied().any(names_it)
         || (0..words.len()).any(|at| {
             begins_it(
                 words.get(at..).unwrap_or_default(),
-                at.checked_sub(1).and_then(|at| words.get(at)),
+                at.checked_sub(1).and_then(|at| words.get(at)).copied(),
             )
         })
 }
@@ -122,15 +134,14 @@ fn names_it(word: &str) -> bool {
 }
 
 /// Whether these words begin with `S.S.N.`, `SS No.` or `Social #`, or are `SS` and end there.
-fn begins_it(words: &[String], before: Option<&String>) -> bool {
+fn begins_it(words: &[&str], before: Option<&str>) -> bool {
     let number = |at: usize| {
-        let word = words.get(at).map(String::as_str);
-        word.is_some_and(|word| {
+        words.get(at).is_some_and(|word| {
             let itself = word.len() >= LEAST_DIGITS && word.bytes().all(|b| b.is_ascii_digit());
-            itself || NUMBER.contains(&word)
+            itself || NUMBER.contains(word)
         })
     };
-    if words.first().is_some_and(|word| word == "social") {
+    if words.first() == Some(&"social") {
         return number(1);
     }
     (1..=3).any(|count| {
@@ -140,8 +151,9 @@ fn begins_it(words: &[String], before: Option<&String>) -> bool {
     })
 }
 
-/// The words of a name in small letters, also of one in camel case (`motherSSN`); digits are words of their own.
-pub(super) fn words(name: &str) -> impl Iterator<Item = String> {
+/// The words of a name in small letters with spaces between them, also of one in camel case (`motherSSN`); digits are
+/// words of their own.
+pub(super) fn spaced(name: &str) -> String {
     let mut spaced = String::with_capacity(name.len() + 8);
     let mut before = ' ';
     for c in name.chars() {
@@ -157,8 +169,7 @@ pub(super) fn words(name: &str) -> impl Iterator<Item = String> {
             _ => spaced.push(' '),
         }
     }
-    let words: Vec<String> = spaced.split_whitespace().map(str::to_owned).collect();
-    words.into_iter()
+    spaced
 }
 
 /// The last part of a URL, without its version.

@@ -2,10 +2,14 @@
 
 use crate::json::tree::{Kind, Member, Node};
 
+use super::address::is_address;
 use super::elements::{ELEMENTS, EXTENSIONS, IDENTIFIER_STAYS, META_STAYS, STAYS};
-use super::finding::{is_code_of_finding, is_profile_of_finding, is_withheld_finding};
+use super::finding::{
+    is_code_of_finding, is_profile_of_finding, is_said_of_finding, is_withheld_finding,
+};
 use super::label::{last_segment, names_number, names_one};
 use super::object::{Object, is_value};
+use super::social_security::Place;
 use super::{ABSENT_REASONS, DATA_ABSENT_REASON, Group, Groups, MASKED};
 
 /// What becomes of a member.
@@ -28,6 +32,14 @@ pub(super) struct Context {
     finding_meta: bool,
     /// It is, or is within, what a withheld finding was asked by, which stays.
     asked: bool,
+    /// What is looked at is an id or an address.
+    address: bool,
+    /// What is looked at is a Composition or a section of one.
+    composition: bool,
+    /// It says of which kind such a thing is.
+    sorted: bool,
+    /// What is looked at is of a practitioner, whose work is no secret.
+    practitioner: bool,
     /// It is contained in another resource.
     pub(super) contained: bool,
 }
@@ -40,17 +52,36 @@ impl Context {
             // Of a finding only its `meta` is looked at any further by these rules.
             finding: self.finding && name == "meta",
             asked: self.asked || self.finding && name == "code",
+            address: is_address(name),
+            composition: self.composition && name == "section",
+            sorted: self.composition && (name == "type" || name == "code")
+                || self.sorted && name == "coding",
             ..self
+        }
+    }
+
+    /// Where a text stands.
+    pub(super) fn place(self) -> Place {
+        if self.address {
+            Place::Address
+        } else {
+            Place::Elsewhere
         }
     }
 
     /// The context of an object's members, out of that of the object.
     pub(super) fn within(self, node: Node<'_>, groups: Groups) -> Self {
-        let resource = node.get("resourceType").is_some();
+        let kind = node.get("resourceType");
+        let resource = kind.is_some();
+        let kind = kind.and_then(Node::text).unwrap_or_default();
         Self {
             finding: resource && is_withheld_finding(node, groups),
             finding_meta: self.finding && !resource,
             asked: self.asked && !resource,
+            address: false,
+            composition: kind == "Composition" || self.composition && !resource,
+            practitioner: kind.starts_with("Practitioner") || self.practitioner && !resource,
+            sorted: self.sorted && !resource,
             contained: self.contained,
         }
     }
@@ -59,7 +90,8 @@ impl Context {
 /// An object that goes as a whole: an extension of a withheld group, which keeps its URL, and a concept
 /// or a code of one, wherever it stands.
 pub(super) fn whole(node: Node<'_>, context: Context, groups: Groups) -> Option<String> {
-    if !context.asked && node.get("resourceType").is_none() && names_finding(node, groups) {
+    let told = |node| names_finding(node, groups, !context.sorted && !context.practitioner);
+    if !context.asked && node.get("resourceType").is_none() && told(node) {
         return Some(masked());
     }
     let url = node.get("url").filter(|url| url.kind() == Kind::Text)?;
@@ -79,10 +111,11 @@ pub(super) fn whole(node: Node<'_>, context: Context, groups: Groups) -> Option<
 }
 
 /// A concept or a code that tells a finding by itself.
-fn names_finding(node: Node<'_>, groups: Groups) -> bool {
+fn names_finding(node: Node<'_>, groups: Groups, by_words: bool) -> bool {
     let one = node.get("code").filter(|code| code.kind() == Kind::Text);
     let concept = node.get("coding").is_some();
-    (one.is_some() || concept) && is_code_of_finding(node, groups)
+    (one.is_some() || concept)
+        && (is_code_of_finding(node, groups) || by_words && is_said_of_finding(node, groups))
 }
 
 /// What becomes of one member of an object.
@@ -157,7 +190,7 @@ fn is_withheld_element(kind: &str, name: &str, groups: Groups) -> bool {
 /// A member of such an object: whatever may hold the number goes, with all that is nested in it.
 fn of_number(object: &Object<'_>, member: &Member<'_>, name: &str) -> Fate {
     match name {
-        "answer" | "item" => Fate::Drop,
+        "answer" | "item" | "initial" | "answerOption" => Fate::Drop,
         // A parameter has a value, a resource or parts (R4 inv-1).
         "part" | "resource" if object.valued => Fate::Drop,
         "part" | "resource" => Fate::Replace(format!("\"_valueString\":{}", masked())),
@@ -235,7 +268,8 @@ fn is_narrative(value: Node<'_>) -> bool {
 }
 
 /// Members that hold a person's name or address, wherever they stand.
-const NAMES: [&str; 4] = [
+const NAMES: [&str; 5] = [
+    "title",
     "valueHumanName",
     "valueAddress",
     "valueContactPoint",

@@ -50,7 +50,7 @@ impl Redactor {
                 let new = if holds_file(&text) {
                     Some(FILE.to_owned())
                 } else {
-                    self.numbers.masked(&text)
+                    self.numbers.masked_at(&text, context.place())
                 };
                 if let Some(new) = new {
                     self.replace(node.span(), serde_json::Value::from(new).to_string());

@@ -5,8 +5,13 @@ use std::collections::HashSet;
 
 use crate::json::tree::{Kind, Node};
 
+use super::address::{is_date, is_own_id};
+use super::digits::{
+    DIGITS, Digit, MOST_DIGITS, digits, for_each_digit, is_bare, is_nine_in_parts,
+    is_written_like_one,
+};
 use super::finding::is_withheld_finding;
-use super::glyphs::{self, Glyph, is_invisible};
+use super::glyphs::{self, Glyph};
 use super::identifier::withheld_identifier;
 use super::label::{names_number, names_one};
 use super::object::is_value;
@@ -16,17 +21,22 @@ use super::{Group, Groups};
 /// a hundred thousand.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
-    known: HashSet<Known>,
-    /// The same without leading zeros, as JSON numbers are.
-    values: HashSet<u64>,
+    /// Each with a one before its digits: `000` and `00` are two.
+    known: HashSet<u64>,
     /// How many digits known numbers have: a bit for each count.
     lengths: u32,
     /// Whether anything is looked for.
     look: bool,
 }
 
-/// How many digits a number has, and its value.
-type Known = (usize, u64);
+/// Where a text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a member whose texts are ids or addresses.
+    Address,
+    /// Anywhere else.
+    Elsewhere,
+}
 
 /// What is known of a node from those around it.
 #[derive(Clone, Copy, Default)]
@@ -101,8 +111,20 @@ impl Numbers {
     }
 
     /// A text that is a number, perhaps with words beside it: each run of digits that could be the number, and
-    /// all digits together.
+    /// all digits together. In a long one a number stands for itself, or remembering all its parts would take
+    /// many times its room.
     fn add(&mut self, text: &str) {
+        if text.len() > MOST_SHORT {
+            return for_each_digit(glyphs::shown(text), |digits, before| {
+                let runs = |at: &Digit| digits.first().is_some_and(|it| it.letters == at.letters);
+                if !before.is_some_and(runs) {
+                    let run = digits.iter().take_while(|at| runs(at)).count();
+                    self.add_digits(digits.get(..run).unwrap_or_default());
+                }
+                self.add_bare(digits);
+                1
+            });
+        }
         let digits: Vec<Digit> = digits(glyphs::shown(text)).collect();
         for run in digits.chunk_by(|a, b| a.letters == b.letters) {
             self.add_digits(run);
@@ -114,22 +136,21 @@ impl Numbers {
 
     /// A text that says that there is a number in it.
     fn add_named(&mut self, text: &str) {
-        let digits: Vec<Digit> = digits(glyphs::shown(text)).collect();
-        for at in 0..digits.len() {
-            let rest = digits.get(at..).unwrap_or_default();
-            if is_bare(rest) {
-                self.add_digits(rest.get(..DIGITS).unwrap_or_default());
-            }
+        for_each_digit(glyphs::shown(text), |digits, _| {
+            self.add_bare(digits);
+            1
+        });
+    }
+
+    fn add_bare(&mut self, digits: &[Digit]) {
+        if is_bare(digits) {
+            self.add_digits(digits.get(..DIGITS).unwrap_or_default());
         }
     }
 
     fn add_digits(&mut self, digits: &[Digit]) {
         if (LEAST_DIGITS..=MOST_DIGITS).contains(&digits.len()) {
-            let value = digits
-                .iter()
-                .fold(0, |value, digit| value * 10 + digit.value);
-            self.known.insert((digits.len(), value));
-            self.values.insert(value);
+            self.known.insert(known(digits));
             self.lengths |= 1 << digits.len();
         }
     }
@@ -141,7 +162,12 @@ impl Numbers {
             return false;
         }
         let digits: Vec<Digit> = digits(glyphs::written(raw)).collect();
-        let one = |value: &u64| *value > 0 && self.values.contains(value);
+        // Without leading zeros, as JSON numbers are.
+        let one = |value: &u64| {
+            let mut powers = (LEAST_DIGITS..=MOST_DIGITS).filter_map(power);
+            *value > 0
+                && powers.any(|power| *value < power && self.known.contains(&(power + value)))
+        };
         whole(raw)
             .and_then(|whole| whole.parse().ok())
             .is_some_and(|value| one(&value))
@@ -153,59 +179,74 @@ impl Numbers {
 
     /// The text without the numbers in it; `None` if there are none.
     pub(crate) fn masked(&self, text: &str) -> Option<String> {
+        self.masked_at(text, Place::Elsewhere)
+    }
+
+    /// The same of a text that stands there.
+    pub(super) fn masked_at(&self, text: &str, place: Place) -> Option<String> {
         if !self.look || !may_hold_one(text) {
             return None;
         }
-        let named = names_one(text);
-        if !glyphs::is_encoded(text) {
-            return self.masked_in(text, glyphs::written(text), named);
-        }
-        let shown = self.masked_in(text, glyphs::shown(text), named);
-        // What no browser shows, as in the attributes of a tag, can be read all the same.
-        let rest = shown.as_deref().unwrap_or(text);
-        let written = self.masked_in(rest, glyphs::written(rest), named);
-        written.or(shown)
+        let how = (names_one(text), place);
+        let masked = if glyphs::is_encoded(text) {
+            let shown = self.masked_in(text, glyphs::shown(text), how);
+            // What no browser shows, as in the attributes of a tag, can be read all the same.
+            let rest = shown.as_deref().unwrap_or(text);
+            let written = self.masked_in(rest, glyphs::written(rest), how);
+            written.or(shown)
+        } else {
+            self.masked_in(text, glyphs::written(text), how)
+        };
+        masked.filter(|_| !is_date(text) && (place == Place::Elsewhere || !is_own_id(text)))
     }
 
     fn masked_in(
         &self,
         text: &str,
         glyphs: impl Iterator<Item = Glyph>,
-        named: bool,
+        (named, place): (bool, Place),
     ) -> Option<String> {
-        let digits: Vec<Digit> = digits(glyphs).collect();
         let mut masked = String::new();
-        let (mut at, mut done) = (0, 0);
-        while at < digits.len() {
-            let rest = digits.get(at..).unwrap_or_default();
-            let length = self.length_at(rest, named).unwrap_or(1);
-            let number = rest.get(..length).unwrap_or_default();
-            if length > 1
-                && let (Some(first), Some(last)) = (number.first(), number.last())
-            {
+        let mut done = 0;
+        for_each_digit(glyphs, |digits, before| {
+            let known = match place {
+                Place::Address => self.known_whole(digits, before),
+                Place::Elsewhere => self.known_at(digits),
+            };
+            let one = || is_written_like_one(digits) || named && is_bare(digits);
+            let Some(length) = known.or_else(|| one().then_some(DIGITS)) else {
+                return 1;
+            };
+            let number = digits.get(..length).unwrap_or_default();
+            if let (Some(first), Some(last)) = (number.first(), number.last()) {
                 masked.push_str(text.get(done..first.start).unwrap_or_default());
                 masked.push_str(MASK);
                 done = last.end;
             }
-            at += length;
-        }
+            length
+        });
         (done > 0).then(|| masked + text.get(done..).unwrap_or_default())
     }
 
-    /// How many digits the number has that begins with the first of these, if one does.
-    fn length_at(&self, digits: &[Digit], named: bool) -> Option<usize> {
-        let one = || is_written_like_one(digits) || named && is_bare(digits);
-        self.known_at(digits).or_else(|| one().then_some(DIGITS))
+    /// How many digits the known number has that stands here for itself, if one does; zeros may be before it.
+    fn known_whole(&self, digits: &[Digit], before: Option<&Digit>) -> Option<usize> {
+        let first = digits.first()?;
+        let begins = first.gap > 0 || before.is_some_and(|digit| digit.value == 0);
+        let number = digits.get(..DIGITS)?;
+        (begins && is_nine_in_parts(digits) && self.known.contains(&known(number)))
+            .then_some(DIGITS)
     }
 
-    /// The same, of the longest known number.
+    /// How many digits the longest known number has that begins with the first of these, if one does.
     fn known_at(&self, digits: &[Digit]) -> Option<usize> {
         let letters = digits.first()?.letters;
         let together = digits.iter().take_while(|digit| digit.letters == letters);
         let (mut value, mut found) = (0, None);
         for (count, digit) in (1..=MOST_DIGITS).zip(together) {
             value = value * 10 + digit.value;
-            if self.lengths & 1 << count != 0 && self.known.contains(&(count, value)) {
+            if self.lengths & 1 << count != 0
+                && power(count).is_some_and(|power| self.known.contains(&(power + value)))
+            {
                 found = Some(count);
             }
         }
@@ -213,39 +254,14 @@ impl Numbers {
     }
 }
 
-/// A digit, and what stands between it and the one before.
-struct Digit {
-    value: u64,
-    start: usize,
-    end: usize,
-    /// Letters before it in the whole text: within a number there are none.
-    letters: usize,
-    /// Characters between, and how many of them take room.
-    gap: usize,
-    seen: usize,
+/// The digits with a one before them.
+fn known(digits: &[Digit]) -> u64 {
+    let digits = digits.iter();
+    digits.fold(1, |value, digit| value * 10 + digit.value)
 }
 
-fn digits(mut glyphs: impl Iterator<Item = Glyph>) -> impl Iterator<Item = Digit> {
-    let (mut letters, mut first) = (0, true);
-    std::iter::from_fn(move || {
-        let (mut gap, mut seen) = (usize::from(std::mem::take(&mut first)), 0);
-        loop {
-            let glyph = glyphs.next()?;
-            if let Some(value) = glyph.seen.to_digit(10) {
-                return Some(Digit {
-                    value: value.into(),
-                    start: glyph.start,
-                    end: glyph.end,
-                    letters,
-                    gap,
-                    seen,
-                });
-            }
-            letters += usize::from(glyph.seen.is_alphanumeric());
-            gap += 1;
-            seen += usize::from(!is_invisible(glyph.seen));
-        }
-    })
+fn power(count: usize) -> Option<u64> {
+    10_u64.checked_pow(u32::try_from(count).ok()?)
 }
 
 /// A number as JSON writes it without what is behind its point, in as many digits as a social security number
@@ -257,43 +273,15 @@ fn whole(raw: &str) -> Option<String> {
 
 /// Whether it has digits enough, in whatever spelling.
 fn may_hold_one(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit);
-    digits.count() >= LEAST_DIGITS || !text.is_ascii() || text.contains("&#")
-}
-
-/// `123-45-6789`, with whatever is no letter between its parts, and not as a part of a longer number.
-fn is_written_like_one(digits: &[Digit]) -> bool {
-    is_one(digits, |at, digit| match at {
-        3 | 5 => digit.gap > 0 && digit.seen <= MAX_GAP,
-        _ => digit.seen == 0,
-    })
-}
-
-/// Nine digits in three parts at most, and not as a part of a longer number.
-fn is_bare(digits: &[Digit]) -> bool {
-    let mut parts = 1;
-    is_one(digits, |_, digit| {
-        parts += usize::from(digit.seen > 0);
-        parts <= 3 && digit.seen <= MAX_GAP
-    })
-}
-
-/// Nine digits that nothing but gaps which `fit` separates.
-fn is_one(digits: &[Digit], mut fit: impl FnMut(usize, &Digit) -> bool) -> bool {
-    let Some((window, after)) = digits.split_at_checked(DIGITS) else {
-        return false;
-    };
-    let Some(first) = window.first().filter(|first| first.gap > 0) else {
-        return false;
-    };
-    let mut others = window.iter().enumerate().skip(1);
-    after.first().is_none_or(|after| after.gap > 0)
-        && others.all(|(at, digit)| digit.letters == first.letters && fit(at, digit))
+    let mut digits = text.bytes().filter(u8::is_ascii_digit);
+    digits.nth(LEAST_DIGITS - 1).is_some() || !text.is_ascii() || text.contains("&#")
 }
 
 /// Members that stand between a name and its value.
-const CARRIERS: [&str; 7] = [
+const CARRIERS: [&str; 9] = [
     "answer",
+    "answeroption",
+    "initial",
     "item",
     "part",
     "resource",
@@ -305,13 +293,8 @@ const CARRIERS: [&str; 7] = [
 /// What stands where a number stood.
 const MASK: &str = "redacted";
 
-const DIGITS: usize = 9;
-
 /// Mistyped numbers have fewer digits than nine, and are looked for too; below this a number is too common.
 pub(super) const LEAST_DIGITS: usize = 7;
 
-/// Longer than any number, whatever is put before and behind it.
-const MOST_DIGITS: usize = 19;
-
-/// Separators between two parts of a number, and the space around them.
-const MAX_GAP: usize = 4;
+/// Bytes of a text of which every part may be the number.
+const MOST_SHORT: usize = 64;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod gaps;
 mod hostile;
 mod labels;
 mod spellings;

@@ -113,6 +113,8 @@ pub(super) struct RawIdentifier<'a> {
     #[serde(borrow)]
     value: Option<&'a RawValue>,
     #[serde(borrow)]
+    assigner: Option<&'a RawValue>,
+    #[serde(borrow)]
     pub(super) extension: Option<&'a RawValue>,
 }
 
@@ -151,7 +153,7 @@ impl RawIdentifier<'_> {
     /// it would be a way to try them out.
     pub(super) fn read(&self) -> Option<Identifier> {
         let system: Option<String> = one(self.system);
-        if is_social_security_number(system.as_deref(), self.r#type.map(RawValue::get)) {
+        if is_social_security_number(system.as_deref(), [self.r#type, self.assigner]) {
             return None;
         }
         let system = system.filter(|system| is_searchable(system));

@@ -288,6 +288,20 @@ fn nobody_is_found_by_a_number() {
             identifier(json!({"system": "http://hl7.org/fhir/sid/us-ssn\n", "value": "555441111"})),
             "patient.identifier=555441111",
         ),
+        (
+            identifier(json!({"type": {"coding": [{"code": "SB"}]}, "value": "55544"})),
+            "patient.identifier=55544",
+        ),
+        (
+            identifier(json!({"system": "http://www.ssa.gov", "value": "55544"})),
+            "patient.identifier=55544",
+        ),
+        (
+            identifier(
+                json!({"assigner": {"display": "Social Security Administration"}, "value": "55544"}),
+            ),
+            "patient.identifier=55544",
+        ),
         // The read masks it because the record names it in another place.
         (
             identifier(json!({"type": {"coding": [{"code": "MR"}]}, "value": "111224444"})),
@@ -318,6 +332,7 @@ fn a_bundle_has_no_number_for_an_identifier() {
     for identifier in [
         json!({"system": "http://hl7.org/fhir/sid/us-ssn", "value": number}),
         json!({"system": "urn:x", "type": {"coding": [{"code": "ss"}]}, "value": number}),
+        json!({"system": "urn:x", "assigner": {"display": "Social Security Administration"}, "value": number}),
         json!({"system": "urn:x", "value": "555-44-3333"}),
         json!({"system": "urn:x", "value": "999001111"}),
     ] {
