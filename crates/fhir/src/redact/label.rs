@@ -94,20 +94,32 @@ pub(super) fn names_one(name: &str) -> bool {
     } else {
         shown.nfkc().collect()
     };
-    let joined = shown.replace(glyphs::is_invisible, "");
     says(name)
-        || may_say_it(&joined) && (is_said(&joined) || is_said(&shown.replace(INVISIBLE, " ")))
+        || says(&shown.replace(glyphs::is_invisible, ""))
+        || says(&shown.replace(INVISIBLE, " "))
 }
 
-/// Whether two S, or S, O and C, follow one another among its letters and digits. Nearly no name has that, and
-/// every word for the number does.
+/// Whether S, S and N, or S, O and C, follow one another among its letters and digits, or two S of which the first may
+/// begin a word. Nearly no name has that, and every word for the number does.
 fn may_say_it(name: &str) -> bool {
     let mut before = [0, 0];
-    name.bytes().filter(u8::is_ascii_alphanumeric).any(|byte| {
-        let byte = byte.to_ascii_lowercase();
+    let (mut last, mut begins) = (b' ', false);
+    name.bytes().any(|byte| {
+        let old = std::mem::replace(&mut last, byte);
+        if !byte.is_ascii_alphanumeric() {
+            return false;
+        }
+        let small = byte.to_ascii_lowercase();
         let [first, second] = before;
-        before = [second, byte];
-        matches!((first, second, byte), (_, b's', b's') | (b's', b'o', b'c'))
+        before = [second, small];
+        let begun = std::mem::replace(
+            &mut begins,
+            !old.is_ascii_alphabetic() || old.is_ascii_lowercase() && byte.is_ascii_uppercase(),
+        );
+        matches!(
+            (first, second, small),
+            (b's', b's', b'n') | (b's', b'o', b'c')
+        ) || begun && second == b's' && small == b's'
     })
 }
 
@@ -144,6 +156,9 @@ fn begins_it(words: &[&str], before: Option<&str>) -> bool {
     if words.first() == Some(&"social") {
         return number(1);
     }
+    if !words.first().is_some_and(|word| word.starts_with('s')) {
+        return false;
+    }
     (1..=3).any(|count| {
         let joined = words.get(..count).unwrap_or_default().concat();
         let seconds = before.is_some_and(|before| before == "mm");
@@ -158,7 +173,7 @@ pub(super) fn spaced(name: &str) -> String {
     let mut before = ' ';
     for c in name.chars() {
         let digits = c.is_ascii_digit() != before.is_ascii_digit();
-        if digits || c.is_ascii_uppercase() && before.is_ascii_lowercase() {
+        if digits || c.is_uppercase() && before.is_lowercase() {
             spaced.push(' ');
         }
         before = c;

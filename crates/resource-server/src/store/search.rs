@@ -199,7 +199,7 @@ const NO_DATE: Period = Period {
 };
 
 /// Counts up when records are read in another way than before.
-const FORM: u32 = 3;
+const FORM: u32 = 4;
 
 /// Some ten milliseconds of the database.
 const LOOKED_AT_AT_ONCE: i64 = 1_000;

@@ -221,3 +221,34 @@ fn the_number_itself_stands_behind_its_name() {
             {"name": label, "valueString": NUMBER}]}));
     }
 }
+
+/// Looking for a label in few texts only misses none of them.
+#[test]
+fn a_label_is_found_behind_whatever_stands_before_it() {
+    for before in [
+        "",
+        "Mother ",
+        "mother",
+        "mother's",
+        "7",
+        "\u{e9}",
+        "Mother<br>",
+        "address ",
+        "a_",
+        "MOTHER ",
+    ] {
+        for label in [
+            "SS#",
+            "SS No.",
+            "SSN",
+            "SS 987654321",
+            "S.S.",
+            "SoC. Sec. No.",
+            "SSNo",
+        ] {
+            let label = format!("{before}{label}");
+            hides(&json!({"resourceType": "Parameters", "parameter": [
+                {"name": label, "valueString": NUMBER}]}));
+        }
+    }
+}
