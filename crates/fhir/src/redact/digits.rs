@@ -73,15 +73,12 @@ pub(super) fn is_written_like_one(digits: &[Digit]) -> bool {
 
 /// Nine digits in three parts at most, and not as a part of a longer number.
 pub(super) fn is_bare(digits: &[Digit]) -> bool {
-    digits.first().is_some_and(|first| first.gap > 0) && is_nine_in_parts(digits)
-}
-
-pub(super) fn is_nine_in_parts(digits: &[Digit]) -> bool {
     let mut parts = 1;
-    is_nine(digits, |_, digit| {
-        parts += usize::from(digit.seen > 0);
-        parts <= 3 && digit.seen <= MAX_GAP
-    })
+    digits.first().is_some_and(|first| first.gap > 0)
+        && is_nine(digits, |_, digit| {
+            parts += usize::from(digit.seen > 0);
+            parts <= 3 && digit.seen <= MAX_GAP
+        })
 }
 
 /// Nine digits that nothing but gaps which `fit` separates, and that go on no further.
@@ -110,4 +107,4 @@ const AHEAD: usize = MOST_DIGITS + 2;
 const HELD: usize = 1024;
 
 /// Separators between two parts of a number, and the space around them.
-const MAX_GAP: usize = 4;
+pub(super) const MAX_GAP: usize = 4;

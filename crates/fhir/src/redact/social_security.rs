@@ -7,8 +7,7 @@ use crate::json::tree::{Kind, Node};
 
 use super::address::{is_date, is_own_id};
 use super::digits::{
-    DIGITS, Digit, MOST_DIGITS, digits, for_each_digit, is_bare, is_nine_in_parts,
-    is_written_like_one,
+    DIGITS, Digit, MAX_GAP, MOST_DIGITS, digits, for_each_digit, is_bare, is_written_like_one,
 };
 use super::finding::is_withheld_finding;
 use super::glyphs::{self, Glyph};
@@ -210,8 +209,8 @@ impl Numbers {
         let mut done = 0;
         for_each_digit(glyphs, |digits, before| {
             let known = match place {
-                Place::Address => self.known_whole(digits, before),
-                Place::Elsewhere => self.known_at(digits),
+                Place::Address if !named => self.known_whole(digits, before),
+                _ => self.known_at(digits),
             };
             let one = || is_written_like_one(digits) || named && is_bare(digits);
             let Some(length) = known.or_else(|| one().then_some(DIGITS)) else {
@@ -228,13 +227,25 @@ impl Numbers {
         (done > 0).then(|| masked + text.get(done..).unwrap_or_default())
     }
 
-    /// How many digits the known number has that stands here for itself, if one does; zeros may be before it.
+    /// How many digits the known number has that stands here for itself, in three parts at most, if one does; zeros may
+    /// be before it.
     fn known_whole(&self, digits: &[Digit], before: Option<&Digit>) -> Option<usize> {
         let first = digits.first()?;
-        let begins = first.gap > 0 || before.is_some_and(|digit| digit.value == 0);
-        let number = digits.get(..DIGITS)?;
-        (begins && is_nine_in_parts(digits) && self.known.contains(&known(number)))
-            .then_some(DIGITS)
+        if first.gap == 0 && before.is_none_or(|digit| digit.value != 0) {
+            return None;
+        }
+        let mut parts = 0;
+        let mut in_parts = |(at, digit): &(usize, &Digit)| {
+            parts += usize::from(*at == 0 || digit.seen > 0);
+            digit.letters == first.letters && parts <= 3 && (*at == 0 || digit.seen <= MAX_GAP)
+        };
+        let together = digits.iter().enumerate().take_while(|at| in_parts(at));
+        let mut whole = (DIGITS..=together.count().min(MOST_DIGITS)).rev();
+        whole.find(|count| {
+            let ends = digits.get(*count).is_none_or(|after| after.gap > 0);
+            let number = digits.get(..*count).unwrap_or_default();
+            ends && self.known.contains(&known(number))
+        })
     }
 
     /// How many digits the longest known number has that begins with the first of these, if one does.

@@ -56,6 +56,22 @@ fn a_known_number_breaks_no_date_and_no_address() {
         let shown = without(&patient, Group::Ssn).to_string();
         assert!(!shown.contains("4321"), "{value}: {shown}");
     }
+    // Nor does it stay where the address says what it is, or because somebody typed too much of it.
+    for (known, address) in [
+        (
+            "1234567",
+            "Patient?identifier=http://hl7.org/fhir/sid/us-ssn|1234567",
+        ),
+        ("1987654321", "Patient/1987654321"),
+        ("1987654321", "urn:x:000198-7654321"),
+    ] {
+        let patient = json!({"resourceType": "Patient", "identifier": number(known), "link": [{"other": {"reference": address}}]});
+        let shown = without(&patient, Group::Ssn);
+        assert!(
+            shown["link"].to_string().contains("redacted"),
+            "{address}: {shown}"
+        );
+    }
     for value in [
         "2019-02-12 1",
         "2019-0212",
