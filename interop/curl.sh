@@ -49,6 +49,10 @@ hold 401 "$(status "$source/Bundle/$hosted")" "no token"
 hold 401 "$(status --header "authorization: Bearer $at_receiver" "$source/Bundle/$hosted")" "another audience"
 hold 401 "$(status --user "$id:wrong" --data grant_type=client_credentials "$issuer/oauth2/token")" "a wrong secret"
 hold 400 "$(status --user "$id:$secret" --data 'grant_type=password&username=a&password=b' "$issuer/oauth2/token")" "the password grant"
+head -c 300000 /dev/zero | tr '\0' x >record.txt
+for version in --http1.1 --http2; do
+  hold 401 "$(status "$version" --header 'content-type: application/fhir+json' --data-binary @record.txt "$receiver/Bundle")" "a record without a token, and the client sees why ($version)"
+done
 head -c 70000 /dev/zero | tr '\0' x >large.txt
 hold 413 "$(status --user "$id:$secret" --data-binary @large.txt "$issuer/oauth2/token")" "a form that is too large, and the client sees why"
 hold 200 "$(status --user "$id:$secret" --data-urlencode "token=$at_source" "$issuer/oauth2/revoke")" "revocation"

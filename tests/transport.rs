@@ -221,6 +221,38 @@ fn what_is_too_large_is_refused() {
     assert_eq!(connection.answer().unwrap().status, 413);
 }
 
+/// A record has the size of many windows: who is refused before it was read is told so, and not cut off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_arrives_while_the_body_is_still_being_sent() {
+    use outbound::{Outbound, OutboundConfig, Purpose, Request, Trust};
+    let party = Party::running(&[]);
+    let clock = storage::Clock::system();
+    let now = std::sync::Arc::new(move || clock.now());
+    let outbound = Outbound::new(OutboundConfig::new(
+        "test",
+        Trust::only(party.ca_pem()),
+        now,
+    ))
+    .unwrap();
+    let fhir = ("Content-Type", "application/fhir+json");
+    for size in [100_000, 1_000_000, 5_000_000] {
+        let body = "x".repeat(size);
+        // Over HTTP/1.1 the connection is good for the next request.
+        let mut connection = Connection::http1(&party);
+        for _ in 0..2 {
+            let answer = connection.request("POST", "/fhir/Bundle", &[fhir], &body);
+            assert_eq!(answer.status, 401, "{size}");
+        }
+        let url = format!("{}/fhir/Bundle", party.origin()).parse().unwrap();
+        let request = Request::post(url, Purpose::Probe, fhir.1, body.into_bytes());
+        assert_eq!(
+            outbound.send(request).await.unwrap().status.as_u16(),
+            401,
+            "{size}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_is_refused_over_http2_too() {
     use outbound::{Outbound, OutboundConfig, Purpose, Request, Trust};

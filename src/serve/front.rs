@@ -13,11 +13,10 @@ use axum::http::header::{
     CONNECTION, EXPECT, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
-use http_body_util::BodyExt;
 use ipnet::IpNet;
 use tower::ServiceExt;
 
-use super::body::{Verdict, Watched};
+use super::body::{Lingering, Verdict, Watched};
 use super::forwarded;
 use super::gate::Gate;
 use super::listener::Place;
@@ -148,14 +147,17 @@ impl Front {
             Role::ResourceServer => (&self.resource_server, self.limits.record_bytes),
             Role::Client => (&self.client, self.limits.form_bytes),
         };
+        // Whoever asked with `Expect: 100-continue` has sent nothing yet and must not be told to.
+        let sending = !request.headers().contains_key(EXPECT);
+        let request = request.map(|body| match sending {
+            true => Body::new(Lingering::new(body)),
+            false => body,
+        });
         let introspection = request.uri().path() == "/oauth2/introspect";
         if place == Place::Introspection && !introspection {
             return refusal(role, StatusCode::SERVICE_UNAVAILABLE);
         }
         if request.body().size_hint().lower() > u64::try_from(size).unwrap_or(u64::MAX) {
-            if !request.headers().contains_key(EXPECT) {
-                linger(request.into_body());
-            }
             return refusal(role, StatusCode::PAYLOAD_TOO_LARGE);
         }
         let Some(_inside) = gate.enter(introspection).await else {
@@ -197,23 +199,6 @@ fn has_doubtful_framing(headers: &HeaderMap) -> bool {
     let only = codings.next();
     codings.next().is_some()
         || only.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"chunked"))
-}
-
-/// Reads on, and throws away, what a client is still sending when it is answered 413: closing at once would
-/// reset the connection, and the client would never see why. Bounded in bytes and time. Whoever asked with
-/// `Expect: 100-continue` has sent nothing yet and must not be told to.
-fn linger(mut body: Body) {
-    let discard = async move {
-        let mut left = LINGER_BYTES;
-        while let Some(Ok(frame)) = body.frame().await {
-            let size = frame.data_ref().map_or(0, axum::body::Bytes::len);
-            match left.checked_sub(size) {
-                Some(rest) => left = rest,
-                None => return,
-            }
-        }
-    };
-    tokio::spawn(async move { tokio::time::timeout(LINGER, discard).await });
 }
 
 /// The headers of every answer.
@@ -288,9 +273,6 @@ fn uuid_v7() -> String {
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Twice what any role takes.
-const LINGER_BYTES: usize = 20_000_000;
-const LINGER: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -298,7 +280,6 @@ mod tests {
     use super::super::roles::Routes;
     use super::*;
     use axum::routing::post;
-    use http_body_util::BodyExt;
 
     async fn ask(method: &str, path: &str) -> (u16, axum::http::HeaderMap, String) {
         let broken = post(async || -> &'static str { panic!("a secret of the server") });
