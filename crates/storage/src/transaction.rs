@@ -62,6 +62,11 @@ impl<'a> Transaction<'a> {
         matches!(self.engine, Engine::Sqlite(_))
     }
 
+    /// Undoes the unit, whatever it makes of the error.
+    pub(crate) fn fail<T>(&mut self, text: &str) -> Result<T, Error> {
+        self.note(Err(Error::Failed(text.to_owned())))
+    }
+
     fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         if let (Err(error), None) = (&result, &self.failed) {
             self.failed = Some(error.clone());

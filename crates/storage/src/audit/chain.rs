@@ -98,7 +98,10 @@ pub(super) async fn append(
     parameters.push(next.writer.as_str().into());
     parameters.push(next.sequence.into());
     parameters.push(next.hash.0.as_slice().into());
-    transaction.execute(INSERT, &parameters).await?;
+    // A trigger or a rule that somebody added can pass over a row without an error: no audit, no data.
+    if transaction.execute(INSERT, &parameters).await? != 1 {
+        return transaction.fail("the audit did not take a row");
+    }
     transaction.head = Some(next);
     Ok(())
 }
