@@ -142,22 +142,40 @@ impl Elsewhere {
 }
 
 impl Announced {
+    /// Retention can take away the seal that its last row named before it is looked up here: then a newer row is there.
     async fn find(db: &Db) -> Result<Option<Self>, Error> {
+        let mut before = None;
+        loop {
+            let (place, found) = match Self::newest(db).await? {
+                Some((place, found)) => (Some(place), found),
+                None => (None, None),
+            };
+            if found.is_some() || place == before {
+                return Ok(found);
+            }
+            before = place;
+        }
+    }
+
+    /// The newest row of retention, by its writer and number, and what it says, if what it names is here.
+    async fn newest(db: &Db) -> Result<Option<((String, i64), Option<Self>)>, Error> {
         let rows = db.select(RETENTION, Vec::new(), |row| {
             Ok((row.optional_text(0)?, row.text(1)?, row.integer(2)?))
         });
         let Some((reason, writer, sequence)) = rows.await?.into_iter().next() else {
             return Ok(None);
         };
+        let place = (writer.clone(), sequence);
         let Some((number, hash)) = reason.as_deref().and_then(retention::announced) else {
-            return Ok(None);
+            return Ok(Some((place, None)));
         };
         let seal = seal(db, number).await?.filter(|seal| seal.hash == hash);
-        Ok(seal.map(|seal| Self {
+        let found = seal.map(|seal| Self {
             writer,
             sequence,
             seal,
-        }))
+        });
+        Ok(Some((place, found)))
     }
 
     /// Whether the row names what is gone: rows up to its seal, and the seals before that one.
