@@ -70,7 +70,7 @@ impl Place {
     fn allowed(&self) -> &'static str {
         use ResourceType::Bundle;
         match self {
-            Self::Type(Bundle) | Self::Document(None) => "GET, HEAD, POST",
+            Self::Type(Bundle) | Self::Document(_) => "GET, HEAD, POST",
             Self::Instance(Bundle, _) => "GET, HEAD, PUT, DELETE",
             Self::Base | Self::Validate | Self::Search(_) => "POST",
             Self::Metadata
@@ -79,8 +79,7 @@ impl Place {
             | Self::Instance(..)
             | Self::History(..)
             | Self::Version(..)
-            | Self::Original(_)
-            | Self::Document(Some(_)) => "GET, HEAD",
+            | Self::Original(_) => "GET, HEAD",
         }
     }
 
@@ -141,6 +140,10 @@ impl Place {
             Self::Original(id) => Interaction::Original { id },
             Self::Document(None) if method == "POST" => Interaction::PostedDocument {
                 query: query_text(),
+            },
+            // As if the body had said the id as well.
+            Self::Document(Some(id)) if method == "POST" => Interaction::PostedDocument {
+                query: [&format!("id={id}"), query].join("&"),
             },
             Self::Document(Some(id)) => Interaction::Document {
                 which: Document::Id(id),

@@ -196,6 +196,15 @@ fn what_is_offered_is_recognised() {
             "Bundle",
             Read,
         ),
+        (
+            "POST",
+            "Composition/0198-a.B/$document",
+            Interaction::PostedDocument {
+                query: "id=0198-a.B&".to_owned(),
+            },
+            "Bundle",
+            Read,
+        ),
     ];
     for (method, path, expected, resource_type, permission) in rows {
         for path in [path.to_owned(), format!("/{path}")] {
@@ -338,7 +347,7 @@ fn other_methods_are_405_and_say_what_is_allowed() {
         ("POST", ".well-known/smart-configuration", read),
         ("POST", "Bundle/1/$original", read),
         ("PUT", "Composition/$document", "GET, HEAD, POST"),
-        ("POST", "Composition/1/$document", read),
+        ("PUT", "Composition/1/$document", "GET, HEAD, POST"),
         ("GET", "Bundle/$validate", "POST"),
         ("GET", "Bundle/_search", "POST"),
         ("POST", "Bundle/_history", read),

@@ -155,6 +155,7 @@ const ROUTES: [&[(&str, &str, Needs)]; 18] = [
             "Composition/$document?id=ID",
             Posted("Composition.r"),
         ),
+        ("POST", "Composition/ID/$document", Posted("Composition.r")),
     ],
 ];
 

@@ -339,6 +339,9 @@ async fn documents_are_asked_for_by_what_an_office_knows() {
         }
         let one = send(&server, HOSPITAL, by(&format!(r#"{{"name":"id","valueUri":"Composition/{id}"}}"#))).await;
         assert_eq!((&one.json()["type"], &one.json()["id"]), (&"document".into(), &id.as_str().into()));
+        let mut of_instance = by(r#"{"name":"persist","valueBoolean":false}"#);
+        *of_instance.uri_mut() = format!("/fhir/Composition/{id}/$document").parse().unwrap();
+        assert_eq!(send(&server, HOSPITAL, of_instance).await.body, one.body);
         for (request, status, code) in [
             (by(r#"{"name":"id","valueUri":"none"}"#), 404, "not-found"),
             (by(""), 400, "required"),
