@@ -163,7 +163,7 @@ impl Actor {
     fn reach(&self) -> Reach {
         self.permit
             .as_ref()
-            .map_or(Reach::All, |permit| permit.reach().clone())
+            .map_or(Reach::Everything, |permit| permit.reach().clone())
     }
 
     /// The most that the actor can give; `None` is no bound.

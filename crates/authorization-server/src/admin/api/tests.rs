@@ -130,11 +130,16 @@ impl Bench {
 
     /// A client that administers for itself, with its token.
     pub(super) async fn console(&self) -> Console<'_> {
-        let new = administration_client("console", EVERYTHING, everywhere());
+        self.console_of("console", everywhere()).await
+    }
+
+    /// The same with these rights.
+    pub(super) async fn console_of(&self, client_id: &str, rights: Rights) -> Console<'_> {
+        let new = administration_client(client_id, EVERYTHING, rights);
         let secret = self.add(new).await;
         let grant = [("grant_type", "client_credentials")];
         let answer = self
-            .token(Credentials::Basic("console", &secret), &grant)
+            .token(Credentials::Basic(client_id, &secret), &grant)
             .await;
         assert_eq!(answer.status, 200, "{:?}", answer.json);
         Console {

@@ -168,51 +168,40 @@ async fn an_auditor_of_one_organization_reads_its_rows() {
     }
 }
 
-/// A record that a request did not reach, and one that is not there: to an auditor of one organization the same.
+/// A record that a request did not reach, and one that is not there: to who does not reach it either the same.
 #[tokio::test]
 async fn a_hidden_record_reads_like_an_absent_one() {
     let bench = Bench::new().await;
-    bench.app().await;
-    let ours = rights().organization;
-    for (reason, jurisdiction) in [
-        ("the record belongs to another organization", "MA"),
-        ("the record's jurisdiction is not one of the token's", "VT"),
-    ] {
-        record(&bench, |event| {
-            event.outcome = Outcome::Denied;
-            event.organization.clone_from(&ours);
-            event.reason = Some(reason.to_owned());
-            event.record_id = Some("hidden-1".to_owned());
-            event.jurisdiction = Some(jurisdiction.to_owned());
-            event.record_type = Some("birth".to_owned());
-        })
-        .await;
-    }
-    record(&bench, |event| {
-        event.outcome = Outcome::Denied;
-        event.organization.clone_from(&ours);
-        event.reason = Some("no such record".to_owned());
-    })
-    .await;
-    let of_one_facility = Rights {
-        facilities: Some(vec!["1".to_owned()]),
-        ..rights()
+    refuse(&bench).await;
+    let of = |jurisdictions: &[&str], record_types: &[&str], rights: Rights| Rights {
+        jurisdictions: jurisdictions.iter().map(|it| (*it).to_owned()).collect(),
+        record_types: record_types.iter().map(|it| (*it).to_owned()).collect(),
+        ..rights
     };
-    for (name, rights) in [("auditor", rights()), ("second", of_one_facility)] {
-        let auditor = bench.person(name, "auditor", rights).await;
+    let of_one_facility = |rights| Rights {
+        facilities: Some(vec!["1".to_owned()]),
+        ..rights
+    };
+    let both = ["birth", "fetal-death"];
+    for (name, rights) in [
+        ("own", rights()),
+        ("own facility", of_one_facility(rights())),
+        ("all, elsewhere", of(&["NH"], &both, everywhere())),
+        (
+            "all, another type",
+            of(&["MA", "VT"], &["fetal-death"], everywhere()),
+        ),
+        ("all, no type", of(&["MA", "VT"], &[], everywhere())),
+        ("all, nowhere", of(&[], &both, everywhere())),
+        (
+            "all, one facility",
+            of_one_facility(of(&["MA", "VT"], &both, everywhere())),
+        ),
+    ] {
         let console = bench
-            .through_app(&auditor, EVERYTHING, bench.clock.now())
+            .console_of(&name.replace([' ', ','], "-"), rights)
             .await;
-        let answer = console.get("/audit?action=bundle.read").await;
-        let (_, text) = exported(&console, "?action=bundle.read").await;
-        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
-        for mut rows in [
-            answer.json["items"].as_array().unwrap().clone(),
-            lines.collect(),
-        ] {
-            for row in &mut rows {
-                row.as_object_mut().unwrap().remove("id");
-            }
+        for rows in both_ways(&console, "?action=bundle.read").await {
             assert_eq!(rows.len(), 3, "{name} {rows:?}");
             assert!(rows.iter().all(|row| *row == rows[0]), "{name} {rows:?}");
             assert_eq!(rows[0]["reason"], "no such record");
@@ -222,14 +211,105 @@ async fn a_hidden_record_reads_like_an_absent_one() {
             !text.contains("hidden-1") && !text.contains("the record"),
             "{text}"
         );
-        let answer = console.get("/audit?record_id=hidden-1").await;
-        assert_eq!(answer.json["items"], json!([]), "{name}");
-        let (_, text) = exported(&console, "?record_id=hidden-1").await;
-        assert_eq!(text, "", "{name}");
+        for rows in both_ways(&console, "?record_id=hidden-1").await {
+            assert_eq!(rows, Vec::<Value>::new(), "{name}");
+        }
+    }
+    let there = of(&["MA", "VT"], &both, everywhere());
+    let console = bench.console_of("all-there", there).await;
+    for rows in both_ways(&console, "?record_id=hidden-1").await {
+        assert_eq!(rows.len(), 2);
+        assert_ne!(rows[0]["reason"], rows[1]["reason"]);
     }
     let console = bench.console().await;
-    let answer = console.get("/audit?record_id=hidden-1").await;
-    let rows = answer.json["items"].as_array().unwrap();
-    assert_eq!(rows.len(), 2);
-    assert_ne!(rows[0]["reason"], rows[1]["reason"]);
+    for rows in both_ways(&console, "?record_id=hidden-1").await {
+        assert_eq!(rows.len(), 1, "of two jurisdictions, one is reached");
+        assert_eq!(rows[0]["jurisdiction"], "MA");
+    }
+}
+
+/// Three requests that were answered in the same way.
+async fn refuse(bench: &Bench) {
+    for (reason, id, jurisdiction) in [
+        (
+            "the record belongs to another organization",
+            "hidden-1",
+            Some("MA"),
+        ),
+        (
+            "the record's jurisdiction is not one of the token's",
+            "hidden-1",
+            Some("VT"),
+        ),
+        ("no such record", "absent-1", None),
+    ] {
+        record(bench, |event| {
+            event.outcome = Outcome::Denied;
+            event.organization = rights().organization;
+            event.reason = Some(reason.to_owned());
+            event.record_id = Some(id.to_owned());
+            event.jurisdiction = jurisdiction.map(str::to_owned);
+            event.record_type = jurisdiction.map(|_| "birth".to_owned());
+        })
+        .await;
+    }
+}
+
+/// Rows without their own ids, from a page and from a file.
+async fn both_ways(console: &Console<'_>, query: &str) -> [Vec<Value>; 2] {
+    let answer = console.get(&format!("/audit{query}")).await;
+    let (_, text) = exported(console, query).await;
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let page = answer.json["items"].as_array().unwrap().clone();
+    [page, lines.collect()].map(|mut rows| {
+        for row in &mut rows {
+            row.as_object_mut().unwrap().remove("id");
+        }
+        rows
+    })
+}
+
+/// All organizations are not all jurisdictions; what is about no record is for each of their auditors.
+#[tokio::test]
+async fn an_auditor_of_all_organizations_reads_of_its_records_and_of_none() {
+    let bench = Bench::new().await;
+    for (id, jurisdiction, record_type) in [
+        ("1", Some("MA"), Some("birth")),
+        ("2", Some("VT"), Some("birth")),
+        ("3", Some("MA"), Some("fetal-death")),
+        ("4", None, None),
+    ] {
+        record(&bench, |event| {
+            event.organization = Some("elsewhere".to_owned());
+            event.request_id = Some(id.to_owned());
+            event.jurisdiction = jurisdiction.map(str::to_owned);
+            event.record_type = record_type.map(str::to_owned);
+        })
+        .await;
+    }
+    for (name, jurisdictions, record_types, seen) in [
+        ("one", vec!["MA"], vec!["birth"], vec!["1", "4"]),
+        (
+            "two",
+            vec!["MA", "VT"],
+            vec!["birth", "fetal-death"],
+            vec!["1", "2", "3", "4"],
+        ),
+        ("three", vec![], vec![], vec!["4"]),
+    ] {
+        let rights = Rights {
+            jurisdictions: jurisdictions.into_iter().map(str::to_owned).collect(),
+            record_types: record_types.into_iter().map(str::to_owned).collect(),
+            ..everywhere()
+        };
+        let console = bench.console_of(name, rights).await;
+        for rows in both_ways(&console, "?action=bundle.read").await {
+            let mut ids: Vec<_> = rows
+                .iter()
+                .filter_map(|row| row["request_id"].as_str())
+                .collect();
+            ids.sort_unstable();
+            assert_eq!(ids, seen, "{name}");
+        }
+    }
 }
