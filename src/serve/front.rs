@@ -280,6 +280,7 @@ mod tests {
     use super::super::roles::Routes;
     use super::*;
     use axum::routing::post;
+    use http_body_util::BodyExt as _;
 
     async fn ask(method: &str, path: &str) -> (u16, axum::http::HeaderMap, String) {
         let broken = post(async || -> &'static str { panic!("a secret of the server") });
