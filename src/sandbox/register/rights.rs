@@ -21,7 +21,7 @@ impl Office<'_> {
             scope: REGISTRY_SCOPE.to_owned(),
             ..self.api(flow, &format!("{name}-api-registry"), secret)
         };
-        let note = "also updates and deletes, and sees social security numbers where a rule withholds them from others";
+        let note = "also updates and deletes, reads parts of documents, and sees social security numbers where a rule withholds them from others";
         self.describe(flow, registry, clients, note).await?;
         // What NCHS returns names no facility.
         if let Some(facility) = facility {
@@ -62,7 +62,8 @@ impl Office<'_> {
     }
 }
 
-const REGISTRY_SCOPE: &str = "system/Bundle.cruds system/Composition.rs sensitive/ssn";
+const REGISTRY_SCOPE: &str =
+    "system/Bundle.cruds system/Composition.rs system/Patient.r system/Observation.r sensitive/ssn";
 const OFFICE_SCOPE: &str = "user/Bundle.cruds user/Composition.rs user/AuditEvent.rs";
 
 /// Role, scope, and what for.
