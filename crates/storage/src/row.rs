@@ -64,6 +64,23 @@ impl Row<'_> {
         from_ms(self.integer(column)?)
     }
 
+    /// The time that comes next to whatever stands there, in the order in which the engine sorts it: a list goes on behind
+    /// it.
+    pub(crate) fn nearest_time(&self, column: usize) -> Timestamp {
+        let ms = match self {
+            Self::Sqlite(row) => match row.get_ref(column) {
+                Ok(ValueRef::Integer(ms)) => ms,
+                #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
+                Ok(ValueRef::Real(ms)) => ms.floor() as i64,
+                // Texts and bytes are greater than all numbers.
+                _ => i64::MAX,
+            },
+            Self::Postgres(_) => self.integer(column).unwrap_or(i64::MAX),
+        };
+        let last = Timestamp::MAX.as_millisecond();
+        from_ms(ms.clamp(EARLIEST_MS, last)).unwrap_or(Timestamp::MAX)
+    }
+
     /// A whole number or NULL.
     ///
     /// # Errors
@@ -119,6 +136,9 @@ impl Row<'_> {
         self.optional_integer(column)?.map(from_ms).transpose()
     }
 }
+
+/// The beginning of the year 1: before it a time has no form that all receivers read.
+pub(crate) const EARLIEST_MS: i64 = -62_135_596_800_000;
 
 fn sqlite<'a>(row: &'a rusqlite::Row<'a>, column: usize) -> Result<ValueRef<'a>, Error> {
     row.get_ref(column).map_err(|_| kind(column))

@@ -69,6 +69,23 @@ impl Sqlite {
             .map_err(|_| Error::Failed("a read panicked".to_owned()))?
     }
 
+    /// The first thing by which a table and its indexes disagree. It reads all of them, which takes a while: on a
+    /// connection of its own, beside which readers read and the writer writes.
+    pub(crate) async fn check_integrity(
+        &self,
+        table: &'static str,
+    ) -> Result<Option<String>, Error> {
+        let path = self.path.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let connection = connection::open_for_reading(&path)?;
+            let sql = format!("PRAGMA integrity_check({table})");
+            let found: String = connection.query_row(&sql, [], |row| row.get(0))?;
+            Ok(Some(found).filter(|found| found != "ok"))
+        });
+        task.await
+            .map_err(|_| Error::Failed("a read panicked".to_owned()))?
+    }
+
     pub(crate) async fn write<W: Work>(&self, work: W) -> Result<W::Output, Error> {
         let (answer, answered) = oneshot::channel();
         self.writer.send(writer::pending(work, answer)).await?;

@@ -1,6 +1,7 @@
 //! The statement that lists audit rows, from what it is narrowed to.
 
 use crate::audit::{Actions, COLUMNS, Filter, Reach, hidden};
+use crate::row::EARLIEST_MS;
 use crate::value::Value;
 
 /// The statement and its parameters; `more` are columns besides, which nobody is shown whose reach is limited.
@@ -138,8 +139,12 @@ impl Query {
             let at = self.next(Value::Integer(*at_ms));
             self.sql.push_str(&format!(" AND at_ms <= {at}"));
             let id = self.next(id.as_str().into());
-            self.sql
-                .push_str(&format!(" AND (at_ms < {at} OR id < {id})"));
+            let earlier = match *at_ms {
+                // What cannot be read may be earlier still, and would come again and again.
+                EARLIEST_MS => String::new(),
+                _ => format!("at_ms < {at} OR "),
+            };
+            self.sql.push_str(&format!(" AND ({earlier}id < {id})"));
         }
         let limit = self.next(Value::Integer(filter.limit.into()));
         self.sql

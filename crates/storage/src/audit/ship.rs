@@ -201,15 +201,17 @@ fn row(row: &Row<'_>) -> Result<ChainedRow, Error> {
         row: super::read(row)?,
         writer: row.text(16)?,
         sequence: row.integer(17)?,
-        hash: Hash(row.bytes(18)?),
+        hash: Hash(row.bytes(18).unwrap_or_default()),
     })
 }
 
 const WRITERS: &str = "SELECT writer, sequence, removed_sequence FROM audit_writer WHERE kind <> 'seals' ORDER BY writer";
 const CURSOR: &str = "SELECT writer, sequence FROM audit_cursor WHERE destination = $1";
+/// SQLite takes any value for a number, and what is none would be sent again and again.
 const ROWS: &str = "SELECT id, at_ms, party, role, action, outcome, reason, client_id, subject, organization, \
                     jurisdiction, record_id, record_type, token_id, source_address, request_id, writer, sequence, \
-                    hash FROM audit_event WHERE writer = $1 AND sequence > $2 ORDER BY writer, sequence LIMIT $3";
+                    hash FROM audit_event WHERE writer = $1 AND sequence > $2 AND sequence = CAST(sequence AS BIGINT) \
+                    ORDER BY writer, sequence LIMIT $3";
 const DESTINATION: &str = "INSERT INTO audit_destination (name, holder, held_until_ms) VALUES ($1, $2, $3) \
                            ON CONFLICT DO NOTHING";
 const HOLD: &str = "UPDATE audit_destination SET holder = $1, held_until_ms = $2 \

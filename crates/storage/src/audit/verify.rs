@@ -4,6 +4,7 @@
 //! the newest seal that stands somewhere else. An end that was cut off, and the seals of it, can be told only by such a seal.
 
 mod guards;
+mod indexes;
 mod retention;
 mod seals;
 mod stray;
@@ -114,6 +115,7 @@ pub async fn verify_held(
     report.writers = u64::try_from(writers.len()).unwrap_or(u64::MAX);
     let guarded = guards::verify(db, &mut report).await;
     report.readable(guarded)?;
+    indexes::verify(db, &mut report).await?;
     let stray = stray::verify(db, &writers, &mut report).await;
     report.readable(stray)?;
     match seals.as_slice() {

@@ -177,3 +177,49 @@ async fn on(location: &Location, db: &Db, statements: &str) {
         }
     }
 }
+
+/// What lists and exports read and what is verified can be two things when an index does not hold what its table does.
+#[tokio::test]
+async fn an_index_that_does_not_fit_its_table_is_found() {
+    for (index, forge) in [
+        (
+            "audit_event_link",
+            "INSERT INTO audit_event SELECT 'x', at_ms, party, role, action, outcome, reason, client_id, subject, \
+             organization, jurisdiction, record_id, record_type, token_id, source_address, request_id, writer, \
+             sequence, hash FROM audit_event WHERE sequence = 4",
+        ),
+        (
+            "audit_event_at",
+            "UPDATE audit_event SET at_ms = at_ms WHERE sequence = 4; \
+             UPDATE audit_event SET at_ms = at_ms + 1 WHERE sequence = 4",
+        ),
+        (
+            "audit_seal_at",
+            "UPDATE audit_seal SET at_ms = at_ms + 1 WHERE sequence = 1",
+        ),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let location = sqlite(directory.path());
+        let db = open(location.clone(), &[]).await;
+        fill(&db).await;
+        let out_of_the_way = format!(
+            "PRAGMA writable_schema = ON; \
+             CREATE TEMP TABLE kept AS SELECT * FROM sqlite_master WHERE name = '{index}' OR type = 'trigger'; \
+             DELETE FROM sqlite_master WHERE name IN (SELECT name FROM kept); PRAGMA writable_schema = RESET; \
+             {forge}; \
+             PRAGMA writable_schema = ON; INSERT INTO sqlite_master SELECT * FROM kept; \
+             PRAGMA writable_schema = RESET"
+        );
+        on(&location, &db, &out_of_the_way).await;
+        drop(db);
+        let db = open(location, &[]).await;
+        let report = audit::verify(&db, &[]).await.unwrap();
+        let text = "does not agree with its indexes";
+        let found = |it: &audit::Finding| it.what == What::Edited && it.text.contains(text);
+        assert!(
+            report.findings.iter().any(found),
+            "{index}: {:#?}",
+            report.findings
+        );
+    }
+}

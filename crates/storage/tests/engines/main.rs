@@ -7,6 +7,7 @@ mod audit_guards;
 mod audit_retention;
 mod audit_shipping;
 mod audit_tampering;
+mod audit_unreadable;
 mod migrations;
 mod postgres;
 mod sqlite;

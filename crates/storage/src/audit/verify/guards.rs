@@ -105,7 +105,7 @@ fn body(function: &str) -> Option<&'static str> {
     Some(after.next()?.split_once("$$")?.0)
 }
 
-const TABLES: [&str; 5] = [
+pub(super) const TABLES: [&str; 5] = [
     "audit_event",
     "audit_writer",
     "audit_seal",
