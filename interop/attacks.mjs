@@ -85,7 +85,8 @@ check((await victim.page.locator('form[action$="/client/sign-out"]').count()) ==
 // Framing.
 for (const stranger of strangers) {
   for (const path of ["/login", "/account", "/logout"]) {
-    const answered = tab.waitForResponse((response) => response.url() === `${office}${path}`);
+    const asked = (what) => what.url() === `${office}${path}`;
+    const answered = Promise.race(["response", "requestfailed"].map((event) => tab.waitForEvent(event, asked)));
     await lure(tab, stranger, `<iframe src="${office}${path}"></iframe>`);
     await answered;
     await tab.waitForTimeout(300);
