@@ -7,6 +7,7 @@ mod check;
 mod identity_provider;
 mod load;
 mod text;
+mod told;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

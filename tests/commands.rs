@@ -5,6 +5,8 @@
 mod audit;
 #[path = "commands/configuration.rs"]
 mod configuration;
+#[path = "commands/mistakes.rs"]
+mod mistakes;
 mod support;
 
 use std::os::unix::fs::PermissionsExt;

@@ -1,18 +1,19 @@
 //! What can be wrong although the file parses: files that are absent, unusable or open to others, and
 //! settings that contradict each other.
 
+mod audit;
 mod identity_provider;
 mod pages;
+mod resource_server;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use resource_server::permits_something;
 use toml::Spanned;
 use tracing_subscriber::EnvFilter;
 
-use super::{AuthorizationServer, Client, Loaded, Network, Registration, ResourceServer};
+use super::{AuthorizationServer, Client, Loaded, Network, Registration};
 use crate::{files, serve};
 
 /// One mistake, with the place where it stands.
@@ -58,42 +59,6 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn audit_destinations(&mut self) {
-        let mut names = BTreeSet::new();
-        for (index, one) in self.loaded.config.audit.destinations.iter().enumerate() {
-            if one.name.is_empty() || !names.insert(one.name.as_str()) {
-                self.key(
-                    "audit",
-                    "name",
-                    "must be there, and another for each destination",
-                );
-            }
-            let before = self.mistakes.len();
-            if let Some(file) = &one.ca_file {
-                self.usable(file, false, |path| serve::trusted(path).map(drop));
-            }
-            match (&one.certificate_file, &one.private_key_file) {
-                (Some(certificate), Some(key)) => {
-                    self.usable(certificate, false, |path| serve::trusted(path).map(drop));
-                    self.usable(key, true, |path| files::read_secret(path).map(drop));
-                }
-                (Some(alone), None) | (None, Some(alone)) => {
-                    let text = "certificate_file and private_key_file belong together";
-                    self.at(alone.span().start, text);
-                }
-                (None, None) => {}
-            }
-            if self.mistakes.len() > before {
-                continue;
-            }
-            if let Err(error) = serve::audit::receiver(self.loaded, one) {
-                let list = "audit.destinations";
-                let text = format!("address of {}: {error:#}", one.name);
-                self.at(self.line(list, index, "address"), &text);
-            }
-        }
-    }
-
     fn party(&mut self) {
         let config = &self.loaded.config;
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -277,133 +242,6 @@ impl Found<'_> {
             self.key(name, "access_token_lifetime_s", "must be at least 1");
         }
         self.identity_providers(section);
-    }
-
-    /// A rule that withholds nothing, or from nobody, is a mistake that nobody would notice.
-    fn withholding(&mut self, section: &ResourceServer) {
-        let list = "resource_server.withholding";
-        for (index, rule) in section.withholding.iter().enumerate() {
-            if rule.groups.is_empty() {
-                self.at(self.line(list, index, "groups"), "withholds nothing");
-            }
-            let mut roles = rule.from_roles.iter().flatten();
-            if rule.from_roles.as_ref().is_some_and(Vec::is_empty)
-                || roles.any(|role| !is_role(role))
-            {
-                let known = authorization_server::ROLES.join(", ");
-                let text = format!("must name some of {known}");
-                self.at(self.line(list, index, "from_roles"), &text);
-            }
-            let word = rule.unless_scope.as_deref().map(str::parse::<oauth::Scope>);
-            // People are granted no other words: the rule would withhold from everybody, and nobody would see why.
-            let one = |scope: oauth::Scope| {
-                scope.tokens().count() == 1 && scope.others().all(oauth::Scope::is_sensitive)
-            };
-            if word.is_some_and(|word| !word.is_ok_and(one)) {
-                let text = "unless_scope must be one word of a scope that can be granted, like sensitive/ssn";
-                self.at(self.line(list, index, "unless_scope"), text);
-            }
-        }
-    }
-
-    fn resource_server(&mut self, section: &ResourceServer) {
-        let (name, list) = ("resource_server", "resource_server.issuers");
-        if section.introspection_cache_max_age_s > 5 {
-            let text = "must be 0 to 5: a revoked token lives that long";
-            self.key(name, "introspection_cache_max_age_s", text);
-        }
-        match &section.record_key_file {
-            Some(file) if matches!(self.loaded.path(file.get_ref()).try_exists(), Ok(false)) => {
-                let path = self.loaded.path(file.get_ref());
-                self.key(name, "record_key_file", &files::make_a_record_key(&path));
-            }
-            Some(file) => self.usable(file, true, |path| files::read_record_keys(path).map(drop)),
-            None => {
-                if let Err(error) = serve::record_keys_from_environment() {
-                    self.key(
-                        name,
-                        "record_key_file",
-                        &format!("is absent, and {error:#}: records are kept sealed only"),
-                    );
-                }
-            }
-        }
-        if let Some(role) = section.roles.keys().find(|role| !is_role(role)) {
-            let text = format!(
-                "{role:?} is none of {}",
-                authorization_server::ROLES.join(", ")
-            );
-            self.key(name, "roles", &text);
-        }
-        // A role is a person's: other words give it nothing, which takes everything away.
-        let dead = section.roles.iter().find(|(_, scope)| {
-            scope
-                .tokens()
-                .any(|word| !word.starts_with("user/") || !permits_something(word))
-        });
-        if let Some((role, _)) = dead {
-            let text =
-                format!("{role}: must be words of user/ that permit something (user/Bundle.rs)");
-            self.key(name, "roles", &text);
-        }
-        self.withholding(section);
-        if section.issuers.is_empty() {
-            self.at(
-                self.section(name, 0),
-                "[resource_server] needs at least one [[resource_server.issuers]]",
-            );
-        }
-        let mut prefixes = BTreeSet::new();
-        for (index, issuer) in section.issuers.iter().enumerate() {
-            let place = |found: &Self, key: &str| found.line(list, index, key);
-            match &issuer.token_prefix {
-                None if section.issuers.len() > 1 => {
-                    let text = "with several issuers each needs a token_prefix, so that no token reaches another issuer";
-                    self.at(place(self, "issuer"), text);
-                }
-                Some(prefix) if !prefixes.insert(prefix.to_string()) => {
-                    self.at(
-                        place(self, "token_prefix"),
-                        "another issuer has the same token_prefix",
-                    );
-                }
-                _ => {}
-            }
-            let mut roles = issuer.default_role.iter();
-            if let Some(role) = roles.find(|role| !is_role(role)) {
-                let text = format!(
-                    "default_role: {role:?} is none of {}",
-                    authorization_server::ROLES.join(", ")
-                );
-                self.at(place(self, "default_role"), &text);
-            }
-            let mut words = issuer.scope.iter().flat_map(|scope| scope.tokens());
-            // The most for an issuer is also the most of what is withheld from others.
-            let dead = |word: &&str| !permits_something(word) && !oauth::Scope::is_sensitive(word);
-            if let Some(word) = words.find(dead) {
-                let text = format!(
-                    "scope: {word:?} permits nothing (for instance system/Bundle.rs?jurisdiction=MA)"
-                );
-                self.at(place(self, "scope"), &text);
-            }
-            let mut facilities = issuer.facilities.iter().flatten();
-            if let Some(name) = facilities.find(|name| !resource_server::is_facility(name)) {
-                let text = format!(
-                    "facilities: {name:?} must be an NPI or another identifier of letters, digits, . and -"
-                );
-                self.at(place(self, "facilities"), &text);
-            }
-            let known = |code: &&String| *code == "*" || fhir::Jurisdiction::parse(code).is_some();
-            if let Some(code) = issuer.jurisdictions.iter().find(|code| !known(code)) {
-                let text = format!(
-                    "jurisdictions: {code:?} is not a jurisdiction (for instance MA, YC, or * for any)"
-                );
-                self.at(place(self, "jurisdictions"), &text);
-            }
-            self.usable(&issuer.client_secret_file, true, |path| {
-                files::read_secret(path).map(drop)
-            });
-        }
     }
 
     fn client(&mut self, section: &Client) {

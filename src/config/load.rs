@@ -8,6 +8,7 @@ use storage::Location;
 use url::Url;
 
 use super::Config;
+use super::told::told;
 use crate::files;
 
 /// A configuration and where it came from.
@@ -39,48 +40,9 @@ pub fn load(file: &Path) -> anyhow::Result<Loaded> {
             let place =
                 place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
             // The line itself is not repeated: it may hold the password of the database.
-            bail!(
-                "{}{place}: {}{}",
-                file.display(),
-                error.message(),
-                suggestion(error.message())
-            )
+            bail!("{}{place}: {}", file.display(), told(&text, &error))
         }
     }
-}
-
-/// ``; did you mean `…`?`` for an unknown key that is nearly a known one.
-fn suggestion(message: &str) -> String {
-    let mut names = message.split('`').skip(1).step_by(2);
-    let (true, Some(unknown)) = (message.starts_with("unknown "), names.next()) else {
-        return String::new();
-    };
-    let nearest = names.map(|name| (distance(unknown, name), name)).min();
-    match nearest {
-        Some((distance, name)) if distance <= 2.max(unknown.len() / 3) => {
-            format!("; did you mean `{name}`?")
-        }
-        _ => String::new(),
-    }
-}
-
-/// How many letters must be put in, left out or changed to make one word of the other.
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (line, a) in from.chars().enumerate() {
-        let mut left = line + 1;
-        let mut next = vec![left];
-        for (b, above) in to.chars().zip(row.windows(2)) {
-            let (diagonal, up) = match above {
-                [diagonal, up] => (*diagonal, *up),
-                _ => continue,
-            };
-            left = (left + 1).min(up + 1).min(diagonal + usize::from(a != b));
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 impl Loaded {
@@ -172,15 +134,6 @@ pub fn set(table: &mut toml::Table, assignment: &str) -> anyhow::Result<()> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
-
-    #[test]
-    fn an_unknown_key_is_answered_with_the_nearest_known_one() {
-        let message = "unknown field `adress`, expected one of `address`, `internal_address`";
-        assert_eq!(suggestion(message), "; did you mean `address`?");
-        assert_eq!(suggestion("unknown field `qqqq`, expected `address`"), "");
-        assert_eq!(suggestion("invalid type: `a` for `b`"), "");
-        assert_eq!((distance("", "abc"), distance("kitten", "sitting")), (3, 3));
-    }
 
     #[test]
     fn the_password_of_the_database_comes_from_its_file() {

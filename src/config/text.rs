@@ -34,8 +34,8 @@ text!(
     Origin,
     String,
     |text| {
-        let url = Url::parse(&text).map_err(|error| format!("not a URL: {error}"))?;
-        if url.scheme() != "https" || url.origin().ascii_serialization() != text {
+        let origin = |url: Url| url.scheme() == "https" && url.origin().ascii_serialization() == text;
+        if !Url::parse(&text).is_ok_and(origin) {
             return Err("must be https://host or https://host:port, in lower case, with nothing after it".to_owned());
         }
         Ok(text)
@@ -58,7 +58,7 @@ text!(
     WebAddress,
     Url,
     |text| {
-        let url = Url::parse(&text).map_err(|error| format!("not a URL: {error}"))?;
+        let url = Url::parse(&text).map_err(|error| format!("must be a URL: {error}"))?;
         if url.scheme() == "https" { Ok(url) } else { Err("must begin with https://".to_owned()) }
     }
 );
@@ -67,7 +67,7 @@ text!(
     /// A URL of any scheme.
     AnyUrl,
     Url,
-    |text| Url::parse(&text).map_err(|error| format!("not a URL: {error}"))
+    |text| Url::parse(&text).map_err(|error| format!("must be a URL: {error}"))
 );
 
 text!(

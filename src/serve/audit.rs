@@ -196,12 +196,8 @@ pub(crate) fn receiver(
         (None, None) => None,
         _ => anyhow::bail!("certificate_file and private_key_file belong together"),
     };
-    let (host, port) = one
-        .address
-        .rsplit_once(':')
-        .context("address is host:port")?;
-    let port: std::num::NonZeroU16 = port.parse().context("address is host:port")?;
-    let port = port.get();
+    let (host, port) =
+        host_and_port(&one.address).with_context(|| format!("address {HOST_AND_PORT}"))?;
     let required = one.close_notify_required;
     Ok(SyslogReceiver::new(
         host,
@@ -212,11 +208,30 @@ pub(crate) fn receiver(
     )?)
 }
 
+/// The brackets of an IPv6 address belong to the address of the port (RFC 3986 section 3.2.2), not to what a certificate names.
+pub(crate) fn host_and_port(address: &str) -> Option<(&str, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
+    let port: std::num::NonZeroU16 = port.parse().ok()?;
+    let bare = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    let host = match bare {
+        Some(inside) => inside
+            .parse::<std::net::Ipv6Addr>()
+            .is_ok()
+            .then_some(inside)?,
+        None => host,
+    };
+    let name = rustls::pki_types::ServerName::try_from(host).is_ok();
+    name.then_some((host, port.get()))
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
 fn number(sequence: i64) -> f64 {
     sequence as f64
 }
 
+/// What an address of a receiver is.
+pub(crate) const HOST_AND_PORT: &str =
+    "must be host:port, such as siem.example:6514 or [2001:db8::1]:6514";
 /// What could be cut off without a trace is what was written since the last seal that stands outside.
 const SEAL: Duration = Duration::from_secs(60);
 /// Destinations are compared with the configuration.

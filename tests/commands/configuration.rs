@@ -14,8 +14,8 @@ fn config_check_names_the_line_of_a_mistake() {
         (
             "connections = 4000",
             "connections = \"many\"",
-            "invalid type",
-            "expected usize",
+            "connections must be a whole number",
+            "",
         ),
         (
             "public_origin = \"https:",

@@ -16,7 +16,7 @@ use fhir::{Jurisdiction, RecordType};
 use oauth::{Actor, Permission, Scope};
 
 pub(crate) use self::condition::Condition;
-pub use self::condition::permits_something;
+pub use self::condition::{gives_role, permits_something};
 pub(crate) use self::denial::Denial;
 pub(crate) use self::facts::RecordFacts;
 pub use self::facts::is_facility;

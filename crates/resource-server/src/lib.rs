@@ -63,7 +63,7 @@ use oauth::Random;
 use outbound::Outbound;
 use storage::{Clock, Db, Migrations};
 
-pub use crate::access_decision::{is_facility, permits_something};
+pub use crate::access_decision::{gives_role, is_facility, permits_something};
 pub use crate::audit_search::resource as audit_event;
 pub use crate::config::{Config, ConfigError};
 pub use crate::rotation::Rotated;

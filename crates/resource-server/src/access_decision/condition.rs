@@ -14,7 +14,7 @@ use fhir::{CompositionType, Jurisdiction, RecordType};
 use oauth::{Actor, Permission, Scope};
 
 use super::RecordFacts;
-use super::role::AUDIT_EVENT;
+use super::role::{AUDIT_EVENT, Role};
 
 /// Records that have these facts; `None` is any. All that is `None` is every record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -127,6 +127,17 @@ fn same<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<Option<T>> {
 /// SMART does, and a query that can be decided. For registrations and configurations, where a dead word is a mistake.
 #[must_use]
 pub fn permits_something(word: &str) -> bool {
+    permits(word, &[Actor::Person, Actor::Client], |_, _| true)
+}
+
+/// Whether a word of a scope permits people of this role anything that the role may do at all.
+#[must_use]
+pub fn gives_role(role: &str, word: &str) -> bool {
+    let role = Role::parse(role);
+    role.is_some_and(|role| permits(word, &[Actor::Person], |name, it| role.may(name, it)))
+}
+
+fn permits(word: &str, actors: &[Actor], may: impl Fn(&str, Permission) -> bool) -> bool {
     let parts = PartType::ALL.map(PartType::as_str);
     let types = ["Bundle", "Composition", AUDIT_EVENT]
         .into_iter()
@@ -142,11 +153,12 @@ pub fn permits_something(word: &str) -> bool {
         return false;
     };
     types.into_iter().any(|name| {
-        [Actor::Person, Actor::Client].into_iter().any(|actor| {
+        actors.iter().any(|actor| {
             every.iter().any(|permission| {
-                scope
-                    .permitting(actor, name, *permission)
-                    .any(|query| !Condition::read(name, query).is_empty())
+                may(name, *permission)
+                    && scope
+                        .permitting(*actor, name, *permission)
+                        .any(|query| !Condition::read(name, query).is_empty())
             })
         })
     })
