@@ -456,6 +456,7 @@ fn a_wrong_record_key_is_refused() {
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");
         let told = text(&refused.stderr);
         assert!(told.contains("lies sealed under record key"), "{told}");
+        assert!(!told.contains("the database refused"), "{told}");
     }
     assert_eq!(party.json(&["record", "list"]).as_array().unwrap().len(), 1);
 
@@ -473,6 +474,21 @@ fn a_wrong_record_key_is_refused() {
     assert_eq!(listed.as_array().unwrap().len(), 1, "needs no key");
     std::fs::write(&file, right).unwrap();
     assert_eq!(party.json(&add)[0]["id"], listed[0]["id"]);
+
+    // Nothing was rotated, and nobody shall believe it.
+    let rotated = party.command(&["record", "rotate-key"]);
+    assert_eq!(rotated.status.code(), Some(0), "{rotated:?}");
+    let told = text(&rotated.stdout);
+    assert!(
+        told.starts_with("nothing was rotated: ") && told.contains("docs/encryption-at-rest.md"),
+        "{told}"
+    );
+    assert!(!told.contains("no other key is needed"), "{told}");
+    let two = format!("{wrong}\n{}", std::fs::read_to_string(&file).unwrap());
+    std::fs::write(&file, two).unwrap();
+    let rotated = party.command(&["record", "rotate-key"]);
+    let told = text(&rotated.stdout);
+    assert!(told.contains("no other key is needed any more"), "{told}");
 }
 
 #[test]

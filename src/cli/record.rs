@@ -79,7 +79,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             output.list(&COLUMNS, &records.iter().map(shown).collect::<Vec<_>>())?;
             Ok(ExitCode::SUCCESS)
         }
-        Act::RotateKey => rotate_key::run(&serve::hosting(&loaded, &db)?, output).await,
+        Act::RotateKey => {
+            let server = serve::hosting(&loaded, &db)?;
+            rotate_key::run(&server, &loaded, output).await
+        }
     }
 }
 

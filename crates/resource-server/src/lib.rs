@@ -66,7 +66,7 @@ use storage::{Clock, Db, Migrations};
 pub use crate::access_decision::{gives_role, is_facility, permits_something};
 pub use crate::audit_search::resource as audit_event;
 pub use crate::config::{Config, ConfigError};
-pub use crate::rotation::Rotated;
+pub use crate::rotation::{RecordKeyError, Rotated};
 pub use crate::sealing::{RecordKeys, RecordKeysError};
 pub use crate::shell::{HostError, HostedRecord};
 
@@ -115,6 +115,12 @@ impl ResourceServer {
     #[must_use]
     pub fn record_key_id(&self) -> &str {
         self.0.config.record_keys.sealing_key_id()
+    }
+
+    /// Whether it is the only record key that is configured.
+    #[must_use]
+    pub fn has_one_record_key(&self) -> bool {
+        self.0.config.record_keys.key_ids().count() == 1
     }
 
     /// The routes, at the path of the FHIR base URL.

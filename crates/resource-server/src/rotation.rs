@@ -19,23 +19,38 @@ pub struct Rotated {
     pub unopened_ids: BTreeSet<String>,
 }
 
+/// Why the configured record keys are not those of the records that are there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordKeyError {
+    /// The newest sealed record lies under another key.
+    #[error(
+        "the newest record lies sealed under record key {newest}, which is not configured (there is: {configured}); put \
+         that key back, or restore it from where its copy is kept"
+    )]
+    NotConfigured {
+        /// The id of the key that it lies under.
+        newest: String,
+        /// The ids of those that are configured.
+        configured: String,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+}
+
 impl ResourceServer {
     /// Whether the records that are there lie under a key of the configuration. Under a wrong key new records would
     /// be sealed, and old ones not found, until somebody asks for one. Only the key's id is looked at: one row that
     /// was changed keeps no server down.
     ///
     /// # Errors
-    /// [`storage::Error`] if the newest sealed record lies under another key, or the database fails.
-    pub async fn check_record_keys(&self) -> Result<(), storage::Error> {
+    /// [`RecordKeyError`] if the newest sealed record lies under another key, or the database fails.
+    pub async fn check_record_keys(&self) -> Result<(), RecordKeyError> {
         let keys = &self.config().record_keys;
         match rotation::newest_key_id(self.db()).await? {
-            Some(key_id) if keys.key_ids().all(|known| known != key_id) => {
-                let known: Vec<&str> = keys.key_ids().collect();
-                let known = known.join(", ");
-                Err(storage::Error::Failed(format!(
-                    "the newest record lies sealed under record key {key_id}, which is not configured (there is: \
-                     {known}); put that key back, or restore it from where its copy is kept"
-                )))
+            Some(newest) if keys.key_ids().all(|known| known != newest) => {
+                let configured = keys.key_ids().collect::<Vec<_>>().join(", ");
+                Err(RecordKeyError::NotConfigured { newest, configured })
             }
             _ => Ok(()),
         }
