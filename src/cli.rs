@@ -24,6 +24,7 @@ mod send;
 mod serve;
 mod session;
 mod shell;
+mod time;
 mod token;
 mod user;
 mod validate;

@@ -7,6 +7,8 @@ mod audit;
 mod configuration;
 #[path = "commands/mistakes.rs"]
 mod mistakes;
+#[path = "commands/registrations.rs"]
+mod registrations;
 mod support;
 
 use std::os::unix::fs::PermissionsExt;

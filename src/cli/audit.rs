@@ -11,6 +11,7 @@ use storage::audit::{self, Filter, Outcome, PlacedRow, csv_placed_header, csv_pl
 
 use super::output::{self, Output};
 use super::shell::{self, Shell};
+use super::time::time;
 use crate::config::Loaded;
 use crate::serve;
 
@@ -68,11 +69,11 @@ struct List {
 
 #[derive(Debug, clap::Args)]
 struct FilterArgs {
-    /// From this time on (2026-12-01T00:00:00Z)
-    #[arg(long, value_name = "TIME")]
+    /// From this time on (2026-12-01T00:00:00Z, or a day)
+    #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
     /// Before this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Timestamp>,
     /// Only this action; with a dot at the end (bundle.) all that begin so
     #[arg(long)]
@@ -170,10 +171,15 @@ async fn named(loaded: &Loaded, db: &Db, filter: Filter) -> anyhow::Result<Filte
 
 async fn list(db: &Db, filter: &Filter, output: Output) -> anyhow::Result<()> {
     let rows = audit::list(db, filter).await?;
-    let rows = rows
-        .iter()
-        .map(serde_json::to_value)
-        .collect::<Result<Vec<_>, _>>()?;
+    let shown = |row: &audit::AuditRow| {
+        let mut shown = serde_json::to_value(row)?;
+        if let (Output::Text, Some(at)) = (output, shown.get_mut("at")) {
+            // As many digits in each line, so that all begin and end in the same columns.
+            *at = format!("{:.3}", row.event.at).into();
+        }
+        Ok::<_, serde_json::Error>(shown)
+    };
+    let rows = rows.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
     let columns = [
         "at",
         "role",

@@ -20,6 +20,7 @@ use super::keygen;
 use super::output::Output;
 use super::registration::{all_shown, shown};
 use super::shell::{RightsArgs, Shell};
+use super::time::time;
 
 /// The command line.
 #[derive(Debug, clap::Args)]
@@ -64,7 +65,7 @@ enum Registered {
         #[arg(long, default_value = "secret")]
         name: String,
         /// From when on it is refused (2027-01-31T00:00:00Z)
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = time)]
         expires: Option<Timestamp>,
     },
     /// Make a new secret and let the present one end after a while
@@ -77,7 +78,7 @@ enum Registered {
         #[arg(long, value_name = "DAYS", default_value_t = 7)]
         overlap_days: u32,
         /// From when on the new one is refused (2027-01-31T00:00:00Z)
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = time)]
         expires: Option<Timestamp>,
     },
     /// Remove a secret by its id, as `show` lists it
@@ -130,7 +131,7 @@ struct Add {
     #[arg(long, value_name = "SECONDS")]
     access_token_lifetime_s: Option<i64>,
     /// From when on its secret is refused (2027-01-31T00:00:00Z)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     secret_expires: Option<Timestamp>,
     /// A remark for operators
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! What a new client's registration says that can have no effect: allowed, but hardly meant.
+//! What a registration of a client or a person says that can have no effect: allowed, but hardly meant.
 
 use authorization_server::{Client, ClientAuthenticationMethod, GrantType, OrganizationAccess};
 
@@ -25,6 +25,24 @@ pub(super) fn dead_words(scope: &oauth::Scope) -> Vec<String> {
     .collect()
 }
 
+/// One sentence for each word of a person's scope that does nothing, by itself or for the role.
+pub(super) fn useless_for(role: &str, scope: &oauth::Scope) -> Vec<String> {
+    let mut found = dead_words(scope);
+    let words = scope.tokens();
+    for word in words.filter(|word| resource_server::permits_something(word)) {
+        if word.starts_with("system/") {
+            found.push(format!(
+                "{word} is for clients without a person; give user/"
+            ));
+        } else if !resource_server::gives_role(role, word) {
+            found.push(format!(
+                "{word} gives the role {role} nothing (docs/access.md)"
+            ));
+        }
+    }
+    found
+}
+
 /// One sentence for each part that does nothing.
 pub(super) fn useless(client: &Client) -> Vec<String> {
     let has = |grant| client.grant_types.contains(&grant);
@@ -40,6 +58,14 @@ pub(super) fn useless(client: &Client) -> Vec<String> {
                 "{scope} is for clients without a person; give --grant client_credentials, or ask for user/"
             ));
         }
+    }
+    // Who has no word about records, as the administration's own client, misses no right to them.
+    if !client
+        .scope
+        .tokens()
+        .any(resource_server::permits_something)
+    {
+        return found;
     }
     let rights = &client.rights;
     if rights.jurisdictions.is_empty() {

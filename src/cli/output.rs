@@ -1,5 +1,6 @@
 //! How commands answer: aligned columns for people, JSON for programs, secrets once.
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -98,6 +99,12 @@ impl Output {
             Self::Text => print(sentence),
         }
     }
+}
+
+/// `1 seal`, `2 seals`.
+pub(super) fn counted<T: Copy + Display + PartialEq + From<u8>>(number: T, one: &str) -> String {
+    let plural = if number == T::from(1) { "" } else { "s" };
+    format!("{number} {one}{plural}")
 }
 
 fn table() -> Table {

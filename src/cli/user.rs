@@ -11,7 +11,7 @@ use authorization_server::administration::{
 use oauth::Secret;
 use serde_json::json;
 
-use super::client_warnings::dead_words;
+use super::client_warnings::useless_for;
 use super::output::Output;
 use super::registration::{all_shown, shown};
 use super::shell::{RightsArgs, RightsChange, Shell};
@@ -208,7 +208,7 @@ async fn add(add: Add, admin: &Administration, output: Output) -> anyhow::Result
         note: add.note,
     };
     let user = admin.add_user(new).await?;
-    for text in dead_words(&user.scope) {
+    for text in useless_for(&user.role, &user.scope) {
         eprintln!("warning: {text}");
     }
     output.with_secret(
@@ -243,7 +243,7 @@ async fn change(change: Change, admin: &Administration, output: Output) -> anyho
         note: change.note.or(before.note),
     };
     let user = admin.change_user(&change.username, after).await?;
-    for text in dead_words(&user.scope) {
+    for text in useless_for(&user.role, &user.scope) {
         eprintln!("warning: {text}");
     }
     output.one(&shown(&UserView::from(&user))?)

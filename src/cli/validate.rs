@@ -9,7 +9,7 @@ use comfy_table::{Cell, Color, Table, presets};
 use fhir::validate::{self, Finding, Findings};
 use fhir::{Issue, IssueCode, OperationOutcome, Severity};
 
-use super::output::{Output, print};
+use super::output::{Output, counted, print};
 
 /// Check FHIR resources in JSON: form, elements, references, and the record's own identity. Leaves with 0 if
 /// all is well, with 1 if there are errors, with 2 if something cannot be read.
@@ -127,12 +127,9 @@ fn count(findings: &Findings) -> String {
         .iter()
         .filter(|finding| finding.issue.severity <= Severity::Error);
     let errors = errors.count();
-    let said = |count: usize, word| match count {
-        1 => format!("1 {word}"),
-        count => format!("{count} {word}s"),
-    };
     let warnings = findings.all().len() - errors;
-    format!("{}, {}", said(errors, "error"), said(warnings, "warning"))
+    let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+    format!("{errors}, {warnings}")
 }
 
 /// Line, severity, text and place of each problem. A pipe gets every column whole.

@@ -51,3 +51,64 @@ fn a_list_is_no_export() {
     assert_eq!(said.status.code(), Some(2), "{said:?}");
     party.json(&["audit", "list", "--limit", "1000"]);
 }
+
+#[test]
+fn one_is_no_plural_and_times_stand_under_each_other() {
+    let party = Party::init("vro");
+    let at = |arguments: &[&str]| text(&party.command(arguments).stdout);
+    let add = [
+        "user",
+        "add",
+        "ada",
+        "--role",
+        "clerk",
+        "--scope",
+        "user/Bundle.r",
+    ];
+    party.json(&add);
+    party.json(&["audit", "head"]);
+    let told = at(&["audit", "verify"]);
+    assert!(told.contains(" and 1 seal, 0 rows removed"), "{told}");
+    // So many that one of them ends with a zero.
+    for _ in 0..30 {
+        party.json(&["user", "unlock", "ada"]);
+    }
+    let list = at(&["audit", "list"]);
+    let mut times = list
+        .lines()
+        .skip(1)
+        .map(|line| line.trim_start().split(' ').next());
+    let long =
+        |time: Option<&str>| time.is_some_and(|it| it.len() == "2026-12-01T00:00:00.000Z".len());
+    assert!(times.all(long), "{list}");
+}
+
+#[test]
+fn a_time_is_an_instant_or_a_day() {
+    let party = Party::init("vro");
+    let list = |since: &str| party.command(&["audit", "list", "--since", since]);
+    for wrong in [
+        "yesterday",
+        "2026-13-01",
+        "2026-11-27T10:00:00",
+        "10:00",
+        "",
+    ] {
+        let said = list(wrong);
+        assert_eq!(said.status.code(), Some(2), "{wrong}: {said:?}");
+        let told = text(&said.stderr);
+        let form =
+            "must be a time such as 2026-12-01T00:00:00Z, or a day, which begins at midnight UTC";
+        assert!(told.contains(form), "{told}");
+    }
+    assert_eq!(
+        list("2126-12-01").stdout,
+        list("2126-12-01T00:00:00Z").stdout
+    );
+    assert!(list("2026-12-01").status.success());
+    let expires = ["--expires", "2126-12-01"];
+    party.add_client("hospital", "system/Bundle.rs");
+    party.json(&[&["client", "add-secret", "hospital"], &expires[..]].concat());
+    let shown = party.json(&["client", "show", "hospital"]).to_string();
+    assert!(shown.contains("until 2126-12-01T00:00:00Z"), "{shown}");
+}

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use storage::audit::{self, Finding, Hash, Seal, Verification};
 use storage::{AuditEvent, Clock, Db, Outcome};
 
-use super::super::output::{Output, print};
+use super::super::output::{Output, counted, print};
 use super::super::shell::account;
 use crate::config::Loaded;
 use crate::files;
@@ -56,7 +56,7 @@ pub(super) async fn verify(
     } else {
         Outcome::Denied
     };
-    let found = format!("{} findings", report.findings.len());
+    let found = counted(report.findings.len(), "finding");
     let event = act(loaded, "audit.verify", outcome);
     let reason = Some(found).filter(|_| !report.verified);
     let kept = db.audit(AuditEvent { reason, ..event }).await;
@@ -94,8 +94,11 @@ fn tell(report: &Verification, output: Output) -> anyhow::Result<()> {
         "this is not what was written"
     };
     print(&format!(
-        "{} rows of {} writers and {} seals, {} rows removed by retention: {verdict}",
-        report.rows, report.writers, report.seals, report.removed_by_retention
+        "{} of {} and {}, {} removed by retention: {verdict}",
+        counted(report.rows, "row"),
+        counted(report.writers, "writer"),
+        counted(report.seals, "seal"),
+        counted(report.removed_by_retention, "row"),
     ))?;
     report
         .newest_seal
@@ -167,11 +170,12 @@ fn seals(file: &PathBuf) -> anyhow::Result<Vec<(i64, Hash)>> {
 pub(super) async fn adopt(loaded: &Loaded, db: &Db, output: Output) -> anyhow::Result<()> {
     let adopted = audit::adopt(db).await?;
     let event = act(loaded, "audit.adopt", Outcome::Allowed);
-    let reason = Some(format!("{adopted} rows"));
+    let rows = counted(adopted, "row");
+    let reason = Some(rows.clone());
     db.audit(AuditEvent { reason, ..event }).await?;
     output.done(
         &json!({"adopted": adopted}),
-        &format!("{adopted} rows have a place in the chain now"),
+        &format!("placed in the chain: {rows}"),
     )
 }
 
@@ -190,8 +194,10 @@ pub(super) async fn remove(
         Some(removed) => output.done(
             &serde_json::to_value(&removed)?,
             &format!(
-                "{} rows removed, up to seal {} of {}",
-                removed.rows, removed.seal, removed.sealed_at
+                "{} removed, up to seal {} of {}",
+                counted(removed.rows, "row"),
+                removed.seal,
+                removed.sealed_at
             ),
         ),
         None => output.done(&json!({"rows": 0}), "nothing is that old"),
