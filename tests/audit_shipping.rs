@@ -34,8 +34,8 @@ async fn a_receiver_that_is_down_killed_and_started_again_misses_nothing() {
         let writing = tokio::spawn(write(db.clone(), 3_000));
         // Down while rows are written.
         until(async || ids(&db).await.len() > 500).await;
-        // Killed in mid-stream, with rows read and thrown away, again and again.
-        for after in [1, 40, 200, 3, 400] {
+        // Killed in mid-stream, with rows read and thrown away, again and again; each time the next session is shorter.
+        for after in [400, 200, 40, 3, 1] {
             let deaths = receiver.deaths.load(Ordering::SeqCst);
             let running = receiver.start(Some(after)).await;
             at_least(&receiver.deaths, deaths + 1).await;
@@ -102,6 +102,28 @@ async fn a_receiver_of_another_authority_or_without_a_close_notify_gets_no_credi
     let node = shipping_of(&db);
     until(async || node.lag().await == Ok(0)).await;
     for task in [lenient, running] {
+        task.abort();
+    }
+}
+
+/// Its machine takes in at once what it needs longer for than we wait: it never confirmed, and got the same again for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_is_slow_gets_fewer_rows_at_once_until_it_has_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = open(sqlite(directory.path()), &[]).await;
+    let authority = Authority::new();
+    let receiver = Receiver::new(&authority, false);
+    receiver.gets_through.store(100, Ordering::SeqCst);
+    write(db.clone(), 250).await;
+    let running = receiver.start(None).await;
+    let patient =
+        receiver_at(&receiver, &authority, None).with_patience(Duration::from_millis(500));
+    let shipping = spawn(&db, patient, "one");
+    let node = shipping_of(&db);
+    until(async || node.lag().await == Ok(0)).await;
+    receiver.has(&ids(&db).await).await;
+    assert!(receiver.stalled() > 0);
+    for task in [shipping, running] {
         task.abort();
     }
 }

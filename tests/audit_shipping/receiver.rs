@@ -10,9 +10,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 pub struct Authority {
     pub issuer: CertifiedIssuer<'static, KeyPair>,
@@ -56,6 +57,10 @@ pub struct Receiver {
     pub refused: Arc<AtomicUsize>,
     /// Connections whose end it has not confirmed.
     pub unconfirmed: Arc<AtomicUsize>,
+    /// How many messages of a connection it gets through before the sender gives it up: a slow one. The machine takes in
+    /// what comes after them, and nobody reads it.
+    pub gets_through: Arc<AtomicUsize>,
+    stalled: Arc<Mutex<Vec<TlsStream<TcpStream>>>>,
     /// Whether it answers a close_notify.
     pub says_goodbye: Arc<AtomicBool>,
 }
@@ -89,11 +94,18 @@ impl Receiver {
             deaths: Arc::default(),
             refused: Arc::default(),
             unconfirmed: Arc::default(),
+            gets_through: Arc::new(AtomicUsize::new(usize::MAX)),
+            stalled: Arc::default(),
             says_goodbye: Arc::new(AtomicBool::new(true)),
         }
     }
 
-    /// Listens until it is aborted; with `dies_after`, each connection is cut after so many messages.
+    /// Connections that it has not got through.
+    pub fn stalled(&self) -> usize {
+        self.stalled.lock().unwrap().len()
+    }
+
+    /// Listens until it is aborted; with `dies_after`, it is killed after so many messages of one connection.
     pub async fn start(&self, dies_after: Option<usize>) -> JoinHandle<()> {
         let this = self.clone();
         let listener = TcpListener::bind(this.address).await.unwrap();
@@ -104,16 +116,16 @@ impl Receiver {
                     this.refused.fetch_add(1, Ordering::SeqCst);
                     continue;
                 };
+                let deaths = this.deaths.load(Ordering::SeqCst);
                 this.read(stream, dies_after).await;
+                if this.deaths.load(Ordering::SeqCst) > deaths {
+                    return;
+                }
             }
         })
     }
 
-    async fn read(
-        &self,
-        mut stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>,
-        dies_after: Option<usize>,
-    ) {
+    async fn read(&self, mut stream: TlsStream<TcpStream>, dies_after: Option<usize>) {
         let (mut waiting, mut messages) = (Vec::new(), 0);
         loop {
             let mut buffer = [0; 4096];
@@ -134,6 +146,10 @@ impl Receiver {
                 if dies_after.is_some_and(|after| messages > after) {
                     // What it has read and not kept is lost with it.
                     self.deaths.fetch_add(1, Ordering::SeqCst);
+                    return;
+                }
+                if messages > self.gets_through.load(Ordering::SeqCst) {
+                    self.stalled.lock().unwrap().push(stream);
                     return;
                 }
                 let (_, json) = message.split_once("] ").unwrap();

@@ -25,6 +25,7 @@ pub struct SyslogReceiver {
     name: ServerName<'static>,
     connector: TlsConnector,
     close_notify_required: bool,
+    patience: Duration,
 }
 
 /// Our certificate for a receiver that asks for one (RFC 5425 section 4.2.2): chain and private key, PEM.
@@ -56,6 +57,7 @@ pub enum SyslogError {
 pub struct SyslogConnection {
     stream: TlsStream<TcpStream>,
     close_notify_required: bool,
+    patience: Duration,
 }
 
 impl SyslogReceiver {
@@ -81,7 +83,14 @@ impl SyslogReceiver {
             name,
             connector: TlsConnector::from(Arc::new(config)),
             close_notify_required,
+            patience: STALLED,
         })
+    }
+
+    /// Gives a receiver up that takes or answers nothing for so long, instead of ten seconds.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Connects.
@@ -102,6 +111,7 @@ impl SyslogReceiver {
         Ok(SyslogConnection {
             stream,
             close_notify_required: self.close_notify_required,
+            patience: self.patience,
         })
     }
 }
@@ -110,13 +120,13 @@ impl SyslogConnection {
     /// Writes framed messages and flushes them. They are under way then, not delivered.
     ///
     /// # Errors
-    /// [`SyslogError::Broken`], also when the receiver takes nothing for ten seconds.
+    /// [`SyslogError::Broken`], also when the receiver has not taken it within its time, ten seconds.
     pub async fn send(&mut self, frames: &[u8]) -> Result<(), SyslogError> {
         let sending = async {
             self.stream.write_all(frames).await?;
             self.stream.flush().await
         };
-        match tokio::time::timeout(STALLED, sending).await {
+        match tokio::time::timeout(self.patience, sending).await {
             Ok(Ok(())) => Ok(()),
             _ => Err(SyslogError::Broken),
         }
@@ -138,7 +148,7 @@ impl SyslogConnection {
             while self.stream.get_mut().0.read(&mut rest).await? > 0 {}
             Ok::<(), std::io::Error>(())
         };
-        match tokio::time::timeout(STALLED, ending).await {
+        match tokio::time::timeout(self.patience, ending).await {
             Ok(Ok(())) => Ok(()),
             // The end of TCP without a close_notify.
             Ok(Err(error))

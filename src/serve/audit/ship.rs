@@ -1,7 +1,7 @@
 //! Shipping audit rows to a syslog receiver, each at least once.
 //!
 //! A session sends what is behind the cursor over one connection, for seconds or some thousand rows, ends it, and moves the
-//! cursor once the receiver has confirmed the end ([`outbound::SyslogConnection::end`]). Whatever goes wrong before, the next session
+//! cursor once the receiver has confirmed the end ([`outbound::SyslogConnection::end`]). One that is not confirmed makes the next shorter. Whatever goes wrong before, the next session
 //! begins at the same cursor: rows may come twice, with the same id, and none is missing. No request waits
 //! for any of this: rows wait in the table.
 
@@ -76,9 +76,12 @@ enum Failure {
 impl Destination {
     /// Ships until it is dropped.
     pub async fn run(self) {
-        let mut failures = 0;
+        let (mut failures, mut most) = (0, ROWS);
         loop {
-            let wait = match self.turn().await {
+            let mut session = Session::of(most);
+            let turn = self.turn(&mut session).await;
+            most = session.next(turn.is_ok());
+            let wait = match turn {
                 Ok(()) => {
                     failures = 0;
                     self.pace.poll
@@ -98,30 +101,29 @@ impl Destination {
     }
 
     /// One session, if there is anything to send.
-    async fn turn(&self) -> Result<(), Failure> {
+    async fn turn(&self, session: &mut Session) -> Result<(), Failure> {
         self.hold().await?;
         let cursor = self.shipping.cursor().await?;
         if self.shipping.batch(&cursor, 1).await?.rows.is_empty() {
             return Ok(());
         }
-        let (after, sent) = self.session(cursor).await?;
+        let after = self.send(cursor, session).await?;
         if !self.shipping.confirm(&after, self.clock.now()).await? {
             return Err(Failure::Elsewhere);
         }
-        self.count("audit_shipping_rows", sent);
+        self.count("audit_shipping_rows", session.sent);
         Ok(())
     }
 
     /// Sends from the cursor on; the cursor after it, when the receiver has confirmed everything.
-    async fn session(&self, mut cursor: Cursor) -> Result<(Cursor, u64), Failure> {
+    async fn send(&self, mut cursor: Cursor, session: &mut Session) -> Result<Cursor, Failure> {
         let reach = Arc::clone(&self.receiver);
         let reached = tokio::task::spawn_blocking(move || reach()).await;
         let receiver = reached.map_err(anyhow::Error::from).flatten();
         let mut connection = receiver.map_err(Failure::Files)?.connect().await?;
         let until = tokio::time::Instant::now() + self.pace.session;
-        let mut sent = 0;
-        while sent < ROWS && tokio::time::Instant::now() < until {
-            let batch = self.shipping.batch(&cursor, BATCH).await?;
+        while session.left() > 0 && tokio::time::Instant::now() < until {
+            let batch = self.shipping.batch(&cursor, session.left()).await?;
             if batch.rows.is_empty() {
                 break;
             }
@@ -129,13 +131,16 @@ impl Destination {
             for row in &batch.rows {
                 message::frame(row, &self.hostname, &mut frames);
             }
+            // Before it is known that they were taken: what is not taken was too much.
+            session.sent += u64::try_from(batch.rows.len()).unwrap_or(0);
             connection.send(&frames).await?;
-            sent += u64::try_from(batch.rows.len()).unwrap_or(0);
             cursor = batch.after;
             self.hold().await?;
         }
+        let ending = tokio::time::Instant::now();
         connection.end().await?;
-        Ok((cursor, sent))
+        session.prompt = ending.elapsed() < PROMPT;
+        Ok(cursor)
     }
 
     async fn hold(&self) -> Result<(), Failure> {
@@ -177,9 +182,95 @@ impl Destination {
     }
 }
 
+/// What a session has carried, and how many rows the next one may. The machine of a slow receiver takes in at once what the
+/// receiver needs longer for than we wait; with as many rows again it would never confirm.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    most: u64,
+    sent: u64,
+    /// Whether the receiver has answered the end at once.
+    prompt: bool,
+}
+
+impl Session {
+    const fn of(most: u64) -> Self {
+        Self {
+            most,
+            sent: 0,
+            prompt: false,
+        }
+    }
+
+    /// How many rows go at once.
+    fn left(self) -> u32 {
+        let left = self.most.saturating_sub(self.sent);
+        u32::try_from(left).map_or(BATCH, |left| left.min(BATCH))
+    }
+
+    /// How many rows the next session carries at most. One that was confirmed late carried about what can be: with
+    /// more, every second one would fail.
+    fn next(self, confirmed: bool) -> u64 {
+        match (self.sent, confirmed) {
+            (0, _) => self.most,
+            (sent, false) => (self.most.min(sent) / 2).max(1),
+            (_, true) if self.prompt => self.most.saturating_mul(2).min(ROWS),
+            (_, true) => self.most,
+        }
+    }
+}
+
 /// Rows read and written at once: what is held in memory.
 const BATCH: u32 = 200;
 /// Rows of a session: what is sent again after a failure at most.
 const ROWS: u64 = 2_000;
+/// A quarter of the time that an answer has: with twice the rows there is still room.
+const PROMPT: Duration = Duration::from_millis(2_500);
 /// The longest wait after failures.
 const LONGEST: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_is_not_confirmed_makes_the_next_shorter() {
+        // The most, what was sent, whether it was confirmed, whether at once, and the most of the next.
+        for (most, sent, confirmed, prompt, next) in [
+            (2_000, 2_000, false, false, 1_000),
+            (2_000, 300, false, false, 150),
+            (1_000, 1_000, false, false, 500),
+            (3, 3, false, false, 1),
+            (1, 1, false, false, 1),
+            // Nothing was sent: it was not reached, or there was nothing.
+            (2_000, 0, false, false, 2_000),
+            (7, 0, false, false, 7),
+            (7, 0, true, false, 7),
+            (1, 1, true, true, 2),
+            (500, 20, true, true, 1_000),
+            (1_500, 1_500, true, true, 2_000),
+            (2_000, 2_000, true, true, 2_000),
+            // Late: it stays.
+            (500, 500, true, false, 500),
+        ] {
+            let session = Session { most, sent, prompt };
+            assert_eq!(session.next(confirmed), next, "{session:?} {confirmed}");
+        }
+    }
+
+    #[test]
+    fn a_session_carries_no_more_than_its_most() {
+        for (most, sent, left) in [
+            (2_000, 0, 200),
+            (2_000, 1_900, 100),
+            (3, 0, 3),
+            (3, 3, 0),
+            (3, 4, 0),
+        ] {
+            let session = Session {
+                sent,
+                ..Session::of(most)
+            };
+            assert_eq!(session.left(), left, "{session:?}");
+        }
+    }
+}
