@@ -3,6 +3,7 @@
 //! What it can prove: nothing was edited, put in, moved or taken out between the first row that retention has left and
 //! the newest seal that stands somewhere else. An end that was cut off, and the seals of it, can be told only by such a seal.
 
+mod dates;
 mod guards;
 mod indexes;
 mod retention;
@@ -13,12 +14,12 @@ mod writer;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::Db;
 use crate::audit::Seal;
 use crate::audit::chain::{Hash, Head};
 use crate::error::Error;
 use crate::row::Row;
 use crate::value::Value;
+use crate::{Db, Engine};
 
 use retention::Elsewhere;
 
@@ -112,6 +113,7 @@ pub async fn verify_held(
     for writer in &writers {
         writer_and_kind(db, writer, &mut report).await?;
     }
+    only_writer(db, &writers, &mut report);
     report.writers = u64::try_from(writers.len()).unwrap_or(u64::MAX);
     let guarded = guards::verify(db, &mut report).await;
     report.readable(guarded)?;
@@ -158,6 +160,17 @@ async fn writer_and_kind(db: &Db, writer: &Writer, report: &mut Verification) ->
         .removed_by_retention
         .saturating_add(writer.removed_sequence);
     Ok(())
+}
+
+/// On SQLite units follow each other, and never make a second writer.
+fn only_writer(db: &Db, writers: &[Writer], report: &mut Verification) {
+    let names = writers.iter().map(|it| it.head.writer.as_str());
+    let names: Vec<&str> = names.filter(|name| *name != BEFORE).collect();
+    if matches!(db.0, Engine::Sqlite(_)) && names.len() > 1 {
+        let names = names.join(", ");
+        let text = format!("a file has one writer, and this one has {names}");
+        report.add(What::Inserted, None, None, None, &text);
+    }
 }
 
 impl Verification {

@@ -3,6 +3,7 @@
 
 mod audit;
 mod audit_chain;
+mod audit_dated;
 mod audit_guards;
 mod audit_retention;
 mod audit_shipping;

@@ -1,7 +1,8 @@
-//! The chain of seals, and that every seal names rows that are there.
+//! The chain of seals, and that every seal names rows that are there and dated as it is.
 
 use std::collections::BTreeMap;
 
+use super::dates::Dates;
 use super::{SEALS, Verification, What, Writer};
 use crate::Db;
 use crate::audit::chain::Hash;
@@ -31,6 +32,7 @@ async fn walk(db: &Db, from: &Writer, report: &mut Verification) -> Result<Optio
     let mut last = from.removed_sequence;
     let mut previous = from.removed_hash.clone();
     let mut at = None;
+    let mut dates = Dates::default();
     let mut seen = BTreeMap::new();
     loop {
         let page = db.select(FROM, vec![last.into()], Stored::read).await?;
@@ -57,8 +59,9 @@ async fn walk(db: &Db, from: &Writer, report: &mut Verification) -> Result<Optio
                     "the seal is dated before the one before it",
                 );
             }
+            dates.seal(dated);
             match &stored.seal {
-                Some(seal) => heads(db, seal, &mut seen, report).await?,
+                Some(seal) => heads(db, seal, (&mut seen, &dates), report).await?,
                 None => edited(report, sequence, "the seal cannot be read"),
             }
             at = dated.or(at);
@@ -66,6 +69,7 @@ async fn walk(db: &Db, from: &Writer, report: &mut Verification) -> Result<Optio
             previous = stored.hash;
         }
     }
+    dates.end(db, &seen, report).await?;
     end(db, from, (last, &previous), report).await
 }
 
@@ -118,7 +122,7 @@ fn gone(report: &mut Verification, first: i64, last: i64) {
 async fn heads(
     db: &Db,
     seal: &Seal,
-    seen: &mut BTreeMap<String, i64>,
+    (seen, dates): (&mut BTreeMap<String, i64>, &Dates),
     report: &mut Verification,
 ) -> Result<(), Error> {
     for head in &seal.heads {
@@ -141,6 +145,12 @@ async fn heads(
             );
             edited(report, seal.sequence, &text);
         }
+        let behind = (
+            head.writer.as_str(),
+            before.unwrap_or_default(),
+            head.sequence,
+        );
+        dates.rows(db, behind, report).await?;
         let row = [head.writer.as_str().into(), head.sequence.into()];
         match db.find(HASH, &row, |row| row.bytes(0)).await? {
             Some(hash) if hash == head.hash.0 => {}

@@ -87,6 +87,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::audit::verify::dates::DATED_BEFORE;
     use crate::audit::verify::retention::RETENTION;
 
     /// A statement that reads the whole table is given up after seconds where it is large, and then nothing is verified.
@@ -105,6 +106,7 @@ mod tests {
             BELOW,
             NEXT_WRITER,
             RETENTION,
+            DATED_BEFORE,
         ] {
             let explained = format!("EXPLAIN QUERY PLAN {sql}");
             let mut statement = connection.prepare(&explained).unwrap();
