@@ -1,6 +1,6 @@
 //! Files that hold secrets: written whole or not at all, with the mode they keep.
 
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -36,7 +36,8 @@ pub fn write(path: &Path, content: &[u8], mode: u32) -> anyhow::Result<()> {
 }
 
 /// Appends a line to a file, in one piece and on the disk when this returns. Whatever else stands there is not touched: the
-/// file may lie where nothing but appending is allowed, and others may append at the same time.
+/// file may lie where nothing but appending is allowed, and others may append at the same time. A last line that has no end,
+/// as a power cut leaves it, gets one: the new line stands for itself.
 ///
 /// # Errors
 /// The file system refuses.
@@ -48,8 +49,25 @@ pub fn append(path: &Path, line: &str, mode: u32) -> anyhow::Result<()> {
         .mode(mode)
         .open(path)
         .with_context(refuse)?;
+    let end = if is_ended(path) { "" } else { "\n" };
+    let line = format!("{end}{line}\n");
     file.write_all(line.as_bytes()).with_context(refuse)?;
     file.sync_all().with_context(refuse)
+}
+
+/// Whether a new line can begin. What cannot be read may have any end.
+fn is_ended(path: &Path) -> bool {
+    let last = || {
+        let mut file = std::fs::File::open(path)?;
+        if file.metadata()?.len() == 0 {
+            return Ok(true);
+        }
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        Ok::<_, std::io::Error>(last == *b"\n")
+    };
+    last().unwrap_or(false)
 }
 
 /// Makes a directory that only its owner enters.

@@ -112,3 +112,38 @@ fn a_time_is_an_instant_or_a_day() {
     let shown = party.json(&["client", "show", "hospital"]).to_string();
     assert!(shown.contains("until 2126-12-01T00:00:00Z"), "{shown}");
 }
+
+/// A power cut leaves half a line, an editor one without an end: neither makes the other seals worthless.
+#[test]
+fn a_torn_line_among_the_seals_is_a_finding_and_the_others_count() {
+    let party = Party::init("vro");
+    let elsewhere = party.directory().join("seals.jsonl");
+    let file = elsewhere.display().to_string();
+    let verify = ["audit", "verify", "--head", &file];
+    party.json(&["audit", "head", "--file", &file]);
+
+    let whole = std::fs::read_to_string(&elsewhere).unwrap();
+    std::fs::write(&elsewhere, whole.trim_end()).unwrap();
+    party.json(&["audit", "head", "--file", &file]);
+    assert_eq!(party.json(&verify)["verified"], true);
+
+    let mut torn = std::fs::read(&elsewhere).unwrap();
+    torn.extend_from_slice(b"{\"sequence\":3,\"ha\0\xff");
+    std::fs::write(&elsewhere, torn).unwrap();
+    party.json(&["audit", "head", "--file", &file]);
+    let said = party.command(&verify);
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    let told = text(&said.stderr);
+    let line = format!("unproved: line 3 of {file} holds no seal");
+    assert!(told.starts_with(&line), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+
+    let mut other = std::fs::read(&elsewhere).unwrap();
+    other.extend_from_slice(b"{\"sequence\":1,\"hash\":\"01ff\"}\n");
+    std::fs::write(&elsewhere, other).unwrap();
+    let told = text(&party.command(&verify).stderr);
+    assert!(told.contains("edited: seal 1: "), "{told}");
+
+    std::fs::write(&elsewhere, "nothing\n").unwrap();
+    assert_eq!(party.command(&verify).status.code(), Some(2));
+}

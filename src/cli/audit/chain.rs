@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use storage::audit::{self, Finding, Hash, Seal, Verification};
+use storage::audit::{self, Finding, Hash, Seal, Verification, What};
 use storage::{AuditEvent, Clock, Db, Outcome};
 
 use super::super::output::{Output, counted, print};
@@ -43,14 +43,16 @@ pub(super) async fn verify(
     db: &Db,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let mut known = Vec::new();
+    let (mut known, mut torn) = (Vec::new(), Vec::new());
     for file in &args.head {
-        known.extend(seals(file)?);
+        known.extend(seals(file, &mut torn)?);
     }
     let days = loaded.config.audit.retention_days;
     let before = days.map(|days| days_before(Clock::system().now(), days));
     let before = before.transpose()?;
-    let report = audit::verify_held(db, &known, before).await?;
+    let mut report = audit::verify_held(db, &known, before).await?;
+    report.verified &= torn.is_empty();
+    report.findings.extend(torn);
     let outcome = if report.verified {
         Outcome::Allowed
     } else {
@@ -134,11 +136,7 @@ pub(super) async fn head(
     let seal = audit::seal(db, Clock::system().now()).await?;
     let seal = seal.context("nothing is written yet")?;
     if let Some(file) = &args.file {
-        files::append(
-            file,
-            &(serde_json::to_string(&seal)? + "\n"),
-            files::PRIVATE,
-        )?;
+        files::append(file, &serde_json::to_string(&seal)?, files::PRIVATE)?;
     }
     match output {
         Output::Json => print(&serde_json::to_string(&seal)?),
@@ -150,20 +148,37 @@ fn line(seal: &Seal) -> String {
     format!("seal {} of {}: {}", seal.sequence, seal.at, seal.hash)
 }
 
-/// The seals in a file, one JSON object a line.
-fn seals(file: &PathBuf) -> anyhow::Result<Vec<(i64, Hash)>> {
-    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+/// The seals in a file, one JSON object a line, and a finding for each line that is none: a power cut can tear one, and
+/// the others count.
+fn seals(file: &PathBuf, torn: &mut Vec<Finding>) -> anyhow::Result<Vec<(i64, Hash)>> {
+    let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+    let text = String::from_utf8_lossy(&bytes);
     let seal = |line: &str| {
         let value: Value = serde_json::from_str(line).ok()?;
         let hash = Hash::parse(value.get("hash")?.as_str()?)?;
         Some((value.get("sequence")?.as_i64()?, hash))
     };
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    let seals: Option<Vec<_>> = lines.map(seal).collect();
-    match seals {
-        Some(seals) if !seals.is_empty() => Ok(seals),
-        _ => bail!("{} holds no seal of `audit head`", file.display()),
+    let mut seals = Vec::new();
+    for (number, line) in (1_u64..).zip(text.lines()) {
+        match seal(line) {
+            Some(seal) => seals.push(seal),
+            None if line.trim().is_empty() => {}
+            None => torn.push(Finding {
+                what: What::Unproved,
+                writer: None,
+                sequence: None,
+                id: None,
+                text: format!(
+                    "line {number} of {} holds no seal, and nothing is held against what stood there",
+                    file.display()
+                ),
+            }),
+        }
     }
+    if seals.is_empty() {
+        bail!("{} holds no seal of `audit head`", file.display());
+    }
+    Ok(seals)
 }
 
 /// Gives rows that an older program wrote beside this one their places.
