@@ -202,9 +202,7 @@ fn which(program: &str) -> Result<std::path::PathBuf, ()> {
 
 /// Asks it to end, and waits.
 async fn terminate(running: &mut tokio::process::Child) {
-    let id = running.id().unwrap().to_string();
-    let kill = std::process::Command::new("kill").arg(id).status();
-    assert!(kill.unwrap().success());
+    support::party::signal(running.id().unwrap(), "TERM");
     running.wait().await.unwrap();
 }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 use vitalgate::sandbox::{self, Options};
 
 use support::http::{Answer, Connection, FORM};
-use support::party::HANGS;
+use support::party::{HANGS, signal};
 
 fn read(directory: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(directory.join("sandbox.json")).unwrap()).unwrap()
@@ -346,11 +346,7 @@ fn the_program_starts_ends_and_logs_nothing_secret() {
         "{}",
         String::from_utf8_lossy(&walk.stderr)
     );
-    let terminated = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(terminated.success());
+    signal(child.id(), "TERM");
     assert!(child.wait().unwrap().success(), "SIGTERM ends it cleanly");
     let log = std::fs::read_to_string(directory.path().join("sandbox.log")).unwrap();
     assert!(log.contains("listening"));

@@ -181,12 +181,7 @@ impl Party {
 
     /// Sends a signal by name (`HUP`, `TERM`).
     pub fn signal(&self, name: &str) {
-        let pid = self.child.as_ref().unwrap().id().to_string();
-        let status = Command::new("kill")
-            .args(["-s", name, &pid])
-            .status()
-            .unwrap();
-        assert!(status.success());
+        signal(self.pid(), name);
     }
 
     /// Waits for the end of the process.
@@ -272,6 +267,13 @@ impl Drop for Party {
             let _ = child.wait();
         }
     }
+}
+
+/// Sends a signal by name; with the shell's own `kill`, since a minimal system has no other.
+pub fn signal(pid: u32, name: &str) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "kill -s \"$0\" \"$1\"", name, &pid.to_string()]);
+    assert!(shell.status().unwrap().success());
 }
 
 /// Status and body from the internal listener at a port; status 0 if nobody listens.
