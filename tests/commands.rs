@@ -35,6 +35,23 @@ fn change(party: &Party, from: &str, to: &str) -> usize {
     line
 }
 
+/// So many samples in files of the party's directory, in the order of their names.
+fn samples(party: &Party, count: &str) -> Vec<String> {
+    let samples = party.directory().join("samples");
+    let made = vitalgate()
+        .args(["sample", "birth", "--count", count, "--out"])
+        .arg(&samples)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let files = std::fs::read_dir(&samples).unwrap();
+    let mut files: Vec<String> = files
+        .map(|entry| entry.unwrap().path().display().to_string())
+        .collect();
+    files.sort();
+    files
+}
+
 #[test]
 fn a_client_registered_beside_a_running_server_works_at_once_until_it_is_disabled() {
     let party = Party::running(&[]);
@@ -95,18 +112,7 @@ fn a_client_registered_beside_a_running_server_works_at_once_until_it_is_disable
 #[test]
 fn records_are_hosted_and_listed() {
     let party = Party::running(&[]);
-    let samples = party.directory().join("samples");
-    let made = vitalgate()
-        .args(["sample", "birth", "--count", "2", "--out"])
-        .arg(&samples)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
-    let mut files: Vec<String> = std::fs::read_dir(&samples)
-        .unwrap()
-        .map(|entry| entry.unwrap().path().display().to_string())
-        .collect();
-    files.sort();
+    let files = samples(&party, "2");
     let add = |files: &[String]| {
         let mut arguments = vec!["record", "add", "--organization", "A Hospital"];
         arguments.extend(files.iter().map(String::as_str));
@@ -126,8 +132,9 @@ fn records_are_hosted_and_listed() {
     assert_eq!(original.status, 200);
     assert_eq!(original.body, std::fs::read_to_string(&files[0]).unwrap());
     // One file that is no record does not keep the others out, and is told by the exit code.
-    std::fs::write(samples.join("no.json"), "{").unwrap();
-    let no = samples.join("no.json").display().to_string();
+    let no = party.directory().join("no.json");
+    std::fs::write(&no, "{").unwrap();
+    let no = no.display().to_string();
     let output = party.command(&["record", "add", &no, &files[1]]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("no.json"), "{output:?}");
@@ -427,20 +434,8 @@ fn dead_words_of_scopes_are_told() {
 #[test]
 fn a_wrong_record_key_is_refused() {
     let party = Party::init("vro");
-    let samples = party.directory().join("samples");
-    let made = vitalgate()
-        .args(["sample", "birth", "--out"])
-        .arg(&samples)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
-    let sample = std::fs::read_dir(&samples)
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let add = ["record", "add", &sample.display().to_string()];
+    let sample = &samples(&party, "1")[0];
+    let add = ["record", "add", sample];
     party.json(&add);
     let file = party.directory().join("keys/record.key");
     let right = std::fs::read_to_string(&file).unwrap();
@@ -496,15 +491,7 @@ fn a_wrong_record_key_is_refused() {
 #[test]
 fn hosting_validates_as_a_create_does() {
     let party = Party::init("vro");
-    let samples = party.directory().join("samples");
-    let made = vitalgate()
-        .args(["sample", "birth", "--out"])
-        .arg(&samples)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
-    let sample = std::fs::read_dir(&samples).unwrap().next().unwrap();
-    let sample = std::fs::read(sample.unwrap().path()).unwrap();
+    let sample = std::fs::read(&samples(&party, "1")[0]).unwrap();
     let mut record: serde_json::Value = serde_json::from_slice(&sample).unwrap();
     // A create takes this as far as the record itself goes.
     record["language"] = 5.into();

@@ -76,7 +76,7 @@ impl Failure {
 
     /// No such record, as far as this token can know (404).
     pub(crate) fn not_found(reason: &'static str) -> Self {
-        let issue = Issue::error(IssueCode::NotFound, "no such record");
+        let issue = Issue::error(IssueCode::NotFound, storage::audit::hidden::ABSENT);
         Self::detailed(StatusCode::NOT_FOUND, issue, reason)
     }
 

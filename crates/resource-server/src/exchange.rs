@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use fhir::redact::{Group, Groups};
+use storage::audit::hidden;
 use storage::{AuditEvent, Outcome, Transaction, Work};
 
 use crate::ResourceServer;
@@ -238,7 +239,7 @@ pub(crate) fn existing<T>(found: Found<T>, id: &str) -> Result<T, Failure> {
         Found::Record(record) => Ok(record),
         Found::Gone(head) => Err(Failure::gone().about(*head)),
         Found::NoVersion(head) => Err(Failure::no_version().about(*head)),
-        Found::Absent => Err(Failure::not_found("no such record").asked_of(Some(id))),
+        Found::Absent => Err(Failure::not_found(hidden::ABSENT).asked_of(Some(id))),
         Found::Hidden(head, denial) => Err(Failure::not_found(denial.text()).about(*head)),
     }
 }
